@@ -1,0 +1,111 @@
+# Copyright (c) 2026 aliyun_community.slb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """The options that say where the API is and who is calling: _module.connection_argument_spec() declares them."""
+
+    DOCUMENTATION = r"""
+options:
+  region:
+    description:
+      - The region of the load balancer.
+      - If not set, the first of E(ALICLOUD_REGION), E(ALICLOUD_REGION_ID), E(ALIBABA_CLOUD_REGION_ID) and
+        E(ALIBABA_CLOUD_REGION) is used.
+    type: str
+    aliases: [region_id]
+  access_key:
+    description:
+      - The id of the access key. Needs O(secret_key).
+      - If neither keys nor O(profile) nor O(ecs_role_name) are set, the environment is used, one of these as a whole,
+        E(ALICLOUD_ACCESS_KEY) with E(ALICLOUD_SECRET_KEY) and E(ALICLOUD_SECURITY_TOKEN),
+        E(ALIBABA_CLOUD_ACCESS_KEY_ID) with E(ALIBABA_CLOUD_ACCESS_KEY_SECRET) and E(ALIBABA_CLOUD_SECURITY_TOKEN),
+        E(ALICLOUD_PROFILE) or E(ALIBABA_CLOUD_PROFILE), E(ALICLOUD_ECS_ROLE_NAME) or E(ALIBABA_CLOUD_ECS_METADATA).
+      - The environment is that of the host that runs the task. No variable of it overrides or completes an option.
+    type: str
+  secret_key:
+    description:
+      - The secret of the access key O(access_key).
+    type: str
+  security_token:
+    description:
+      - The token that goes with O(access_key) and O(secret_key) when they are temporary keys of STS.
+    type: str
+  profile:
+    description:
+      - The name of a profile of the C(aliyun) command line tool, in C(~/.aliyun/config.json).
+      - Needs the Python package C(alibabacloud-credentials).
+    type: str
+  ecs_role_name:
+    description:
+      - The RAM role of the ECS instance that runs the task, asked for at the metadata service (IMDSv2 only).
+      - Needs the Python package C(alibabacloud-credentials).
+    type: str
+  assume_role:
+    description:
+      - A RAM role to take on with the keys found otherwise.
+      - Needs the Python package C(alibabacloud-credentials).
+    type: dict
+    suboptions:
+      role_arn:
+        description: The ARN of the role.
+        type: str
+        required: true
+      session_name:
+        description: The name of the session in the audit log, V(aliyun_community.slb) if not set.
+        type: str
+      duration_seconds:
+        description: How long the temporary keys are valid, V(3600) if not set.
+        type: int
+      external_id:
+        description: The external id that the role asks for.
+        type: str
+      policy:
+        description: A policy in JSON that narrows down what the role may do.
+        type: str
+      sts_endpoint:
+        description: The host of the STS API, C(sts.aliyuncs.com) if not set.
+        type: str
+  endpoint:
+    description:
+      - The host of the Slb API, as V(slb-vpc.cn-hangzhou.aliyuncs.com), V(host:port) or a URL. The region decides if it
+        is not set.
+      - https is used unless the URL itself starts with C(http://), which is meant for the rehearsal SLB on loopback.
+      - If not set, E(ALICLOUD_SLB_ENDPOINT) or E(ALIBABA_CLOUD_SLB_ENDPOINT) is used.
+    type: str
+  validate_certs:
+    description:
+      - Whether the certificate of the endpoint must be valid.
+    type: bool
+    default: true
+  ca_path:
+    description:
+      - A file with the CA certificates to trust in place of the bundled ones, in PEM format.
+      - If not set, E(ALIBABA_CLOUD_CA_BUNDLE) is used.
+    type: path
+  connect_timeout:
+    description:
+      - How long to wait for a connection, in seconds.
+    type: int
+    default: 5
+  read_timeout:
+    description:
+      - How long to wait for an answer, in seconds. Setting weights takes the API 2 to 3 seconds.
+    type: int
+    default: 30
+  wait_timeout:
+    description:
+      - How long the whole task may take, in seconds. Busy and throttled answers, lost answers and reading again are all
+        retried within this time.
+    type: int
+    default: 120
+requirements:
+  - aliyun-python-sdk-core >= 2.16.1
+  - aliyun-python-sdk-slb >= 3.3.22
+notes:
+  - The packages are needed on the host that runs the task, which is usually the controller, C(delegate_to=localhost).
+  - E(HTTPS_PROXY), E(HTTP_PROXY) and E(NO_PROXY) are honoured.
+"""

@@ -1,0 +1,150 @@
+# Copyright (c) 2026 aliyun_community.slb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This code is private to the collection aliyun_community.slb: no compatibility is promised to others.
+
+"""What can go wrong, in the words that a task shows.
+
+The codes are the API's own (vendor pages "Common error codes" and the help pages of each action) or one of this
+collection's: those are named where they are raised.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+LONGEST_MESSAGE = 1000  # characters; an answer may hold anything
+
+
+class SlbError(Exception):
+    """A failure that ends the task.
+
+    Attributes: ``code``; ``message``, one sentence in the API's or our words; ``http_status`` and ``request_id``
+    where an answer had them; ``advice``, one sentence on what to do.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        *,
+        http_status: int | None = None,
+        request_id: str | None = None,
+        advice: str = "",
+    ) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = " ".join(message.split())[:LONGEST_MESSAGE]
+        self.http_status = http_status
+        self.request_id = request_id
+        self.advice = advice or advice_for(code, http_status)
+
+    def as_dict(self) -> dict[str, t.Any]:
+        """The content of the result key ``error``."""
+        return {
+            "code": self.code,
+            "message": self.message,
+            "http_status": self.http_status,
+            "request_id": self.request_id,
+        }
+
+    def sentence(self) -> str:
+        """Code, message, request id and advice on one line."""
+        text = f"{self.code}: {_ended(self.message)}"
+        if self.request_id:
+            text += f" Request id {self.request_id}."
+        return f"{text} {self.advice}".rstrip()
+
+
+class InvalidArgument(SlbError):
+    """The task itself is wrong: found before any call, or against the members just read."""
+
+    def __init__(self, message: str, advice: str = "") -> None:
+        super().__init__("InvalidArgument", message, advice=advice)
+
+
+class Unanswered(SlbError):
+    """A request was sent and no usable answer came back: a write may or may not have taken effect."""
+
+
+def _ended(message: str) -> str:
+    return message if message.endswith((".", "!", "?")) else message + "."
+
+
+# A code that starts with a dotted prefix given here is covered by it (Throttling -> Throttling.User).
+RETRIED_CODES = (
+    # The load balancer takes one change at a time.
+    "BackendServer.configuring",
+    "ServiceIsConfiguring",
+    "ServiceIsStopping",
+    "OperationBusy",
+    "OperationConflict",
+    "Operation.Conflict",
+    "SystemBusy",  # 449 or 400: the documents disagree, so codes decide and statuses do not
+    "ResourceInOperating",
+    "VServerGroupProcessing",
+    "OperationFailed.ServiceGroupProcessing",
+    "BackendServerProcessing",
+    "ProcessingSameRequest",
+    "LocationServiceTimeout",
+    "SignatureNonceUsed",  # every attempt is signed anew
+    # Flow control.
+    "Throttling",
+    "Rejected.Throttling",
+)
+
+# The vendor gives no word on whether these were raised before or after the change took effect.
+UNCERTAIN_CODES = ("InternalError", "InternalInvokeError", "ServiceUnavailable")
+
+
+def is_retried(code: str) -> bool:
+    """Whether the API says with this code: not now, nothing was done, ask again."""
+    return any(code == known or code.startswith(known + ".") for known in RETRIED_CODES)
+
+
+def is_uncertain(code: str, http_status: int) -> bool:
+    """Whether this answer leaves open if a write took effect. ServiceUnavailable also exists as a final 400."""
+    return http_status >= 500 or (code in UNCERTAIN_CODES and code != "ServiceUnavailable")
+
+
+_KEYS_ADVICE = "Check access_key and secret_key, or ALICLOUD_ACCESS_KEY and ALICLOUD_SECRET_KEY."
+_TOKEN_ADVICE = "Get a new security token: it has expired, or it belongs to another key."
+_CLOCK_ADVICE = "Set the clock of this machine: the API takes requests that are at most 15 minutes off."
+
+_ADVICE = {
+    "InvalidLoadBalancerId.NotFound": "Check load_balancer_id, and that region is the region of this load balancer.",
+    "InvalidRegionId.NotFound": "Check region.",
+    "UnauthorizedRegion": "Check region and what this key may use.",
+    "OperationFailed.Endpoint": "Check that endpoint belongs to region.",
+    "InvalidProduct.NotFound": "Check endpoint: it does not serve the Slb API.",
+    "InvalidVersion": "Check endpoint: it does not serve the Slb API of 2014-05-15.",
+    "InvalidAction.NotFound": "Check endpoint: it does not serve the Slb API of 2014-05-15.",
+    "InvalidApi.NotFound": "Check endpoint: it does not serve the Slb API of 2014-05-15.",
+    "InvalidAccessKeyId": _KEYS_ADVICE,
+    "InvalidAccessKeySecret": _KEYS_ADVICE,
+    "IncompleteSignature": _KEYS_ADVICE,
+    "SignatureDoesNotMatch": "Check secret_key: it does not belong to this access key.",
+    "InvalidSecurityToken": _TOKEN_ADVICE,
+    "MissingSecurityToken": "This access key is temporary: give its security_token too.",
+    "InvalidTimeStamp": _CLOCK_ADVICE,
+    "Forbidden": "Let the RAM policy of this key allow the action on the load balancer, and for writes on its servers.",
+    "Forbbiden": "Let the RAM policy of this key allow the action on the load balancer, and for writes on its servers.",
+    "NoPermission": "Let the RAM policy of this key allow the action on the load balancer, and for writes on its servers.",
+    "ObtainIpFail": "Check that every server of the task exists and is running.",
+    "InvalidServerId": "Check that every server of the task exists and is running.",
+    "LbStatusNotSupport": "Check the state of the load balancer in the console: it may be stopped or locked.",
+    "AccountHasArrearage": "Settle the account's bill.",
+}
+
+
+def advice_for(code: str, http_status: int | None = None) -> str:
+    """One sentence on what to do about a code, or an empty string."""
+    found = _ADVICE.get(code) or _ADVICE.get(code.split(".", 1)[0])
+    if found:
+        return found
+    if is_retried(code):
+        return "The load balancer stayed busy or the API throttled: try again later, or raise wait_timeout."
+    if http_status is not None and http_status >= 500:
+        return "The API had a failure of its own: try again later."
+    return ""

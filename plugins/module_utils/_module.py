@@ -1,0 +1,151 @@
+# Copyright (c) 2026 aliyun_community.slb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This code is private to the collection aliyun_community.slb: no compatibility is promised to others.
+
+"""What the modules share on Ansible's side: the connection options, and how a failure is shown."""
+
+from __future__ import annotations
+
+import os
+import re
+import typing as t
+from urllib.parse import urlsplit
+
+from ansible.module_utils.basic import AnsibleModule, env_fallback
+
+from ansible_collections.aliyun_community.slb.plugins.module_utils._client import Client, Deadline
+from ansible_collections.aliyun_community.slb.plugins.module_utils._credentials import ENVIRONMENT_KEYS, find_keys
+from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import InvalidArgument, SlbError
+from ansible_collections.aliyun_community.slb.plugins.module_utils._transport import Connection
+
+_REGION = re.compile(r"[a-z]{2,}(-[a-z0-9]+)+", re.ASCII)
+_LOOPBACK = re.compile(r"localhost|127\.[0-9.]+|::1", re.ASCII)
+
+
+def connection_argument_spec() -> dict[str, t.Any]:
+    """The options of the doc fragment ``aliyun_community.slb.connection``.
+
+    Keys, profile and role have no fallback here: _credentials takes them from the environment as a whole source, so
+    that a variable never completes or overrides what the task gives.
+    """
+    return {
+        "region": {
+            "type": "str",
+            "aliases": ["region_id"],
+            "fallback": (
+                env_fallback,
+                ["ALICLOUD_REGION", "ALICLOUD_REGION_ID", "ALIBABA_CLOUD_REGION_ID", "ALIBABA_CLOUD_REGION"],
+            ),
+        },
+        "access_key": {"type": "str", "no_log": True},
+        "secret_key": {"type": "str", "no_log": True},
+        "security_token": {"type": "str", "no_log": True},
+        "profile": {"type": "str"},
+        "ecs_role_name": {"type": "str"},
+        "assume_role": {
+            "type": "dict",
+            "options": {
+                "role_arn": {"type": "str", "required": True},
+                "session_name": {"type": "str"},
+                "duration_seconds": {"type": "int"},
+                "external_id": {"type": "str"},
+                "policy": {"type": "str"},
+                "sts_endpoint": {"type": "str"},
+            },
+        },
+        "endpoint": {
+            "type": "str",
+            "fallback": (env_fallback, ["ALICLOUD_SLB_ENDPOINT", "ALIBABA_CLOUD_SLB_ENDPOINT"]),
+        },
+        "validate_certs": {"type": "bool", "default": True},
+        "ca_path": {"type": "path", "fallback": (env_fallback, ["ALIBABA_CLOUD_CA_BUNDLE"])},
+        "connect_timeout": {"type": "int", "default": 5},
+        "read_timeout": {"type": "int", "default": 30},
+        "wait_timeout": {"type": "int", "default": 120},
+    }
+
+
+def open_client(module: AnsibleModule) -> Client:
+    """A client for the connection options of a module. Raises SlbError; imports the SDK once they are accepted."""
+    options = module.params
+    _hide_environment_secrets(module)
+    for name in ("connect_timeout", "read_timeout", "wait_timeout"):
+        if options[name] < 1:
+            raise InvalidArgument(f"{name} is {options[name]}", "Give at least 1 second.")
+    region = _region(options["region"])
+    connection = Connection(
+        region=region,
+        endpoint=_endpoint(options["endpoint"], region),
+        verify=_verify(options["validate_certs"], options["ca_path"]),
+        connect_timeout=options["connect_timeout"],
+        read_timeout=options["read_timeout"],
+    )
+    if connection.endpoint.startswith("http://") and not _LOOPBACK.fullmatch(_host(connection.endpoint)):
+        module.warn(f"The endpoint {connection.endpoint} is not encrypted: requests can be read and repeated by others")
+    keys = find_keys(options, os.environ)
+    return Client(connection, keys, Deadline(options["wait_timeout"]))
+
+
+def fail(module: AnsibleModule, exc: SlbError, subject: str, **result: t.Any) -> t.NoReturn:
+    """End the module with one sentence for people and the key ``error`` for playbooks."""
+    module.fail_json(msg=f"{subject}: {exc.sentence()}", error=exc.as_dict(), **result)
+
+
+def _hide_environment_secrets(module: AnsibleModule) -> None:
+    """Let Ansible censor keys of the environment as it does those of options with no_log."""
+    for _key_names, secret_names, token_names in ENVIRONMENT_KEYS:
+        for name in (*secret_names, *token_names):
+            if os.environ.get(name):
+                module.no_log_values.add(os.environ[name])
+
+
+def _region(region: str | None) -> str:
+    if not region:
+        raise InvalidArgument("region is missing", "Give region, or set ALICLOUD_REGION.")
+    if not _REGION.fullmatch(region):
+        raise InvalidArgument(f"region {region!r} is no region id", "Give an id such as cn-hangzhou.")
+    return region
+
+
+def _endpoint(endpoint: str | None, region: str) -> str:
+    """The URL of the API, https unless the endpoint itself says http."""
+    if not endpoint:
+        return f"https://{_regional_host(region)}"
+    url = endpoint if "://" in endpoint else f"https://{endpoint}"
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port > 0)
+    except ValueError:
+        usable = False
+    if not usable or parts.username or parts.query or parts.fragment or parts.path.strip("/"):
+        raise InvalidArgument("endpoint is no host", "Give HOST, HOST:PORT or a URL with nothing behind the host.")
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _regional_host(region: str) -> str:
+    """The host that the SDK's own table names, or else the one its rule makes.
+
+    The SDK would ask a location service about regions whose prefix it does not know: an extra signed call to a host
+    that nobody named.
+    """
+    try:
+        from aliyunsdkslb.endpoint import endpoint_data
+    except ImportError:
+        return f"slb.{region}.aliyuncs.com"  # opening the client will say that the SDK is missing
+    return str(endpoint_data.getEndpointMap().get(region, f"slb.{region}.aliyuncs.com"))
+
+
+def _host(url: str) -> str:
+    return urlsplit(url).hostname or ""
+
+
+def _verify(validate_certs: bool, ca_path: str | None) -> bool | str:
+    if not validate_certs:
+        return False
+    if not ca_path:
+        return True
+    if not os.path.exists(ca_path):
+        raise InvalidArgument(f"ca_path {ca_path} does not exist", "Give a file with CA certificates in PEM format.")
+    return ca_path

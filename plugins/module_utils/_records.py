@@ -1,0 +1,91 @@
+# Copyright (c) 2026 aliyun_community.slb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This code is private to the collection aliyun_community.slb: no compatibility is promised to others.
+
+"""The plain records that the parts of this collection hand to each other."""
+
+from __future__ import annotations
+
+import typing as t
+
+# What tells two members of a default server group apart: ServerId, Type, ServerIp.
+MemberKey = tuple[str, str, str]
+
+
+class Member(t.NamedTuple):
+    """One backend server of a default server group, as DescribeLoadBalancerAttribute lists it."""
+
+    server_id: str
+    weight: int
+    type: str = "ecs"
+    server_ip: str | None = None
+    description: str | None = None
+
+    @property
+    def key(self) -> MemberKey:
+        """An ENI or ECI may be a member several times, once per address; an ECS instance is one member."""
+        return (self.server_id, self.type, "" if self.type == "ecs" else self.server_ip or "")
+
+    @property
+    def name(self) -> str:
+        """How messages and diffs call the member: the server id, with the address where it has one of its own."""
+        return f"{self.server_id} ({self.server_ip})" if self.type != "ecs" and self.server_ip else self.server_id
+
+    def as_dict(self) -> dict[str, t.Any]:
+        return self._asdict()
+
+
+class LoadBalancer(t.NamedTuple):
+    """A load balancer with its default server group. ``status``: active, inactive or locked."""
+
+    load_balancer_id: str
+    name: str | None
+    status: str | None
+    address: str | None
+    members: tuple[Member, ...]
+
+
+class Listener(t.NamedTuple):
+    """A listener, as DescribeLoadBalancerListeners lists it; what the answer leaves out is None.
+
+    ``scheduler``: wrr, wlc, rr, sch, tch or qch. ``status``: running, stopped or a state in between.
+    ``health_check`` and ``forward``: the API's on/off as a bool. ``connection_drain_timeout``: seconds.
+    """
+
+    port: int
+    protocol: str
+    backend_server_port: int | None
+    scheduler: str | None
+    status: str | None
+    vserver_group_id: str | None
+    master_slave_server_group_id: str | None
+    health_check: bool | None
+    forward: bool
+    connection_drain_timeout: int | None
+
+    @property
+    def name(self) -> str:
+        return f"{self.protocol}:{self.port}"
+
+    def as_dict(self) -> dict[str, t.Any]:
+        return self._asdict()
+
+
+class Health(t.NamedTuple):
+    """One row of DescribeHealthStatus: a member as seen by one listener.
+
+    ``status``: normal, abnormal or unavailable. The last one means a check that has not finished or is switched off.
+    """
+
+    server_id: str
+    server_ip: str | None
+    type: str | None
+    listener_port: int | None
+    protocol: str | None
+    port: int | None
+    status: str
+
+    def as_dict(self) -> dict[str, t.Any]:
+        return self._asdict()

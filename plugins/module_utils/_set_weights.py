@@ -1,0 +1,235 @@
+# Copyright (c) 2026 aliyun_community.slb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This code is private to the collection aliyun_community.slb: no compatibility is promised to others.
+
+"""The order of work of ``slb_backend_weights``: read, plan, guard, write, read again; and the account of it."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.aliyun_community.slb.plugins.module_utils import _weights
+from ansible_collections.aliyun_community.slb.plugins.module_utils._client import Client, Deadline
+from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import SlbError, Unanswered
+from ansible_collections.aliyun_community.slb.plugins.module_utils._records import LoadBalancer, Member
+from ansible_collections.aliyun_community.slb.plugins.module_utils._slb import (
+    MAX_SERVERS_PER_CALL,
+    describe_listeners,
+    describe_load_balancer,
+    set_backend_servers,
+)
+from ansible_collections.aliyun_community.slb.plugins.module_utils._weights import Change, Plan, Wanted
+
+# How long a weight that is neither the old nor the new one may be a stale read before it counts as somebody's change.
+# The weight reaches the data path about 2 s after a call returns (measured by the author of a public drain tool).
+SETTLE_SECONDS = 5.0
+
+
+# The result keys of a task that failed before it asked the API anything.
+NOTHING_DONE: dict[str, t.Any] = {
+    "changed_servers": [],
+    "api_calls": 0,
+    "request_ids": [],
+    "applied": [],
+    "not_applied": [],
+    "unconfirmed": [],
+}
+
+
+class Options(t.NamedTuple):
+    """The options of the module that say how to work."""
+
+    on_missing: str = "fail"
+    min_active: int = 0
+    check_listeners: str = "off"
+    verify: bool = True
+
+
+class Task:
+    """One run. All that is known is in its attributes at any moment, so that a failure can be accounted for."""
+
+    def __init__(self, client: Client, load_balancer_id: str, options: Options) -> None:
+        self.warnings: list[str] = []
+        self._client = client
+        self._id = load_balancer_id
+        self._options = options
+        self._plan: Plan | None = None
+        self._group: tuple[Member, ...] | None = None  # the newest knowledge of the whole default group
+        self._applied: list[Change] = []
+        self._unconfirmed: list[Change] = []
+
+    def run(self, wanted: t.Sequence[Wanted], *, check_mode: bool) -> None:
+        """Raises SlbError; what had been done by then is in ``result()`` and ``account()``."""
+        load_balancer = self._read()
+        self._group = load_balancer.members
+        self._plan = plan = _weights.plan_weights(load_balancer.members, wanted)
+        self._check_missing(plan, load_balancer)
+        if not plan.changes:
+            return
+        _weights.check_min_active(plan, self._options.min_active)
+        self._check_listeners(load_balancer)
+        if check_mode:
+            self._applied = list(plan.changes)
+            self._group = plan.group
+            return
+        try:
+            for batch in plan.batches(MAX_SERVERS_PER_CALL):
+                self._write(batch)
+            self._group = self._verified(plan) if self._options.verify else plan.group
+        except SlbError:
+            self._settle_account(plan)
+            raise
+
+    def _read(self, *, final: bool = False) -> LoadBalancer:
+        return describe_load_balancer(self._client, self._id, final=final)
+
+    def _check_missing(self, plan: Plan, load_balancer: LoadBalancer) -> None:
+        if self._options.on_missing == "fail":
+            _weights.check_missing(plan, load_balancer.members)
+        elif plan.missing:
+            names = ", ".join(server.name for server in plan.missing)
+            self.warnings.append(f"Skipped, not in the default server group of {self._id}: {names}")
+
+    def _check_listeners(self, load_balancer: LoadBalancer) -> None:
+        if self._options.check_listeners == "off":
+            return
+        listeners = describe_listeners(self._client, self._id)
+        reasons = _weights.weightless_reasons(load_balancer, listeners)
+        if not reasons:
+            return
+        finding = f"weights may have no effect on {self._id}: {'; '.join(reasons)}"
+        if self._options.check_listeners == "fail":
+            raise SlbError(
+                "WeightsWithoutEffect",
+                finding,
+                advice="Mend the listeners, or go on with check_listeners: warn.",
+            )
+        self.warnings.append(finding[0].upper() + finding[1:])
+
+    def _write(self, batch: tuple[Change, ...]) -> None:
+        """Write a batch. Where no answer comes, read what became of it before sending it again."""
+        tries = 0
+        while True:
+            tries += 1
+            try:
+                set_backend_servers(self._client, self._id, [change.target for change in batch])
+                self._applied.extend(batch)
+                return
+            except Unanswered:
+                self._unconfirmed = list(batch)
+                if not self._client.deadline.pause(tries):
+                    raise
+            batch = self._not_yet_shown(batch)
+            if not batch:
+                return
+
+    def _not_yet_shown(self, batch: tuple[Change, ...]) -> tuple[Change, ...]:
+        """Read the group: what it shows is applied; returned is what it shows unchanged. Raises for a third weight."""
+        self._group = self._read().members
+        differing = _weights.differing(batch, self._group)
+        self._confirm(batch, differing)
+        for change, weight in differing:
+            if weight != change.member.weight:
+                raise _changed_by_others([(change, weight)])
+        return tuple(change for change, _weight in differing)
+
+    def _confirm(self, batch: t.Sequence[Change], differing: t.Sequence[tuple[Change, int | None]]) -> None:
+        open_changes = [change for change, _weight in differing]
+        self._applied.extend(change for change in batch if change not in open_changes)
+        self._unconfirmed = []
+
+    def _verified(self, plan: Plan) -> tuple[Member, ...]:
+        """Read until the group shows all new weights. A third weight that stays is somebody else's."""
+        settling = Deadline(SETTLE_SECONDS)
+        tries = 0
+        while True:
+            tries += 1
+            self._group = self._read().members
+            differing = _weights.differing(plan.changes, self._group)
+            if not differing:
+                return self._group
+            foreign = [(change, weight) for change, weight in differing if weight != change.member.weight]
+            if foreign and not settling.remaining():
+                raise _changed_by_others(foreign)
+            if not self._client.deadline.pause(tries):
+                raise _changed_by_others(foreign) if foreign else _not_shown(differing)
+
+    def _settle_account(self, plan: Plan) -> None:
+        """After a failure: one more quick read, so that the account says what is and not what was meant."""
+        try:
+            self._group = self._read(final=True).members
+        except SlbError:
+            return
+        if self._unconfirmed:
+            self._confirm(self._unconfirmed, _weights.differing(self._unconfirmed, self._group))
+
+    def result(self) -> dict[str, t.Any]:
+        """The result keys that hold whether the task succeeded or failed; members are known only once read."""
+        result: dict[str, t.Any] = {
+            "changed": bool(self._applied or self._unconfirmed),
+            "load_balancer_id": self._id,
+            "region": self._client.region,
+            "changed_servers": [change.as_dict() for change in self._applied],
+            "api_calls": self._client.api_calls,
+            "request_ids": self._client.request_ids,
+        }
+        if self._group is not None:
+            result["backend_servers"] = [member.as_dict() for member in self._group]
+            result["active_count"] = _weights.active_count(self._group)
+        if self._plan is not None:
+            result["previous"] = [_as_option(member) for member in self._plan.requested]
+        return result
+
+    def account(self) -> dict[str, t.Any]:
+        """What a failed task wrote and what it did not; ``unconfirmed`` is what nobody could find out in time."""
+        planned = self._plan.changes if self._plan else ()
+        known = [*self._applied, *self._unconfirmed]
+        return {
+            "applied": [change.as_dict() for change in self._applied],
+            "not_applied": [change.as_dict() for change in planned if change not in known],
+            "unconfirmed": [change.as_dict() for change in self._unconfirmed],
+        }
+
+    def diff(self) -> dict[str, str]:
+        """The members that this run changed (check mode: would change), before and after."""
+        header = f"{self._id} weights"
+        return {
+            "before": _weights.diff_text(change.member for change in self._applied),
+            "after": _weights.diff_text(change.target for change in self._applied),
+            "before_header": header,
+            "after_header": header,
+        }
+
+
+def _as_option(member: Member) -> dict[str, t.Any]:
+    """A member in the shape of an element of the option ``backend_servers``, told apart from every other one."""
+    option: dict[str, t.Any] = {"server_id": member.server_id, "weight": member.weight, "type": member.type}
+    if member.server_ip:
+        option["server_ip"] = member.server_ip
+    return option
+
+
+def _seen(differing: t.Iterable[tuple[Change, int | None]]) -> str:
+    return ", ".join(
+        f"{change.member.name} should have {change.after} and "
+        + ("is no member any more" if weight is None else f"has {weight}")
+        for change, weight in differing
+    )
+
+
+def _changed_by_others(differing: t.Sequence[tuple[Change, int | None]]) -> SlbError:
+    return SlbError(
+        "ChangedMeanwhile",
+        f"somebody else changed the group during this task: {_seen(differing)}",
+        advice="Find out who did, then run the task again.",
+    )
+
+
+def _not_shown(differing: t.Sequence[tuple[Change, int | None]]) -> SlbError:
+    return SlbError(
+        "NotVerified",
+        f"the API took the new weights and did not show them within wait_timeout: {_seen(differing)}",
+        advice="Run the task again, with a longer wait_timeout.",
+    )

@@ -1,0 +1,190 @@
+# Copyright (c) 2026 aliyun_community.slb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This code is private to the collection aliyun_community.slb: no compatibility is promised to others.
+
+"""The actions of the Slb API 2014-05-15 that this collection calls: one function each, request and response.
+
+Field names and types are those of the vendor's SDKs of 2024 to 2026. What they leave open is read tolerantly:
+numbers may come as text, unknown fields are ignored, a missing Type is ecs (answers of older regions have none).
+"""
+
+from __future__ import annotations
+
+import json
+import typing as t
+
+from ansible_collections.aliyun_community.slb.plugins.module_utils._client import Client, Json
+from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import Unanswered
+from ansible_collections.aliyun_community.slb.plugins.module_utils._records import (
+    Health,
+    Listener,
+    LoadBalancer,
+    Member,
+)
+
+MAX_SERVERS_PER_CALL = 20  # vendor page SetBackendServers
+_LISTENERS_PER_PAGE = "100"  # the most that DescribeLoadBalancerListeners gives; its default is 20
+_MAX_PAGES = 100  # an endpoint that never stops paging is refused
+
+
+def describe_load_balancer(client: Client, load_balancer_id: str, *, final: bool = False) -> LoadBalancer:
+    """DescribeLoadBalancerAttribute: one call, all members of the default group; Weight is an integer."""
+    action = "DescribeLoadBalancerAttribute"
+    answer = client.read(action, {"LoadBalancerId": load_balancer_id}, final=final)
+    with _Reading(action):
+        if answer.get("LoadBalancerId", load_balancer_id) != load_balancer_id:
+            raise ValueError("LoadBalancerId of another load balancer")
+        return LoadBalancer(
+            load_balancer_id=load_balancer_id,
+            name=_text(answer, "LoadBalancerName"),
+            status=_text(answer, "LoadBalancerStatus"),
+            address=_text(answer, "Address"),
+            members=tuple(_member(row) for row in _rows(answer["BackendServers"], "BackendServer")),
+        )
+
+
+def set_backend_servers(client: Client, load_balancer_id: str, members: t.Sequence[Member]) -> None:
+    """SetBackendServers: give these members of the default group (at most 20) the weights they carry here.
+
+    The answer is not used: nothing says whether it lists the servers sent or the whole group, and it has no ServerIp.
+    """
+    entries = [_entry(member) for member in members]
+    # The SDK would send a list as Python's repr; a weight goes out as text as in the vendor's examples.
+    servers = json.dumps(entries, separators=(",", ":"), ensure_ascii=False)
+    client.write("SetBackendServers", {"LoadBalancerId": load_balancer_id, "BackendServers": servers})
+
+
+def describe_listeners(client: Client, load_balancer_id: str) -> list[Listener]:
+    """DescribeLoadBalancerListeners: all listeners, one call per 100. Its list is flat, unlike the others."""
+    action = "DescribeLoadBalancerListeners"
+    parameters = {"LoadBalancerId.1": load_balancer_id, "MaxResults": _LISTENERS_PER_PAGE}
+    listeners: list[Listener] = []
+    for _page in range(_MAX_PAGES):
+        answer = client.read(action, parameters)
+        with _Reading(action):
+            listeners.extend(_listener(row) for row in _objects(answer.get("Listeners") or []))
+            token = _text(answer, "NextToken")
+        if not token:
+            return listeners
+        parameters = {**parameters, "NextToken": token}
+    raise Unanswered("UnusableAnswer", f"{action} did not come to an end after {_MAX_PAGES} pages")
+
+
+def describe_health_status(client: Client, load_balancer_id: str) -> list[Health]:
+    """DescribeHealthStatus: one row for each member and listener (and port on the member)."""
+    action = "DescribeHealthStatus"
+    answer = client.read(action, {"LoadBalancerId": load_balancer_id})
+    with _Reading(action):
+        return [_health(row) for row in _rows(answer["BackendServers"], "BackendServer")]
+
+
+class _Reading:
+    """Turns what parsing an unexpected answer raises into one sentence."""
+
+    def __init__(self, action: str) -> None:
+        self._action = action
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: t.Any, exc: BaseException | None, trace: t.Any) -> None:
+        if isinstance(exc, (KeyError, TypeError, ValueError)):
+            raise Unanswered(
+                "UnusableAnswer",
+                f"the answer to {self._action} is not of the form that the API documents ({exc})",
+                advice="Check that endpoint leads to the Slb API.",
+            ) from exc
+
+
+def _entry(member: Member) -> dict[str, str]:
+    """One element of BackendServers.
+
+    Weight is never left out: the API would take it as 100. Type, ServerIp and Description are sent as they were read,
+    since nothing says that leaving them out keeps them.
+    """
+    entry = {"ServerId": member.server_id, "Weight": str(member.weight), "Type": member.type}
+    if member.server_ip:
+        entry["ServerIp"] = member.server_ip
+    if member.description:
+        entry["Description"] = member.description
+    return entry
+
+
+def _member(row: Json) -> Member:
+    weight = _integer(row["Weight"])
+    if not 0 <= weight <= 100:
+        raise ValueError(f"Weight {weight}")
+    server_id = _text(row, "ServerId")
+    if server_id is None:
+        raise ValueError("a server without ServerId")
+    return Member(server_id, weight, _text(row, "Type") or "ecs", _text(row, "ServerIp"), _text(row, "Description"))
+
+
+def _listener(row: Json) -> Listener:
+    protocol = str(row["ListenerProtocol"]).lower()
+    own = row.get(f"{protocol.upper()}ListenerConfig")
+    config: Json = own if isinstance(own, dict) else {}
+    master_slave = _text(row, "MasterSlaveServerGroupId") or _text(config, "MasterSlaveServerGroupId")
+    drains = _switch(config.get("ConnectionDrain"))
+    return Listener(
+        port=_integer(row["ListenerPort"]),
+        protocol=protocol,
+        backend_server_port=_optional_integer(row.get("BackendServerPort")),
+        scheduler=_text(row, "Scheduler"),
+        status=_text(row, "Status"),
+        vserver_group_id=_text(row, "VServerGroupId"),
+        master_slave_server_group_id=master_slave,
+        health_check=_switch(config.get("HealthCheck")),
+        forward=bool(_switch(config.get("ListenerForward"))),
+        connection_drain_timeout=_optional_integer(config.get("ConnectionDrainTimeout")) if drains else None,
+    )
+
+
+def _health(row: Json) -> Health:
+    return Health(
+        server_id=str(row["ServerId"]),
+        server_ip=_text(row, "ServerIp"),
+        type=_text(row, "Type"),
+        listener_port=_optional_integer(row.get("ListenerPort")),
+        protocol=_text(row, "Protocol"),
+        port=_optional_integer(row.get("Port")),
+        status=str(row["ServerHealthStatus"]),
+    )
+
+
+def _rows(holder: t.Any, name: str) -> list[Json]:
+    """The API's lists are objects that hold an array; an empty one may hold none."""
+    if not isinstance(holder, dict):
+        raise TypeError(f"no list of {name}")
+    return _objects(holder.get(name) or [])
+
+
+def _objects(rows: t.Any) -> list[Json]:
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise TypeError("no list of objects")
+    return rows
+
+
+def _text(row: Json, name: str) -> str | None:
+    value = row.get(name)
+    if value is None or value == "":
+        return None
+    if not isinstance(value, (str, int)):
+        raise TypeError(f"{name} is no text")
+    return str(value)
+
+
+def _integer(value: t.Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, (int, str)):
+        raise TypeError("a number is no number")
+    return int(value)
+
+
+def _optional_integer(value: t.Any) -> int | None:
+    return None if value in (None, "") else _integer(value)
+
+
+def _switch(value: t.Any) -> bool | None:
+    return None if value is None else str(value).lower() in ("on", "true")

@@ -1,0 +1,284 @@
+# Copyright (c) 2026 aliyun_community.slb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This code is private to the collection aliyun_community.slb: no compatibility is promised to others.
+
+"""Planning, pure: current members + requested weights -> what differs, in which batches, and whether it may be done.
+
+No I/O, nothing of Ansible: lists in, records out, InvalidArgument or SlbError where the answer is no.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import typing as t
+
+from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import InvalidArgument, SlbError
+from ansible_collections.aliyun_community.slb.plugins.module_utils._records import (
+    Listener,
+    LoadBalancer,
+    Member,
+)
+
+# The vendor's ids are letters, digits and hyphens; anything that could not be an id is a mistake in the task.
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*", re.ASCII)
+_WHOLE_NUMBER = re.compile(r"[0-9]+", re.ASCII)
+_MEMBERS_NAMED = 20  # of the group in one message
+_WEIGHTED_SCHEDULERS = ("wrr", "wlc")
+
+
+class Wanted(t.NamedTuple):
+    """One element of ``backend_servers``, checked. ``type`` and ``server_ip`` are None when left to the group."""
+
+    server_id: str
+    weight: int
+    type: str | None
+    server_ip: str | None
+
+    @property
+    def name(self) -> str:
+        return f"{self.server_id} ({self.server_ip})" if self.server_ip else self.server_id
+
+    def matches(self, member: Member) -> bool:
+        return (
+            self.server_id == member.server_id
+            and self.type in (None, member.type)
+            and (self.server_ip is None or _same_address(self.server_ip, member.server_ip))
+        )
+
+
+class Change(t.NamedTuple):
+    """A member as it was read, and the weight that it is to have."""
+
+    member: Member
+    after: int
+
+    @property
+    def target(self) -> Member:
+        return self.member._replace(weight=self.after)
+
+    def as_dict(self) -> dict[str, t.Any]:
+        member = self.member
+        return {
+            "server_id": member.server_id,
+            "type": member.type,
+            "server_ip": member.server_ip,
+            "before": member.weight,
+            "after": self.after,
+        }
+
+
+class Plan(t.NamedTuple):
+    """What a task comes to.
+
+    ``requested``: the members it names, as they were read. ``changes``: those that differ, increases first, so that at
+    no moment less capacity is left than at the start or at the end. ``missing``: what it names that is no member.
+    ``group``: the whole default group as it will be.
+    """
+
+    requested: tuple[Member, ...]
+    changes: tuple[Change, ...]
+    missing: tuple[Wanted, ...]
+    group: tuple[Member, ...]
+
+    def batches(self, size: int) -> list[tuple[Change, ...]]:
+        return [self.changes[start : start + size] for start in range(0, len(self.changes), size)]
+
+
+def check_load_balancer_id(load_balancer_id: str) -> str:
+    """The id as it is given, or InvalidArgument."""
+    if not _ID.fullmatch(load_balancer_id):
+        raise InvalidArgument(
+            f"load_balancer_id {load_balancer_id!r} is no id of a load balancer",
+            "Give the id that the console shows, such as lb-bp1qjwo61pqz3ahltv0mw.",
+        )
+    return load_balancer_id
+
+
+def parse_wanted(servers: t.Sequence[t.Mapping[str, t.Any]]) -> list[Wanted]:
+    """Check the elements of ``backend_servers`` without the load balancer. Raises InvalidArgument."""
+    if not servers:
+        raise InvalidArgument("backend_servers is empty", "Name at least one server.")
+    wanted = [_parse_server(index, server) for index, server in enumerate(servers)]
+    seen: set[tuple[str, str | None, str | None]] = set()
+    for server in wanted:
+        identity = (server.server_id, server.type, server.server_ip)
+        if identity in seen:
+            raise InvalidArgument(f"backend_servers names {server.name} more than once", "Name each member once.")
+        seen.add(identity)
+    return wanted
+
+
+def _parse_server(index: int, server: t.Mapping[str, t.Any]) -> Wanted:
+    server_id = server.get("server_id") or ""
+    place = f"backend_servers[{index}]"
+    if not _ID.fullmatch(server_id):
+        raise InvalidArgument(
+            f"server_id of {place} is {server_id!r}, which is no id of a server",
+            "Give the id of the instance or network interface, such as i-bp1c3zrr37ablp8ujo7v.",
+        )
+    weight = _parse_weight(server.get("weight"))
+    if weight is None:
+        raise InvalidArgument(
+            f"weight of {place} ({server_id}) is {_shown(server.get('weight'))}",
+            "Give a whole number from 0 to 100.",
+        )
+    server_ip = server.get("server_ip") or None
+    if server_ip is not None and _address(server_ip) is None:
+        raise InvalidArgument(f"server_ip of {place} ({server_id}) is {server_ip!r}", "Give an IP address.")
+    return Wanted(server_id, weight, server.get("type"), server_ip)
+
+
+def _parse_weight(value: t.Any) -> int | None:
+    """0 to 100, or None. Text of digits counts, since variables from a command line are text."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, float):
+        weight = int(value) if value.is_integer() else -1
+    elif isinstance(value, int):
+        weight = value
+    elif isinstance(value, str) and _WHOLE_NUMBER.fullmatch(value):
+        weight = int(value[:4])
+    else:
+        return None
+    return weight if 0 <= weight <= 100 else None
+
+
+def _shown(value: t.Any) -> str:
+    """A value as a playbook writes it, cut to a length that fits a sentence."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return repr(value)[:40]
+
+
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError:
+        return None
+
+
+def _same_address(asked: str, known: str | None) -> bool:
+    return known is not None and (asked == known or _address(asked) == _address(known))
+
+
+def plan_weights(members: t.Sequence[Member], wanted: t.Sequence[Wanted]) -> Plan:
+    """Compare what is with what is wanted. Raises InvalidArgument for an id that fits several members or a member
+    that is named twice."""
+    by_id: dict[str, list[Member]] = {}
+    for member in members:
+        by_id.setdefault(member.server_id, []).append(member)
+    requested: dict[t.Any, Change] = {}
+    missing: list[Wanted] = []
+    for server in wanted:
+        found = [member for member in by_id.get(server.server_id, ()) if server.matches(member)]
+        if not found:
+            missing.append(server)
+            continue
+        if len(found) > 1:
+            raise _ambiguous(server, found)
+        member = found[0]
+        if member.key in requested:
+            raise InvalidArgument(f"backend_servers names {member.name} more than once", "Name each member once.")
+        requested[member.key] = Change(member, server.weight)
+    changes = [change for change in requested.values() if change.after != change.member.weight]
+    changes.sort(key=lambda change: change.after < change.member.weight)  # stable: the order of the task otherwise
+    return Plan(
+        requested=tuple(change.member for change in requested.values()),
+        changes=tuple(changes),
+        missing=tuple(missing),
+        group=tuple(requested[member.key].target if member.key in requested else member for member in members),
+    )
+
+
+def _ambiguous(server: Wanted, found: t.Sequence[Member]) -> InvalidArgument:
+    choices = ", ".join(f"{member.type} {member.server_ip or 'without address'}" for member in found)
+    return InvalidArgument(
+        f"server_id {server.server_id} fits {len(found)} members of the load balancer: {choices}",
+        "Add server_ip, and type where the addresses are the same.",
+    )
+
+
+def check_missing(plan: Plan, members: t.Sequence[Member]) -> None:
+    """Refuse a plan that names servers which are no members: none is ever added."""
+    if plan.missing:
+        unknown = ", ".join(server.name for server in plan.missing)
+        raise SlbError(
+            "UnknownMember",
+            f"not in the default server group: {unknown}. Its members are: {_named(members)}",
+            advice="Check the ids, or skip such servers with on_missing: ignore.",
+        )
+
+
+def _named(members: t.Sequence[Member]) -> str:
+    names = [member.name for member in members[:_MEMBERS_NAMED]]
+    if len(members) > len(names):
+        names.append(f"and {len(members) - len(names)} more")
+    return ", ".join(names) or "none"
+
+
+def active_count(members: t.Iterable[Member]) -> int:
+    """Members that get new requests: those with a weight above 0."""
+    return sum(member.weight > 0 for member in members)
+
+
+def check_min_active(plan: Plan, min_active: int) -> None:
+    """Refuse to take members out of traffic when fewer than ``min_active`` would be left in it.
+
+    A plan that takes none out passes: putting servers back is the way out of a group that is already too small.
+    """
+    drained = [change for change in plan.changes if change.after == 0]
+    left = active_count(plan.group)
+    if drained and left < min_active:
+        raise SlbError(
+            "MinActive",
+            f"{left} of {len(plan.group)} members would have a weight above 0, and min_active is {min_active}",
+            advice="Put other members back first, or take out fewer at a time.",
+        )
+
+
+def weightless_reasons(load_balancer: LoadBalancer, listeners: t.Sequence[Listener]) -> list[str]:
+    """Why weights of the default server group do nothing, a phrase for each listener concerned.
+
+    Sources: vendor guide "CLB server groups" (weights act with weighted scheduling only); DescribeLoadBalancerListeners
+    (a listener with a group of its own does not use the default one). Whether weight 0 takes a server out under
+    another scheduler than wrr and wlc is not documented.
+    """
+    reasons = []
+    if load_balancer.status not in (None, "active"):
+        reasons.append(f"the load balancer is {load_balancer.status}")
+    if not listeners:
+        reasons.append("it has no listener")
+    for listener in listeners:
+        reason = _weightless_reason(listener)
+        if reason:
+            reasons.append(f"listener {listener.name} {reason}")
+    return reasons
+
+
+def _weightless_reason(listener: Listener) -> str | None:
+    if listener.forward:
+        return None  # it redirects and has no servers
+    if listener.vserver_group_id:
+        return f"uses vServer group {listener.vserver_group_id}"
+    if listener.master_slave_server_group_id:
+        return f"uses master/slave server group {listener.master_slave_server_group_id}"
+    if listener.status == "stopped":
+        return "is stopped"
+    if listener.scheduler is not None and listener.scheduler not in _WEIGHTED_SCHEDULERS:
+        return f"schedules by {listener.scheduler}"
+    return None
+
+
+def differing(changes: t.Iterable[Change], members: t.Iterable[Member]) -> list[tuple[Change, int | None]]:
+    """The changes that a group read later does not show, each with the weight it shows; None: no member any more."""
+    weights = {member.key: member.weight for member in members}
+    shown = [(change, weights.get(change.member.key)) for change in changes]
+    return [(change, weight) for change, weight in shown if weight != change.after]
+
+
+def diff_text(members: t.Iterable[Member]) -> str:
+    """Members and weights, a line each, for the two sides of a diff."""
+    return "".join(f"{member.name}: {member.weight}\n" for member in members)

@@ -1,0 +1,244 @@
+#!/usr/bin/python
+
+# Copyright (c) 2026 aliyun_community.slb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: slb_backend_info
+short_description: Read the backend servers, listeners and health of an Alibaba Cloud load balancer
+version_added: 0.1.0
+description:
+  - Reads the default server group of a Classic Load Balancer (CLB, formerly SLB) with weights, the listeners, and what
+    the health checks of each listener say about each server.
+  - Shows which members are at weight 0, and so drains that somebody forgot.
+extends_documentation_fragment:
+  - aliyun_community.slb.attributes
+  - aliyun_community.slb.attributes.info_module
+  - aliyun_community.slb.connection
+options:
+  load_balancer_id:
+    description:
+      - The id of the load balancer.
+    type: str
+    required: true
+    aliases: [lb_id]
+  gather:
+    description:
+      - What to read besides the members. Each costs one API call and the permission for it, C(slb:DescribeHealthStatus)
+        or C(slb:DescribeLoadBalancerListeners).
+    type: list
+    elements: str
+    choices: [health, listeners]
+    default: [health, listeners]
+seealso:
+  - module: aliyun_community.slb.slb_backend_weights
+author:
+  - aliyun_community.slb contributors (@aliyun-community)
+"""
+
+EXAMPLES = r"""
+- name: Read a load balancer
+  aliyun_community.slb.slb_backend_info:
+    region: cn-hangzhou
+    load_balancer_id: lb-bp1qjwo61pqz3ahltv0mw
+  register: lb
+
+- name: Say which servers get no traffic
+  ansible.builtin.debug:
+    msg: "{{ lb.drained | map(attribute='server_id') | join(', ') or 'none' }}"
+"""
+
+RETURN = r"""
+load_balancer_id:
+  description: The id of the load balancer.
+  returned: always
+  type: str
+  sample: lb-bp1qjwo61pqz3ahltv0mw
+region:
+  description: The region that was asked.
+  returned: always
+  type: str
+  sample: cn-hangzhou
+load_balancer_name:
+  description: The name of the load balancer.
+  returned: success
+  type: str
+load_balancer_status:
+  description: The state of the load balancer, V(active), V(inactive) or V(locked).
+  returned: success
+  type: str
+  sample: active
+address:
+  description: The address that the load balancer serves.
+  returned: success
+  type: str
+backend_servers:
+  description: The members of the default server group.
+  returned: success
+  type: list
+  elements: dict
+  sample: [{"server_id": "i-bp1c3zrr37ablp8ujo7v", "weight": 100, "type": "ecs", "server_ip": null, "description": null}]
+  contains:
+    server_id:
+      description: The id of the server.
+      type: str
+    weight:
+      description: The weight, V(0) to V(100).
+      type: int
+    type:
+      description: The type, V(ecs), V(eni) or V(eci).
+      type: str
+    server_ip:
+      description: The address, where the API gives one.
+      type: str
+    description:
+      description: The description, where the member has one.
+      type: str
+drained:
+  description: The members at weight 0, in the shape of RV(backend_servers).
+  returned: success
+  type: list
+  elements: dict
+active_count:
+  description: How many members have a weight above 0.
+  returned: success
+  type: int
+  sample: 4
+health:
+  description: What the health check of each listener says about each server.
+  returned: when O(gather) has V(health)
+  type: list
+  elements: dict
+  contains:
+    server_id:
+      description: The id of the server.
+      type: str
+    server_ip:
+      description: The address that is checked, where the API gives one.
+      type: str
+    type:
+      description: The type of the server, where the API gives one.
+      type: str
+    listener_port:
+      description: The port of the listener.
+      type: int
+    protocol:
+      description: The protocol of the listener.
+      type: str
+    port:
+      description: The port on the server.
+      type: int
+    status:
+      description:
+        - V(normal), V(abnormal) or V(unavailable). The last one means a check that has not finished or is switched off;
+          RV(listeners[].health_check) tells which.
+      type: str
+listeners:
+  description: The listeners.
+  returned: when O(gather) has V(listeners)
+  type: list
+  elements: dict
+  contains:
+    port:
+      description: The port of the listener.
+      type: int
+    protocol:
+      description: The protocol of the listener.
+      type: str
+    backend_server_port:
+      description: The port on the servers of the default group.
+      type: int
+    scheduler:
+      description: How requests are spread, V(wrr) and V(wlc) by weight, V(rr) in turn, others by hash.
+      type: str
+    status:
+      description: The state, V(running) or V(stopped).
+      type: str
+    vserver_group_id:
+      description: The vServer group that the listener uses in place of the default group.
+      type: str
+    master_slave_server_group_id:
+      description: The master/slave server group that the listener uses in place of the default group.
+      type: str
+    health_check:
+      description: Whether it checks the health of its servers.
+      type: bool
+    forward:
+      description: Whether it redirects to another listener and so has no servers.
+      type: bool
+    connection_drain_timeout:
+      description: For how many seconds connections may go on after a server was removed, where draining is on.
+      type: int
+api_calls:
+  description: The number of HTTP requests to the Slb API, retries included.
+  returned: success
+  type: int
+  sample: 3
+request_ids:
+  description: The request ids of the answered calls, in their order.
+  returned: success
+  type: list
+  elements: str
+error:
+  description: What went wrong, with RV(ignore:code), C(message), C(http_status) and C(request_id).
+  returned: when the task failed
+  type: dict
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.aliyun_community.slb.plugins.module_utils import _slb, _weights
+from ansible_collections.aliyun_community.slb.plugins.module_utils._client import Client
+from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import SlbError
+from ansible_collections.aliyun_community.slb.plugins.module_utils._module import (
+    connection_argument_spec,
+    fail,
+    open_client,
+)
+
+
+def argument_spec() -> dict:
+    gather = ["health", "listeners"]
+    return {
+        "load_balancer_id": {"type": "str", "required": True, "aliases": ["lb_id"]},
+        "gather": {"type": "list", "elements": "str", "choices": gather, "default": gather},
+        **connection_argument_spec(),
+    }
+
+
+def gather_info(client: Client, load_balancer_id: str, gather: list[str]) -> dict:
+    load_balancer = _slb.describe_load_balancer(client, load_balancer_id)
+    result = {
+        "load_balancer_id": load_balancer_id,
+        "region": client.region,
+        "load_balancer_name": load_balancer.name,
+        "load_balancer_status": load_balancer.status,
+        "address": load_balancer.address,
+        "backend_servers": [member.as_dict() for member in load_balancer.members],
+        "drained": [member.as_dict() for member in load_balancer.members if member.weight == 0],
+        "active_count": _weights.active_count(load_balancer.members),
+    }
+    if "listeners" in gather:
+        result["listeners"] = [row.as_dict() for row in _slb.describe_listeners(client, load_balancer_id)]
+    if "health" in gather:
+        result["health"] = [row.as_dict() for row in _slb.describe_health_status(client, load_balancer_id)]
+    return result
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
+    subject = f"Reading {module.params['load_balancer_id']}"
+    try:
+        load_balancer_id = _weights.check_load_balancer_id(module.params["load_balancer_id"])
+        client = open_client(module)
+        result = gather_info(client, load_balancer_id, module.params["gather"])
+    except SlbError as exc:
+        fail(module, exc, subject)
+    module.exit_json(changed=False, api_calls=client.api_calls, request_ids=client.request_ids, **result)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,249 @@
+# Copyright (c) 2026 aliyun_community.slb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Planning: arguments, membership, order, batches and guards."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.aliyun_community.slb.plugins.module_utils import _weights
+from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import InvalidArgument, SlbError
+from ansible_collections.aliyun_community.slb.plugins.module_utils._records import Listener, LoadBalancer, Member
+
+WEB1 = Member("i-web1", 100, description="web 1")
+WEB2 = Member("i-web2", 60)
+ENI_A = Member("eni-1", 100, "eni", "192.168.0.11")
+ENI_B = Member("eni-1", 50, "eni", "192.168.0.12")
+
+
+def wanted(*servers: dict) -> list[_weights.Wanted]:
+    return _weights.parse_wanted(servers)
+
+
+def changes_of(plan: _weights.Plan) -> list[tuple[str, int, int]]:
+    return [(change.member.name, change.member.weight, change.after) for change in plan.changes]
+
+
+@pytest.mark.parametrize(
+    ("given", "weight"),
+    [(0, 0), (100, 100), ("0", 0), ("60", 60), ("007", 7), (60.0, 60)],
+)
+def test_weight_accepts_whole_numbers(given: object, weight: int) -> None:
+    assert wanted({"server_id": "i-web1", "weight": given})[0].weight == weight
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        (True, "true"),
+        (False, "false"),
+        (None, "null"),
+        ("80%", "'80%'"),
+        ("", "''"),
+        (" 5", "' 5'"),
+        ("1e2", "'1e2'"),
+        ("-1", "'-1'"),
+        ("\u0661", "'\u0661'"),
+        (101, "101"),
+        (-1, "-1"),
+        (1.5, "1.5"),
+        (float("inf"), "inf"),
+        (float("nan"), "nan"),
+        ("9" * 5000, "'" + "9" * 39),
+        ([1], "[1]"),
+        ({}, "{}"),
+    ],
+)
+def test_weight_refuses_everything_else(given: object, shown: str) -> None:
+    with pytest.raises(InvalidArgument) as caught:
+        wanted({"server_id": "i-web1", "weight": given})
+    assert caught.value.message == f"weight of backend_servers[0] (i-web1) is {shown}"
+    assert "whole number from 0 to 100" in caught.value.advice
+
+
+@pytest.mark.parametrize("server_id", ["", " ", "i web1", "i-web1,i-web2", "-i", "i-web1\n", "{{ x }}", None])
+def test_server_id_must_look_like_one(server_id: str | None) -> None:
+    with pytest.raises(InvalidArgument, match=r"server_id of backend_servers\[0\]"):
+        wanted({"server_id": server_id, "weight": 1})
+
+
+@pytest.mark.parametrize("load_balancer_id", ["", "lb 1", "lb-1,lb-2", "lb-1\n", "../lb"])
+def test_load_balancer_id_must_look_like_one(load_balancer_id: str) -> None:
+    with pytest.raises(InvalidArgument, match="no id of a load balancer"):
+        _weights.check_load_balancer_id(load_balancer_id)
+
+
+@pytest.mark.parametrize("load_balancer_id", ["lb-bp1qjwo61pqz3ahltv0mw", "139a00604ad-cn-east-hangzhou-01"])
+def test_load_balancer_ids_of_the_vendor_pass(load_balancer_id: str) -> None:
+    assert _weights.check_load_balancer_id(load_balancer_id) == load_balancer_id
+
+
+def test_server_ip_must_be_an_address() -> None:
+    with pytest.raises(InvalidArgument, match="server_ip"):
+        wanted({"server_id": "eni-1", "weight": 1, "server_ip": "192.168.0.999"})
+
+
+def test_empty_list_is_refused() -> None:
+    with pytest.raises(InvalidArgument, match="empty"):
+        wanted()
+
+
+def test_same_server_twice_is_refused_before_any_call() -> None:
+    with pytest.raises(InvalidArgument, match="i-web1 more than once"):
+        wanted({"server_id": "i-web1", "weight": 1}, {"server_id": "i-web1", "weight": 2})
+
+
+def test_same_member_under_two_descriptions_is_refused() -> None:
+    servers = wanted({"server_id": "eni-1", "weight": 1, "type": "eni"}, {"server_id": "eni-1", "weight": 2})
+    with pytest.raises(InvalidArgument, match="more than once"):
+        _weights.plan_weights([ENI_A], servers)
+
+
+def test_plan_takes_only_what_differs() -> None:
+    servers = wanted({"server_id": "i-web1", "weight": 0}, {"server_id": "i-web2", "weight": 60})
+    plan = _weights.plan_weights([WEB1, WEB2], servers)
+    assert changes_of(plan) == [("i-web1", 100, 0)]
+    assert plan.requested == (WEB1, WEB2)
+    assert plan.group == (WEB1._replace(weight=0), WEB2)
+    assert not plan.missing
+
+
+def test_target_keeps_type_address_and_description() -> None:
+    plan = _weights.plan_weights([WEB1], wanted({"server_id": "i-web1", "weight": 5}))
+    assert plan.changes[0].target == Member("i-web1", 5, "ecs", None, "web 1")
+
+
+def test_increases_come_before_decreases_and_otherwise_the_order_of_the_task_holds() -> None:
+    members = [Member(f"i-{name}", 50) for name in "abcd"]
+    servers = wanted(*({"server_id": f"i-{name}", "weight": weight} for name, weight in zip("abcd", (0, 100, 20, 60))))
+    assert changes_of(_weights.plan_weights(members, servers)) == [
+        ("i-b", 50, 100),
+        ("i-d", 50, 60),
+        ("i-a", 50, 0),
+        ("i-c", 50, 20),
+    ]
+
+
+@pytest.mark.parametrize(("count", "sizes"), [(0, []), (1, [1]), (20, [20]), (21, [20, 1]), (40, [20, 20]), (41, [20, 20, 1])])
+def test_batches_hold_twenty(count: int, sizes: list[int]) -> None:
+    members = [Member(f"i-{number}", 50) for number in range(count)] or [WEB1]
+    servers = wanted(*({"server_id": member.server_id, "weight": 100} for member in members))
+    assert [len(batch) for batch in _weights.plan_weights(members, servers).batches(20)] == sizes
+
+
+def test_address_tells_members_of_one_interface_apart() -> None:
+    plan = _weights.plan_weights([ENI_A, ENI_B], wanted({"server_id": "eni-1", "weight": 0, "server_ip": "192.168.0.12"}))
+    assert changes_of(plan) == [("eni-1 (192.168.0.12)", 50, 0)]
+    assert plan.group == (ENI_A, ENI_B._replace(weight=0))
+
+
+def test_addresses_are_compared_as_addresses() -> None:
+    member = Member("eni-1", 50, "eni", "2001:db8::1")
+    servers = wanted({"server_id": "eni-1", "weight": 0, "server_ip": "2001:0db8:0:0::0001"})
+    assert len(_weights.plan_weights([member], servers).changes) == 1
+
+
+def test_ambiguous_server_id_is_refused_with_the_choices() -> None:
+    with pytest.raises(InvalidArgument) as caught:
+        _weights.plan_weights([ENI_A, ENI_B], wanted({"server_id": "eni-1", "weight": 0}))
+    assert "fits 2 members" in caught.value.message
+    assert "eni 192.168.0.11, eni 192.168.0.12" in caught.value.message
+
+
+def test_ids_are_compared_whole() -> None:
+    plan = _weights.plan_weights([WEB1], wanted({"server_id": "i-web", "weight": 0}))
+    assert [server.server_id for server in plan.missing] == ["i-web"]
+    assert not plan.changes
+
+
+@pytest.mark.parametrize("mismatch", [{"type": "eni"}, {"server_ip": "192.168.0.1"}])
+def test_type_or_address_that_does_not_fit_is_no_member(mismatch: dict) -> None:
+    assert _weights.plan_weights([WEB1], wanted({"server_id": "i-web1", "weight": 0, **mismatch})).missing
+
+
+def test_missing_members_are_named_with_the_members_there_are() -> None:
+    plan = _weights.plan_weights([WEB1, ENI_A], wanted({"server_id": "i-gone", "weight": 0}))
+    with pytest.raises(SlbError) as caught:
+        _weights.check_missing(plan, [WEB1, ENI_A])
+    assert caught.value.code == "UnknownMember"
+    assert "i-gone" in caught.value.message
+    assert "i-web1, eni-1 (192.168.0.11)" in caught.value.message
+
+
+def test_long_groups_are_not_listed_whole() -> None:
+    members = [Member(f"i-{number}", 1) for number in range(25)]
+    plan = _weights.plan_weights(members, wanted({"server_id": "i-gone", "weight": 0}))
+    with pytest.raises(SlbError, match="i-19, and 5 more"):
+        _weights.check_missing(plan, members)
+
+
+def plan_for(weights: list[int], targets: list[int]) -> _weights.Plan:
+    members = [Member(f"i-{number}", weight) for number, weight in enumerate(weights)]
+    servers = ({"server_id": f"i-{number}", "weight": weight} for number, weight in enumerate(targets))
+    return _weights.plan_weights(members, wanted(*servers))
+
+
+@pytest.mark.parametrize(
+    ("weights", "targets", "min_active", "refused"),
+    [
+        ([100, 100], [0, 100], 1, False),
+        ([100, 100], [0, 100], 2, True),
+        ([100, 100], [0, 0], 1, True),
+        ([100, 100], [0, 0], 0, False),
+        ([100, 0, 0], [0, 100, 0], 1, False),  # swapped in one task
+        ([0, 0, 0], [100, 0, 0], 2, False),  # filling a group that is too small
+        ([100, 50], [10, 50], 3, False),  # nobody is taken out
+    ],
+)
+def test_min_active(weights: list[int], targets: list[int], min_active: int, refused: bool) -> None:
+    plan = plan_for(weights, targets)
+    if not refused:
+        _weights.check_min_active(plan, min_active)
+        return
+    with pytest.raises(SlbError) as caught:
+        _weights.check_min_active(plan, min_active)
+    assert caught.value.code == "MinActive"
+
+
+LISTENER = Listener(80, "http", 8080, "wrr", "running", None, None, True, False, None)
+BALANCER = LoadBalancer("lb-1", "web", "active", "192.0.2.1", (WEB1,))
+
+
+@pytest.mark.parametrize(
+    ("listener", "reason"),
+    [
+        ({}, None),
+        ({"scheduler": "wlc"}, None),
+        ({"scheduler": None}, None),
+        ({"forward": True, "scheduler": "rr"}, None),
+        ({"scheduler": "rr"}, "listener http:80 schedules by rr"),
+        ({"scheduler": "sch"}, "listener http:80 schedules by sch"),
+        ({"vserver_group_id": "rsp-1"}, "listener http:80 uses vServer group rsp-1"),
+        ({"master_slave_server_group_id": "rsp-2"}, "listener http:80 uses master/slave server group rsp-2"),
+        ({"status": "stopped"}, "listener http:80 is stopped"),
+    ],
+)
+def test_listeners_on_which_weights_do_nothing(listener: dict, reason: str | None) -> None:
+    found = _weights.weightless_reasons(BALANCER, [LISTENER._replace(**listener)])
+    assert found == ([reason] if reason else [])
+
+
+def test_load_balancer_that_serves_nothing() -> None:
+    assert _weights.weightless_reasons(BALANCER, []) == ["it has no listener"]
+    locked = BALANCER._replace(status="locked")
+    assert _weights.weightless_reasons(locked, [LISTENER]) == ["the load balancer is locked"]
+
+
+def test_differing_shows_what_a_later_read_has() -> None:
+    plan = plan_for([100, 100, 100], [0, 0, 0])
+    later = [Member("i-0", 0), Member("i-1", 70)]
+    assert [(change.member.server_id, weight) for change, weight in _weights.differing(plan.changes, later)] == [
+        ("i-1", 70),
+        ("i-2", None),
+    ]
+
+
+def test_diff_text_names_members() -> None:
+    assert _weights.diff_text([WEB1, ENI_B]) == "i-web1: 100\neni-1 (192.168.0.12): 50\n"
