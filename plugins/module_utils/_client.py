@@ -15,7 +15,7 @@ import json
 import random
 import time
 import typing as t
-from urllib.parse import quote_plus
+from urllib.parse import quote, quote_plus
 
 from ansible_collections.aliyun_community.slb.plugins.module_utils._credentials import Keys, KeySource
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import (
@@ -182,6 +182,6 @@ def _kind(body: bytes) -> str:
 def redacted(text: str, keys: Keys) -> str:
     """The text without key id, secret and token, plain or as a URL carries them."""
     for secret in filter(None, keys):
-        for form in (secret, quote_plus(secret), quote_plus(secret, safe="-_.~")):
+        for form in (secret, quote(secret, safe=""), quote_plus(secret)):
             text = text.replace(form, "********")
     return text

@@ -64,7 +64,7 @@ def describe_listeners(client: Client, load_balancer_id: str) -> list[Listener]:
     for _page in range(_MAX_PAGES):
         answer = client.read(action, parameters)
         with _Reading(action):
-            listeners.extend(_listener(row) for row in _objects(answer.get("Listeners") or []))
+            listeners.extend(_listener(row) for row in _objects(answer.get("Listeners")))
             token = _text(answer, "NextToken")
         if not token:
             return listeners
@@ -158,10 +158,12 @@ def _rows(holder: t.Any, name: str) -> list[Json]:
     """The API's lists are objects that hold an array; an empty one may hold none."""
     if not isinstance(holder, dict):
         raise TypeError(f"no list of {name}")
-    return _objects(holder.get(name) or [])
+    return _objects(holder.get(name))
 
 
 def _objects(rows: t.Any) -> list[Json]:
+    if rows is None:
+        return []
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise TypeError("no list of objects")
     return rows

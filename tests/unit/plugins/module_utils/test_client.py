@@ -1,0 +1,484 @@
+# Copyright (c) 2026 aliyun_community.slb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The client over the real SDK: its traps, retries, errors and what it must not show."""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+import socket
+import ssl
+import threading
+import time
+import typing as t
+
+import pytest
+
+from ansible_collections.aliyun_community.slb.plugins.module_utils import _client, _errors, _slb
+from ansible_collections.aliyun_community.slb.plugins.module_utils._credentials import Keys
+from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import SlbError, Unanswered
+from ansible_collections.aliyun_community.slb.plugins.module_utils._records import Member
+
+KEY, SECRET, TOKEN = "rehearsal", "rehearsal-secret+/=", "rehearsal-token+/=="
+OpenClient = t.Callable[..., _client.Client]
+
+
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_client, "FIRST_PAUSE", 0.01)
+
+
+class RotatingKeys:
+    """Temporary keys first, then keys without a token."""
+
+    def __init__(self, *keys: Keys) -> None:
+        self._keys = list(keys)
+
+    def keys(self) -> Keys:
+        return self._keys.pop(0)
+
+
+class OneAnswer:
+    """A server that keeps what it is sent and gives one fixed answer to every connection."""
+
+    def __init__(self, answer: bytes) -> None:
+        self.received: list[bytes] = []
+        self._answer = answer
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+
+    @property
+    def address(self) -> str:
+        return "127.0.0.1:{}".format(self._socket.getsockname()[1])
+
+    def __enter__(self) -> OneAnswer:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+        self._thread.join(5)
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                connection, _peer = self._socket.accept()
+            except OSError:
+                return
+            with connection:
+                connection.settimeout(5)
+                self.received.append(connection.recv(65536))
+                connection.sendall(self._answer)
+
+
+def answer_of(body: bytes, status: str = "200 OK") -> bytes:
+    return f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode() + body
+
+
+EMPTY_GROUP = answer_of(b'{"RequestId":"R","LoadBalancerId":"lb-web","BackendServers":{"BackendServer":[]}}')
+
+
+def describe(client: _client.Client) -> t.Any:
+    return _slb.describe_load_balancer(client, "lb-web")
+
+
+def actions(slb: t.Any) -> list[str]:
+    return [request.action for request in slb.requests]
+
+
+# Requests
+
+
+def test_account_of_calls_and_request_ids(slb: t.Any, open_client: OpenClient) -> None:
+    client = open_client(slb.url)
+    describe(client)
+    describe(client)
+    assert client.api_calls == 2
+    assert client.request_ids == [request.request_id for request in slb.requests]
+
+
+def test_set_sends_json_text_with_text_weights_and_all_that_was_read(slb: t.Any, open_client: OpenClient) -> None:
+    members = [Member("i-web1", 0, "ecs", None, "web/1.a-b_c"), Member("eni-web3", 5, "eni", "192.168.0.12")]
+    _slb.set_backend_servers(open_client(slb.url), "lb-web", members)
+    assert json.loads(slb.requests[0].parameters["BackendServers"]) == [
+        {"ServerId": "i-web1", "Weight": "0", "Type": "ecs", "Description": "web/1.a-b_c"},
+        {"ServerId": "eni-web3", "Weight": "5", "Type": "eni", "ServerIp": "192.168.0.12"},
+    ]
+    assert [(member.server_id, member.weight) for member in slb.members("lb-web")] == [
+        ("i-web1", 0),
+        ("i-web2", 100),
+        ("eni-web3", 60),
+        ("eni-web3", 5),
+    ]
+
+
+def test_listeners_are_read_page_by_page(slb: t.Any, open_client: OpenClient) -> None:
+    listeners = _slb.describe_listeners(open_client(slb.url), "lb-web")
+    assert [listener.port for listener in listeners] == list(range(1000, 1120))
+    assert len(slb.requests) == 2
+
+
+def test_every_request_is_new(slb: t.Any, open_client: OpenClient) -> None:
+    """A used request object keeps the token, and its User-Agent grows."""
+    source = RotatingKeys(Keys("STS.rehearsal", SECRET, TOKEN), Keys(KEY, SECRET), Keys(KEY, SECRET))
+    client = open_client(slb.url, keys=source)
+    agents = []
+    for _call in range(3):
+        describe(client)
+        agents.append(slb.requests[-1].headers)
+    user_agents = {value for headers in agents for name, value in headers.items() if name.lower() == "user-agent"}
+    assert len(user_agents) == 1
+    assert "aliyun_community.slb/" in user_agents.pop()
+
+
+def test_environment_of_the_sdk_does_not_beat_the_keys(
+    slb: t.Any, open_client: OpenClient, clean_environment: pytest.MonkeyPatch
+) -> None:
+    clean_environment.setenv("ALIYUN_ACCESS_KEY_ID", "nobody")
+    clean_environment.setenv("ALIYUN_ACCESS_KEY_SECRET", "nothing")
+    describe(open_client(slb.url, keys=RotatingKeys(Keys("STS.rehearsal", SECRET, TOKEN))))
+    assert slb.requests[0].parameters["AccessKeyId"] == "STS.rehearsal"
+
+
+def test_netrc_is_not_read(
+    open_client: OpenClient, clean_environment: pytest.MonkeyPatch, tmp_path: t.Any
+) -> None:
+    netrc = tmp_path / ".netrc"
+    netrc.write_text("machine 127.0.0.1 login someone password something\n")
+    netrc.chmod(0o600)
+    clean_environment.setenv("HOME", str(tmp_path))
+    clean_environment.setenv("NETRC", str(netrc))
+    with OneAnswer(EMPTY_GROUP) as server:
+        describe(open_client(f"http://{server.address}"))
+    assert b"authorization" not in server.received[0].lower()
+
+
+@pytest.mark.parametrize("no_proxy", [None, "127.0.0.1", "*"])
+def test_no_proxy_is_honoured(
+    slb: t.Any, open_client: OpenClient, clean_environment: pytest.MonkeyPatch, no_proxy: str | None
+) -> None:
+    with OneAnswer(EMPTY_GROUP) as proxy:
+        clean_environment.setenv("HTTP_PROXY", f"http://{proxy.address}")
+        clean_environment.setenv("http_proxy", f"http://{proxy.address}")
+        if no_proxy:
+            clean_environment.setenv("NO_PROXY", no_proxy)
+        describe(open_client(slb.url))
+    if no_proxy:
+        assert (proxy.received, actions(slb)) == ([], ["DescribeLoadBalancerAttribute"])
+    else:
+        assert proxy.received[0].startswith(b"POST http://127.0.0.1:")
+        assert not slb.requests
+
+
+# TLS
+
+
+@pytest.fixture
+def tls_slb(clean_environment: pytest.MonkeyPatch, certificates: t.Any) -> t.Iterator[t.Any]:
+    from conftest import STATE
+    from slb_emulator import running
+
+    with running(STATE, tls=certificates.localhost) as emulator:
+        yield emulator
+
+
+def as_localhost(url: str) -> str:
+    return url.replace("127.0.0.1", "localhost")
+
+
+def test_https_with_server_name(tls_slb: t.Any, open_client: OpenClient, certificates: t.Any) -> None:
+    """Python 3.12 and later send no server name unless the SDK's vendored library is told that they can."""
+    endpoint = as_localhost(tls_slb.url)
+    assert endpoint.startswith("https://")
+    describe(open_client(endpoint, verify=certificates.ca))
+    assert [(request.scheme, request.sni) for request in tls_slb.requests] == [("https", "localhost")]
+
+
+def test_https_with_an_address(tls_slb: t.Any, open_client: OpenClient, certificates: t.Any) -> None:
+    describe(open_client(tls_slb.url, verify=certificates.ca))
+    assert len(tls_slb.requests) == 1
+
+
+def test_scheme_that_is_another_object_is_still_https(slb: t.Any, open_client: OpenClient) -> None:
+    """The SDK takes any "https" but its own for http: a plain server must not get a request that meant TLS."""
+    with pytest.raises(SlbError) as caught:
+        describe(open_client("".join(["ht", "tps"]) + slb.url[len("http") :]))
+    assert caught.value.code == "EndpointUnusable"
+    assert "does not speak TLS" in caught.value.message
+    assert not slb.requests
+
+
+def test_unknown_authority_is_refused(tls_slb: t.Any, open_client: OpenClient) -> None:
+    client = open_client(as_localhost(tls_slb.url))
+    with pytest.raises(SlbError) as caught:
+        describe(client)
+    assert caught.value.code == "CertificateInvalid"
+    assert "ca_path" in caught.value.advice
+    assert client.api_calls == 1  # trying again would be no use
+    assert not tls_slb.requests
+
+
+def test_verification_can_be_switched_off(
+    tls_slb: t.Any, open_client: OpenClient, capfd: pytest.CaptureFixture[str]
+) -> None:
+    describe(open_client(tls_slb.url, verify=False))
+    assert len(tls_slb.requests) == 1
+    assert capfd.readouterr().err == ""
+
+
+def test_bundle_of_the_environment_does_not_beat_verification(
+    tls_slb: t.Any, open_client: OpenClient, certificates: t.Any, clean_environment: pytest.MonkeyPatch
+) -> None:
+    clean_environment.setenv("ALIBABA_CLOUD_CA_BUNDLE", certificates.ca)
+    with pytest.raises(SlbError, match="CertificateInvalid"):
+        describe(open_client(tls_slb.url, verify=True))
+
+
+@pytest.mark.parametrize("name", ["other_name", "expired"])
+def test_certificate_must_fit(
+    clean_environment: pytest.MonkeyPatch, open_client: OpenClient, certificates: t.Any, name: str
+) -> None:
+    from conftest import STATE
+    from slb_emulator import running
+
+    with running(STATE, tls=getattr(certificates, name)) as emulator:
+        with pytest.raises(SlbError) as caught:
+            describe(open_client(as_localhost(emulator.url), verify=certificates.ca))
+        assert caught.value.code == "CertificateInvalid"
+        assert not emulator.requests
+
+
+# Answers
+
+
+@pytest.mark.parametrize("code", _errors.RETRIED_CODES)
+def test_refusal_for_now_is_tried_again(slb: t.Any, open_client: OpenClient, code: str) -> None:
+    slb.add_fault({"kind": "error", "code": code, "http_status": 400, "message": "not now", "times": 2})
+    client = open_client(slb.url)
+    _slb.set_backend_servers(client, "lb-web", [Member("i-web1", 0)])
+    assert client.api_calls == 3
+    assert slb.members("lb-web")[0].weight == 0
+
+
+@pytest.mark.parametrize(
+    ("code", "http_status"),
+    [("InvalidLoadBalancerId.NotFound", 404), ("Forbidden.RAM", 403), ("ServiceUnavailable", 400), ("Unheard.Of", 400)],
+)
+def test_other_errors_end_at_once(slb: t.Any, open_client: OpenClient, code: str, http_status: int) -> None:
+    slb.add_fault({"kind": "error", "code": code, "http_status": http_status, "message": "No.", "times": 0})
+    client = open_client(slb.url)
+    with pytest.raises(SlbError) as caught:
+        describe(client)
+    error = caught.value
+    assert (error.code, error.message, error.http_status) == (code, "No.", http_status)
+    assert error.request_id == slb.requests[0].request_id
+    assert client.api_calls == 1
+
+
+UNUSABLE: list[dict[str, t.Any]] = [
+    {"http_status": 200, "body": "<html>proxy</html>"},
+    {"http_status": 200, "body": ""},
+    {"http_status": 200, "body": "[1]"},
+    {"http_status": 200, "body": "[" * 100_000},
+    {"http_status": 204, "body": ""},
+    {"http_status": 302, "body": ""},
+    {"http_status": 400, "body": "5"},  # TypeError in the SDK
+    {"http_status": 400, "body": '{"Code": 5}'},
+    {"http_status": 502, "body": "<html>bad gateway</html>"},
+    {"http_status": 599, "body": "x"},
+    {"http_status": 500, "body_base64": base64.b64encode(b"\xff\xfe{").decode()},  # UnicodeDecodeError in the SDK
+]
+
+
+@pytest.mark.parametrize("answer", UNUSABLE, ids=lambda answer: f"{answer['http_status']}-{len(str(answer))}")
+def test_unusable_answers_are_tried_again_when_reading(
+    slb: t.Any, open_client: OpenClient, answer: dict[str, t.Any]
+) -> None:
+    slb.add_fault({"kind": "raw", **answer})
+    client = open_client(slb.url)
+    assert len(describe(client).members) == 4
+    assert client.api_calls == 2
+
+
+@pytest.mark.parametrize("answer", UNUSABLE, ids=lambda answer: f"{answer['http_status']}-{len(str(answer))}")
+def test_unusable_answers_to_a_write_leave_it_open(
+    slb: t.Any, open_client: OpenClient, answer: dict[str, t.Any]
+) -> None:
+    slb.add_fault({"kind": "raw", **answer})
+    client = open_client(slb.url)
+    with pytest.raises(Unanswered) as caught:
+        _slb.set_backend_servers(client, "lb-web", [Member("i-web1", 0)])
+    assert caught.value.http_status == answer["http_status"]
+    assert "endpoint" in caught.value.advice
+    assert client.api_calls == 1
+
+
+def test_error_code_in_a_good_answer_is_an_error(slb: t.Any, open_client: OpenClient) -> None:
+    body = json.dumps({"Code": "Forbidden.RAM", "Message": "No.", "RequestId": "R-1"})
+    slb.add_fault({"kind": "raw", "http_status": 200, "body": body, "content_type": "application/json"})
+    with pytest.raises(SlbError) as caught:
+        describe(open_client(slb.url))
+    assert (caught.value.code, caught.value.request_id) == ("Forbidden.RAM", "R-1")
+
+
+@pytest.mark.parametrize("message", ["Specified signature is not matched", "a: b", ""])
+def test_wrong_signature_in_any_wording(slb: t.Any, open_client: OpenClient, message: str) -> None:
+    """A message without a colon makes the SDK raise IndexError."""
+    slb.add_fault({"kind": "error", "code": "SignatureDoesNotMatch", "http_status": 400, "message": message})
+    with pytest.raises(SlbError) as caught:
+        describe(open_client(slb.url))
+    assert caught.value.code == "SignatureDoesNotMatch"
+    assert "secret_key" in caught.value.advice
+
+
+@pytest.mark.parametrize("kind", ["cut_before", "cut_after", "truncate"])
+def test_broken_connection_while_reading_is_tried_again(slb: t.Any, open_client: OpenClient, kind: str) -> None:
+    slb.add_fault({"kind": kind})
+    client = open_client(slb.url)
+    assert len(describe(client).members) == 4
+    assert client.api_calls == 2
+
+
+@pytest.mark.parametrize("kind", ["cut_before", "cut_after", "truncate"])
+def test_broken_connection_leaves_a_write_open(slb: t.Any, open_client: OpenClient, kind: str) -> None:
+    slb.add_fault({"kind": kind})
+    client = open_client(slb.url)
+    with pytest.raises(Unanswered):
+        _slb.set_backend_servers(client, "lb-web", [Member("i-web1", 0)])
+    assert client.api_calls == 1
+
+
+def test_answer_that_stalls_ends_with_the_read_timeout(slb: t.Any, open_client: OpenClient) -> None:
+    slb.add_fault({"kind": "stall", "seconds": 30})
+    client = open_client(slb.url, read_timeout=0.3)
+    assert len(describe(client).members) == 4
+    assert client.api_calls == 2
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"BackendServers": []},
+        {"BackendServers": {"BackendServer": {}}},
+        {"BackendServers": {"BackendServer": [1]}},
+        {"BackendServers": {"BackendServer": [{"ServerId": "i-1"}]}},
+        {"BackendServers": {"BackendServer": [{"ServerId": "i-1", "Weight": True}]}},
+        {"BackendServers": {"BackendServer": [{"ServerId": "i-1", "Weight": "heavy"}]}},
+        {"BackendServers": {"BackendServer": [{"ServerId": "i-1", "Weight": 101}]}},
+        {"BackendServers": {"BackendServer": [{"ServerId": {}, "Weight": 1}]}},
+        {"BackendServers": {"BackendServer": [{"Weight": 1}]}},
+        {"LoadBalancerId": "lb-other", "BackendServers": {"BackendServer": []}},
+    ],
+)
+def test_answers_of_another_form_are_refused(slb: t.Any, open_client: OpenClient, body: dict[str, t.Any]) -> None:
+    answer = json.dumps({"RequestId": "R", **body})
+    slb.add_fault({"kind": "raw", "http_status": 200, "body": answer, "content_type": "application/json"})
+    with pytest.raises(Unanswered, match="not of the form"):
+        describe(open_client(slb.url))
+
+
+def test_answers_of_older_regions_are_understood(slb: t.Any, open_client: OpenClient) -> None:
+    rows = [{"ServerId": "i-1", "Weight": "100"}, {"ServerId": "i-2", "Weight": 0, "Type": "", "News": [1]}]
+    answer = json.dumps({"RequestId": "R", "BackendServers": {"BackendServer": rows}})
+    slb.add_fault({"kind": "raw", "http_status": 200, "body": answer, "content_type": "application/json"})
+    assert describe(open_client(slb.url)).members == (Member("i-1", 100), Member("i-2", 0))
+
+
+# Time
+
+
+def test_deadline_ends_the_retries(slb: t.Any, open_client: OpenClient) -> None:
+    slb.add_fault({"kind": "error", "code": "Throttling.User", "times": 0})
+    started = time.monotonic()
+    with pytest.raises(SlbError) as caught:
+        describe(open_client(slb.url, seconds=0.5))
+    assert caught.value.code == "Throttling.User"
+    assert "wait_timeout" in caught.value.advice
+    assert time.monotonic() - started < 0.5  # no pause that could not be followed by a try
+
+
+def test_no_call_is_made_after_the_deadline(slb: t.Any, open_client: OpenClient) -> None:
+    with pytest.raises(SlbError, match="DeadlineReached"):
+        describe(open_client(slb.url, seconds=0))
+    assert not slb.requests
+
+
+def test_final_read_is_made_after_the_deadline(slb: t.Any, open_client: OpenClient) -> None:
+    client = open_client(slb.url, seconds=0)
+    assert len(_slb.describe_load_balancer(client, "lb-web", final=True).members) == 4
+
+
+def test_endpoint_without_a_server_is_given_up_after_a_few_tries(open_client: OpenClient) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        port = unused.getsockname()[1]
+    client = open_client(f"http://127.0.0.1:{port}")
+    with pytest.raises(SlbError) as caught:
+        describe(client)
+    assert caught.value.code == "EndpointUnreachable"
+    assert "Connection refused" in caught.value.message
+    assert client.api_calls == _client.CONNECT_TRIES
+
+
+def test_pauses_grow_and_are_capped(monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr(_client, "FIRST_PAUSE", 0.5)
+    monkeypatch.setattr(_client.time, "sleep", pauses.append)
+    monkeypatch.setattr(_client.random, "uniform", lambda low, high: high)
+    deadline = _client.Deadline(1000)
+    assert all(deadline.pause(tries) for tries in range(1, 8))
+    assert pauses == [0.5, 1.0, 2.0, 4.0, 8.0, 8.0, 8.0]
+
+
+# Secrets
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        None,
+        {"kind": "cut_before", "times": 0},
+        {"kind": "raw", "http_status": 500, "body": SECRET + TOKEN, "times": 0},
+        {"kind": "error", "code": "SignatureDoesNotMatch", "http_status": 400, "message": f"mine: {TOKEN}", "times": 0},
+        {"kind": "error", "code": f"Code.{TOKEN}", "http_status": 400, "message": SECRET, "times": 0},
+    ],
+)
+def test_nothing_secret_is_shown(
+    slb: t.Any,
+    open_client: OpenClient,
+    clean_environment: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+    fault: dict[str, t.Any] | None,
+) -> None:
+    clean_environment.setenv("DEBUG", "sdk")
+    caplog.set_level(logging.DEBUG, logger="")
+    url = slb.url
+    if fault is None:  # nobody listens there
+        with socket.create_server(("127.0.0.1", 0)) as unused:
+            url = f"http://127.0.0.1:{unused.getsockname()[1]}"
+    else:
+        slb.add_fault(fault)
+    keys = RotatingKeys(*[Keys("STS.rehearsal", SECRET, TOKEN)] * 100)
+    with pytest.raises(SlbError) as caught:
+        describe(open_client(url, keys=keys, seconds=0.3))
+    shown = [caught.value.sentence(), json.dumps(caught.value.as_dict()), *capfd.readouterr(), caplog.text]
+    for secret in (SECRET, TOKEN, "Signature=", "SecurityToken", "rehearsal-secret%2B", "rehearsal-token%2B"):
+        assert [text for text in shown if secret in text] == []
+
+
+def test_redacted_finds_every_form() -> None:
+    keys = Keys("LTAI+id", "s/cret=", "to ken+")
+    text = "LTAI+id LTAI%2Bid s/cret= s%2Fcret%3D to ken+ to+ken%2B to%20ken%2B"
+    assert set(_client.redacted(text, keys).split()) == {"********"}
+
+
+def test_vendored_library_knows_that_python_can_send_names(slb: t.Any, open_client: OpenClient) -> None:
+    open_client(slb.url)
+    from aliyunsdkcore.vendored.requests.packages.urllib3.util import ssl_
+
+    assert ssl_.HAS_SNI is ssl.HAS_SNI

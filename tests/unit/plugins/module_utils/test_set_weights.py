@@ -1,0 +1,247 @@
+# Copyright (c) 2026 aliyun_community.slb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The order of work under faults: what is reported is what the rehearsal SLB holds."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+from ansible_collections.aliyun_community.slb.plugins.module_utils import _client, _set_weights, _weights
+from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import SlbError
+
+DESCRIBE, SET = "DescribeLoadBalancerAttribute", "SetBackendServers"
+KEYS = [{"access_key_id": "rehearsal", "access_key_secret": "rehearsal-secret+/="}]
+
+
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_client, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(_client, "LONGEST_PAUSE", 0.05)
+    monkeypatch.setattr(_set_weights, "SETTLE_SECONDS", 0.1)
+
+
+@pytest.fixture
+def large(clean_environment: pytest.MonkeyPatch) -> t.Iterator[t.Any]:
+    from slb_emulator import running
+
+    servers = [{"server_id": f"i-{number}", "weight": 50} for number in range(45)]
+    group = {"load_balancer_id": "lb-web", "region_id": "cn-hangzhou", "backend_servers": servers}
+    with running({"access_keys": KEYS, "load_balancers": [group]}) as emulator:
+        yield emulator
+
+
+def wanted(weights: dict[str, int]) -> list[_weights.Wanted]:
+    servers = [{"server_id": server_id, "weight": weight} for server_id, weight in weights.items()]
+    return _weights.parse_wanted(servers)
+
+
+def new_task(client: _client.Client, **options: t.Any) -> _set_weights.Task:
+    return _set_weights.Task(client, "lb-web", _set_weights.Options(**options))
+
+
+def failure_of(task: _set_weights.Task, weights: dict[str, int]) -> SlbError:
+    with pytest.raises(SlbError) as caught:
+        task.run(wanted(weights), check_mode=False)
+    return caught.value
+
+
+def actions(slb: t.Any) -> list[str]:
+    return [request.action for request in slb.requests]
+
+
+def weights_of(slb: t.Any) -> list[int]:
+    return [member.weight for member in slb.members("lb-web")]
+
+
+def reported(task: _set_weights.Task) -> list[int]:
+    return [member["weight"] for member in task.result()["backend_servers"]]
+
+
+def ids(changes: list[dict[str, t.Any]]) -> list[str]:
+    return [change["server_id"] for change in changes]
+
+
+@pytest.mark.parametrize("count", [1, 20, 21, 40, 41])
+def test_cost_of_a_change(large: t.Any, open_client: t.Any, count: int) -> None:
+    task = new_task(open_client(large.url))
+    task.run(wanted({f"i-{number}": 0 for number in range(count)}), check_mode=False)
+    assert task.result()["api_calls"] == 2 + -(-count // 20) == len(large.requests)
+    assert reported(task) == weights_of(large) == [0] * count + [50] * (45 - count)
+
+
+def test_cost_of_no_change(large: t.Any, open_client: t.Any) -> None:
+    task = new_task(open_client(large.url), check_listeners="fail", min_active=45)
+    task.run(wanted({f"i-{number}": 50 for number in range(45)}), check_mode=False)
+    assert actions(large) == [DESCRIBE]
+    assert task.result()["changed"] is False
+
+
+@pytest.mark.parametrize("kind", ["cut_after", "truncate", "error_after"])
+def test_lost_answer_to_a_write_that_took_effect(slb: t.Any, open_client: t.Any, kind: str) -> None:
+    extra = {"code": "InternalError"} if kind == "error_after" else {}
+    slb.add_fault({"action": SET, "kind": kind, **extra})
+    task = new_task(open_client(slb.url))
+    task.run(wanted({"i-web1": 0}), check_mode=False)
+    assert actions(slb) == [DESCRIBE, SET, DESCRIBE, DESCRIBE]  # not sent again
+    assert ids(task.result()["changed_servers"]) == ["i-web1"]
+    assert reported(task) == weights_of(slb) == [0, 100, 60, 60]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [{"kind": "cut_before"}, {"kind": "raw", "http_status": 502, "body": "<html>"}, {"kind": "error", "code": "InternalError"}],
+    ids=lambda fault: fault["kind"],
+)
+def test_lost_answer_to_a_write_that_did_not(slb: t.Any, open_client: t.Any, fault: dict[str, t.Any]) -> None:
+    slb.add_fault({"action": SET, **fault})
+    task = new_task(open_client(slb.url))
+    task.run(wanted({"i-web1": 0}), check_mode=False)
+    assert actions(slb) == [DESCRIBE, SET, DESCRIBE, SET, DESCRIBE]
+    assert reported(task) == weights_of(slb) == [0, 100, 60, 60]
+
+
+def test_lost_answer_while_another_job_writes(slb: t.Any, open_client: t.Any) -> None:
+    slb.add_fault({"action": SET, "kind": "cut_before"})
+    edit = {"server_id": "i-web1", "weight": 70}
+    slb.add_fault({"action": DESCRIBE, "skip": 1, "kind": "edit", "edits": [edit]})
+    task = new_task(open_client(slb.url))
+    error = failure_of(task, {"i-web1": 0})
+    assert error.code == "ChangedMeanwhile"
+    assert "i-web1 should have 0 and has 70" in error.message
+    assert weights_of(slb)[0] == 70  # not overwritten
+    assert task.result()["changed"] is False
+    assert ids(task.account()["not_applied"]) == ["i-web1"]
+
+
+def test_stale_read_after_a_write_is_waited_for(slb: t.Any, open_client: t.Any) -> None:
+    slb.add_fault({"action": DESCRIBE, "skip": 1, "times": 3, "kind": "stale_read"})
+    task = new_task(open_client(slb.url))
+    task.run(wanted({"i-web1": 0}), check_mode=False)
+    assert actions(slb) == [DESCRIBE, SET] + [DESCRIBE] * 4
+    assert reported(task) == weights_of(slb)
+
+
+def test_read_that_stays_stale_fails_the_task(slb: t.Any, open_client: t.Any) -> None:
+    slb.add_fault({"action": DESCRIBE, "skip": 1, "times": 0, "kind": "stale_read"})
+    task = new_task(open_client(slb.url, seconds=0.5))
+    error = failure_of(task, {"i-web1": 0})
+    assert error.code == "NotVerified"
+    assert task.result()["changed"] is True  # the API took it
+    assert ids(task.account()["applied"]) == ["i-web1"]
+
+
+@pytest.mark.parametrize(
+    ("edit", "seen"),
+    [
+        ({"server_id": "i-web1", "weight": 70}, "i-web1 should have 0 and has 70"),
+        ({"server_id": "i-web1", "remove": True}, "i-web1 should have 0 and is no member any more"),
+    ],
+)
+def test_another_job_after_the_write(slb: t.Any, open_client: t.Any, edit: dict[str, t.Any], seen: str) -> None:
+    slb.add_fault({"action": DESCRIBE, "skip": 1, "kind": "edit", "edits": [edit]})
+    task = new_task(open_client(slb.url))
+    error = failure_of(task, {"i-web1": 0, "i-web2": 0})
+    assert error.code == "ChangedMeanwhile"
+    assert seen in error.message
+    assert reported(task) == weights_of(slb)
+    assert task.result()["changed"] is True
+
+
+def test_third_weight_that_was_only_stale_passes(slb: t.Any, open_client: t.Any) -> None:
+    edit = {"server_id": "i-web1", "weight": 70}
+    slb.add_fault({"action": SET, "kind": "edit", "edits": [edit]})
+    slb.add_fault({"action": DESCRIBE, "skip": 1, "kind": "stale_read"})
+    task = new_task(open_client(slb.url))
+    task.run(wanted({"i-web1": 0}), check_mode=False)
+    assert reported(task) == weights_of(slb) == [0, 100, 60, 60]
+
+
+def test_failure_between_batches_is_accounted_for(large: t.Any, open_client: t.Any) -> None:
+    large.add_fault({"action": SET, "skip": 1, "kind": "error", "code": "Forbidden.RAM", "times": 0})
+    task = new_task(open_client(large.url))
+    assert failure_of(task, {f"i-{number}": 0 for number in range(45)}).code == "Forbidden.RAM"
+    account = task.account()
+    assert ids(account["applied"]) == [f"i-{number}" for number in range(20)]
+    assert ids(account["not_applied"]) == [f"i-{number}" for number in range(20, 45)]
+    assert account["unconfirmed"] == []
+    assert task.result()["changed"] is True
+    assert reported(task) == weights_of(large)
+
+
+@pytest.mark.parametrize(("kind", "applied"), [("cut_after", True), ("cut_before", False)])
+def test_lost_answer_at_the_deadline_is_settled_by_a_last_read(
+    slb: t.Any, open_client: t.Any, kind: str, applied: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slb.add_fault({"action": SET, "kind": kind})
+    monkeypatch.setattr(_client, "FIRST_PAUSE", 60.0)  # no time for a second try
+    monkeypatch.setattr(_client, "LONGEST_PAUSE", 60.0)
+    task = new_task(open_client(slb.url, seconds=5))
+    assert failure_of(task, {"i-web1": 0}).code == "NoAnswer"
+    account = task.account()
+    assert (ids(account["applied"]), ids(account["not_applied"])) == (
+        (["i-web1"], []) if applied else ([], ["i-web1"])
+    )
+    assert account["unconfirmed"] == []
+    assert task.result()["changed"] is applied
+    assert reported(task) == weights_of(slb)
+
+
+def test_what_nobody_could_find_out_is_said_so(slb: t.Any, open_client: t.Any) -> None:
+    slb.add_fault({"action": SET, "kind": "cut_after"})
+    slb.add_fault({"action": DESCRIBE, "skip": 1, "kind": "cut_before", "times": 0})
+    task = new_task(open_client(slb.url, seconds=0.5))
+    assert failure_of(task, {"i-web1": 0, "i-web2": 100}).code in ("NoAnswer", "DeadlineReached")
+    account = task.account()
+    assert ids(account["unconfirmed"]) == ["i-web1"]
+    assert account["applied"] == account["not_applied"] == []
+    assert task.result()["changed"] is True
+
+
+def test_guard_is_judged_on_the_whole_group(slb: t.Any, open_client: t.Any) -> None:
+    slb.set_weight("lb-web", "i-web2", 0)
+    task = new_task(open_client(slb.url), min_active=3)
+    assert failure_of(task, {"i-web1": 0}).code == "MinActive"
+    assert actions(slb) == [DESCRIBE]
+    assert ids(task.account()["not_applied"]) == ["i-web1"]
+
+
+@pytest.mark.parametrize("check_listeners", ["off", "warn", "fail"])
+def test_check_mode_reads_all_and_writes_nothing(large: t.Any, open_client: t.Any, check_listeners: str) -> None:
+    task = new_task(open_client(large.url), check_listeners=check_listeners)
+    if check_listeners == "fail":
+        with pytest.raises(SlbError, match="no listener"):
+            task.run(wanted({"i-1": 0}), check_mode=True)
+    else:
+        task.run(wanted({"i-1": 0}), check_mode=True)
+        assert task.result()["changed"] is True
+        assert reported(task)[:3] == [50, 0, 50]
+    assert len(task.warnings) == (check_listeners == "warn")
+    assert SET not in actions(large)
+    assert weights_of(large) == [50] * 45
+
+
+def test_busy_load_balancer_is_waited_for(slb: t.Any, open_client: t.Any) -> None:
+    slb.change_settings({"busy_seconds": 0.3})
+    client = open_client(slb.url)
+    new_task(client).run(wanted({"i-web1": 0}), check_mode=False)
+    new_task(client).run(wanted({"i-web1": 100}), check_mode=False)
+    assert [request.code for request in slb.requests if request.code] != []
+    assert weights_of(slb)[0] == 100
+
+
+def test_previous_has_the_shape_of_the_option(slb: t.Any, open_client: t.Any) -> None:
+    client = open_client(slb.url)
+    task = new_task(client)
+    servers = [{"server_id": "eni-web3", "server_ip": "192.168.0.12", "weight": 0}, {"server_id": "i-web2", "weight": 0}]
+    task.run(_weights.parse_wanted(servers), check_mode=False)
+    previous = task.result()["previous"]
+    assert previous == [
+        {"server_id": "eni-web3", "weight": 60, "type": "eni", "server_ip": "192.168.0.12"},
+        {"server_id": "i-web2", "weight": 100, "type": "ecs"},
+    ]
+    new_task(client).run(_weights.parse_wanted(previous), check_mode=False)
+    assert weights_of(slb) == [100, 100, 60, 60]
