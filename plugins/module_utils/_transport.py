@@ -120,8 +120,11 @@ class Transport:
             return SlbError("SdkFailure", f"the SDK could not build the request ({type(exc).__name__})")
         library = self._sdk.requests_exceptions
         chain = _causes(cause)
-        if any(isinstance(link, (ssl.SSLCertVerificationError, self._sdk.CertificateError)) for link in chain):
-            return NotSent(_describe(chain), permanent=True, certificate=True)
+        refusal = next((link for link in chain if isinstance(link, self._sdk.certificate_errors)), None)
+        if refusal is not None:
+            # OpenSSL's refusals have a verify_message, those of the vendored check of the host name have not.
+            reason = str(getattr(refusal, "verify_message", "") or refusal)
+            return NotSent(reason, permanent=True, certificate=True)
         if any(isinstance(link, ssl.SSLError) and link.reason == "WRONG_VERSION_NUMBER" for link in chain):
             return NotSent("the endpoint does not speak TLS", permanent=True)
         if isinstance(cause, (library.ConnectTimeout, library.ProxyError)):
@@ -177,7 +180,8 @@ class _Sdk:
         self.AccessKeyCredential = AccessKeyCredential
         self.StsTokenCredential = StsTokenCredential
         self.HTTPAdapter = HTTPAdapter
-        self.CertificateError = CertificateError
+        # ssl's own class up to Python 3.11, and a ValueError of the vendored library from 3.12 on.
+        self.certificate_errors = (ssl.CertificateError, CertificateError)
         self.NewConnectionError = NewConnectionError
         self.requests_exceptions = requests_exceptions
         self.https = protocol_type.HTTPS
@@ -247,8 +251,6 @@ def _causes(exc: BaseException | None) -> list[BaseException]:
 def _describe(chain: list[BaseException]) -> str:
     """The innermost reason in the operating system's words: outer texts carry the signed URL."""
     for link in reversed(chain):
-        if isinstance(link, ssl.SSLCertVerificationError) and link.verify_message:
-            return str(link.verify_message)
         if isinstance(link, OSError) and link.strerror and not getattr(link, "request", None):
             return str(link.strerror)
     return type(chain[0]).__name__

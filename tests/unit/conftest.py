@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import ipaddress
 import sys
 import typing as t
@@ -62,10 +63,16 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 
 
 @pytest.fixture
-def slb(clean_environment: pytest.MonkeyPatch) -> t.Iterator[t.Any]:
+def running_slb(clean_environment: pytest.MonkeyPatch) -> t.Callable[..., t.ContextManager[t.Any]]:
+    """Starts a rehearsal SLB with lb-web; takes ``tls`` and the like."""
     from slb_emulator import running
 
-    with running(STATE) as emulator:
+    return functools.partial(running, STATE)
+
+
+@pytest.fixture
+def slb(running_slb: t.Callable[..., t.ContextManager[t.Any]]) -> t.Iterator[t.Any]:
+    with running_slb() as emulator:
         yield emulator
 
 

@@ -52,7 +52,7 @@ class OneAnswer:
 
     @property
     def address(self) -> str:
-        return "127.0.0.1:{}".format(self._socket.getsockname()[1])
+        return f"127.0.0.1:{self._socket.getsockname()[1]}"
 
     def __enter__(self) -> OneAnswer:
         self._thread.start()
@@ -144,9 +144,7 @@ def test_environment_of_the_sdk_does_not_beat_the_keys(
     assert slb.requests[0].parameters["AccessKeyId"] == "STS.rehearsal"
 
 
-def test_netrc_is_not_read(
-    open_client: OpenClient, clean_environment: pytest.MonkeyPatch, tmp_path: t.Any
-) -> None:
+def test_netrc_is_not_read(open_client: OpenClient, clean_environment: pytest.MonkeyPatch, tmp_path: t.Any) -> None:
     netrc = tmp_path / ".netrc"
     netrc.write_text("machine 127.0.0.1 login someone password something\n")
     netrc.chmod(0o600)
@@ -178,11 +176,8 @@ def test_no_proxy_is_honoured(
 
 
 @pytest.fixture
-def tls_slb(clean_environment: pytest.MonkeyPatch, certificates: t.Any) -> t.Iterator[t.Any]:
-    from conftest import STATE
-    from slb_emulator import running
-
-    with running(STATE, tls=certificates.localhost) as emulator:
+def tls_slb(running_slb: t.Any, certificates: t.Any) -> t.Iterator[t.Any]:
+    with running_slb(tls=certificates.localhost) as emulator:
         yield emulator
 
 
@@ -238,17 +233,17 @@ def test_bundle_of_the_environment_does_not_beat_verification(
         describe(open_client(tls_slb.url, verify=True))
 
 
-@pytest.mark.parametrize("name", ["other_name", "expired"])
+@pytest.mark.parametrize(
+    ("name", "reason"), [("other_name", "slb.example.invalid"), ("expired", "certificate has expired")]
+)
 def test_certificate_must_fit(
-    clean_environment: pytest.MonkeyPatch, open_client: OpenClient, certificates: t.Any, name: str
+    running_slb: t.Any, open_client: OpenClient, certificates: t.Any, name: str, reason: str
 ) -> None:
-    from conftest import STATE
-    from slb_emulator import running
-
-    with running(STATE, tls=getattr(certificates, name)) as emulator:
+    with running_slb(tls=getattr(certificates, name)) as emulator:
         with pytest.raises(SlbError) as caught:
             describe(open_client(as_localhost(emulator.url), verify=certificates.ca))
         assert caught.value.code == "CertificateInvalid"
+        assert reason in caught.value.message
         assert not emulator.requests
 
 

@@ -93,7 +93,11 @@ def test_lost_answer_to_a_write_that_took_effect(slb: t.Any, open_client: t.Any,
 
 @pytest.mark.parametrize(
     "fault",
-    [{"kind": "cut_before"}, {"kind": "raw", "http_status": 502, "body": "<html>"}, {"kind": "error", "code": "InternalError"}],
+    [
+        {"kind": "cut_before"},
+        {"kind": "raw", "http_status": 502, "body": "<html>"},
+        {"kind": "error", "code": "InternalError"},
+    ],
     ids=lambda fault: fault["kind"],
 )
 def test_lost_answer_to_a_write_that_did_not(slb: t.Any, open_client: t.Any, fault: dict[str, t.Any]) -> None:
@@ -182,9 +186,7 @@ def test_lost_answer_at_the_deadline_is_settled_by_a_last_read(
     task = new_task(open_client(slb.url, seconds=5))
     assert failure_of(task, {"i-web1": 0}).code == "NoAnswer"
     account = task.account()
-    assert (ids(account["applied"]), ids(account["not_applied"])) == (
-        (["i-web1"], []) if applied else ([], ["i-web1"])
-    )
+    assert (ids(account["applied"]), ids(account["not_applied"])) == ((["i-web1"], []) if applied else ([], ["i-web1"]))
     assert account["unconfirmed"] == []
     assert task.result()["changed"] is applied
     assert reported(task) == weights_of(slb)
@@ -236,7 +238,10 @@ def test_busy_load_balancer_is_waited_for(slb: t.Any, open_client: t.Any) -> Non
 def test_previous_has_the_shape_of_the_option(slb: t.Any, open_client: t.Any) -> None:
     client = open_client(slb.url)
     task = new_task(client)
-    servers = [{"server_id": "eni-web3", "server_ip": "192.168.0.12", "weight": 0}, {"server_id": "i-web2", "weight": 0}]
+    servers = [
+        {"server_id": "eni-web3", "server_ip": "192.168.0.12", "weight": 0},
+        {"server_id": "i-web2", "weight": 0},
+    ]
     task.run(_weights.parse_wanted(servers), check_mode=False)
     previous = task.result()["previous"]
     assert previous == [

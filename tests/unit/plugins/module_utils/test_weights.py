@@ -126,7 +126,9 @@ def test_increases_come_before_decreases_and_otherwise_the_order_of_the_task_hol
     ]
 
 
-@pytest.mark.parametrize(("count", "sizes"), [(0, []), (1, [1]), (20, [20]), (21, [20, 1]), (40, [20, 20]), (41, [20, 20, 1])])
+@pytest.mark.parametrize(
+    ("count", "sizes"), [(0, []), (1, [1]), (20, [20]), (21, [20, 1]), (40, [20, 20]), (41, [20, 20, 1])]
+)
 def test_batches_hold_twenty(count: int, sizes: list[int]) -> None:
     members = [Member(f"i-{number}", 50) for number in range(count)] or [WEB1]
     servers = wanted(*({"server_id": member.server_id, "weight": 100} for member in members))
@@ -134,7 +136,9 @@ def test_batches_hold_twenty(count: int, sizes: list[int]) -> None:
 
 
 def test_address_tells_members_of_one_interface_apart() -> None:
-    plan = _weights.plan_weights([ENI_A, ENI_B], wanted({"server_id": "eni-1", "weight": 0, "server_ip": "192.168.0.12"}))
+    plan = _weights.plan_weights(
+        [ENI_A, ENI_B], wanted({"server_id": "eni-1", "weight": 0, "server_ip": "192.168.0.12"})
+    )
     assert changes_of(plan) == [("eni-1 (192.168.0.12)", 50, 0)]
     assert plan.group == (ENI_A, ENI_B._replace(weight=0))
 
