@@ -37,7 +37,7 @@ Json = dict[str, t.Any]
 FIRST_PAUSE = 0.5  # seconds; doubled with every further try
 LONGEST_PAUSE = 8.0
 CONNECT_TRIES = 4  # an endpoint that takes no connection is more often misspelt than down
-FINAL_READ_SECONDS = 1.5  # what a read may take that settles the account after the deadline
+LAST_READ_SECONDS = 1.5  # what a read may take beyond the deadline, to settle what became of a write
 
 
 class Deadline:
@@ -74,28 +74,27 @@ class Client:
     def api_calls(self) -> int:
         return self._transport.requests_sent
 
-    def read(self, action: str, parameters: t.Mapping[str, str], *, final: bool = False) -> Json:
+    def read(self, action: str, parameters: t.Mapping[str, str]) -> Json:
         """Call an action that changes nothing, and again until it is answered or the deadline is reached.
 
-        ``final``: one quick try, also after the deadline, to settle what became of a write.
+        The first try is also made when the deadline is over: it may settle what became of a write.
         """
-        if final:
-            return self._attempt(action, parameters, FINAL_READ_SECONDS)
-        return self._until_answered(action, parameters, again=(Unanswered,))
+        return self._until_answered(action, parameters, LAST_READ_SECONDS, again=(Unanswered,))
 
     def write(self, action: str, parameters: t.Mapping[str, str]) -> Json:
         """Call an action that changes something. Raises Unanswered when it may have taken effect or not."""
-        return self._until_answered(action, parameters, again=())
+        if not self.deadline.remaining():
+            raise SlbError("DeadlineReached", f"no time was left for {action}", advice="Raise wait_timeout.")
+        return self._until_answered(action, parameters, 0.0, again=())
 
-    def _until_answered(self, action: str, parameters: t.Mapping[str, str], again: tuple[type[SlbError], ...]) -> Json:
+    def _until_answered(
+        self, action: str, parameters: t.Mapping[str, str], at_least: float, again: tuple[type[SlbError], ...]
+    ) -> Json:
         tries = 0
         while True:
             tries += 1
-            seconds = self.deadline.remaining()
-            if not seconds:
-                raise SlbError("DeadlineReached", f"no time was left for {action}", advice="Raise wait_timeout.")
             try:
-                return self._attempt(action, parameters, seconds)
+                return self._attempt(action, parameters, max(at_least, self.deadline.remaining()))
             except SlbError as exc:
                 if not _is_worth_another_try(exc, tries, again) or not self.deadline.pause(tries):
                     raise

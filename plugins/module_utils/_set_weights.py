@@ -82,8 +82,8 @@ class Task:
             self._settle_account(plan)
             raise
 
-    def _read(self, *, final: bool = False) -> LoadBalancer:
-        return describe_load_balancer(self._client, self._id, final=final)
+    def _read(self) -> LoadBalancer:
+        return describe_load_balancer(self._client, self._id)
 
     def _check_missing(self, plan: Plan, load_balancer: LoadBalancer) -> None:
         if self._options.on_missing == "fail":
@@ -157,9 +157,9 @@ class Task:
                 raise _changed_by_others(foreign) if foreign else _not_shown(differing)
 
     def _settle_account(self, plan: Plan) -> None:
-        """After a failure: one more quick read, so that the account says what is and not what was meant."""
+        """After a failure: one more read, so that the account says what is and not what was meant."""
         try:
-            self._group = self._read(final=True).members
+            self._group = self._read().members
         except SlbError:
             return
         if self._unconfirmed:

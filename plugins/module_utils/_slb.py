@@ -29,10 +29,10 @@ _LISTENERS_PER_PAGE = "100"  # the most that DescribeLoadBalancerListeners gives
 _MAX_PAGES = 100  # an endpoint that never stops paging is refused
 
 
-def describe_load_balancer(client: Client, load_balancer_id: str, *, final: bool = False) -> LoadBalancer:
+def describe_load_balancer(client: Client, load_balancer_id: str) -> LoadBalancer:
     """DescribeLoadBalancerAttribute: one call, all members of the default group; Weight is an integer."""
     action = "DescribeLoadBalancerAttribute"
-    answer = client.read(action, {"LoadBalancerId": load_balancer_id}, final=final)
+    answer = client.read(action, {"LoadBalancerId": load_balancer_id})
     with _Reading(action):
         if answer.get("LoadBalancerId", load_balancer_id) != load_balancer_id:
             raise ValueError("LoadBalancerId of another load balancer")
