@@ -1,0 +1,34 @@
+# Copyright (c) 2026 aliyun_community.slb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Everything is done by the Python files in tests/tools; this file only names the commands.
+# PYTHON=/path/to/python picks the interpreter that .venv is made with.
+
+export PYTHON
+export CHECKS
+export SAVE
+export PYTHONDONTWRITEBYTECODE := 1
+
+RUN := @sh tests/tools/run.sh
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test bench clean
+
+help: ## show this list
+	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile
+
+setup: ## make .venv with all that the demo and the tests need
+	$(RUN) tests
+
+demo: ## show what the collection does, on a rehearsal SLB on this machine
+	$(RUN) base demo.py
+
+test: ## run every check; CHECKS="lint units" picks some, CHECKS=list names them
+	$(RUN) tests checks.py
+
+bench: ## measure what a task costs; SAVE=1 also writes docs/benchmarks.md
+	$(RUN) base bench.py
+
+clean: ## remove .venv and .cache
+	rm -rf .venv .cache

@@ -1,0 +1,182 @@
+# Copyright (c) 2026 aliyun_community.slb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The command line: options in, one line per API request out."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import ssl
+import sys
+import threading
+import time
+from pathlib import Path
+
+from .documents import DocumentError, seconds
+from .model import SlbState
+from .server import LoopbackServer, is_loopback, tls_context
+from .service import RecordedRequest, Service, Settings
+from .state_document import load_state
+
+DESCRIPTION = """\
+The rehearsal SLB answers the API of the Alibaba Cloud Classic Load Balancer (product Slb, version 2014-05-15)
+on this machine's loopback address, from a state file. It is a tool for rehearsal and tests: it balances no traffic,
+it knows no account, and it listens on loopback only.
+"""
+EPILOG = """\
+Try it:
+  python -m slb_emulator --state example_state.yml --port 8088
+and point a client at http://127.0.0.1:8088 with the access key of the state file (region cn-hangzhou).
+
+Each API request prints one line: time, action, load balancer, status, error code, changed weights.
+State, recorded requests, faults and settings are under /_rehearsal/ on the same port; README.md describes them.
+SIGTERM or Ctrl-C ends it. Exit codes: 0 ended by a signal, 2 not started because something is wrong.
+"""
+
+
+def duration(argument: str) -> float:
+    """A number of seconds, zero or more."""
+    try:
+        return seconds(float(argument), "the value")
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{argument!r} is not a number of seconds, zero or more") from None
+
+
+def port_number(argument: str) -> int:
+    """A TCP port, 0 for a free one."""
+    if not (argument.isascii() and argument.isdigit() and int(argument) <= 65535):
+        raise argparse.ArgumentTypeError(f"{argument!r} is not a port from 0 to 65535")
+    return int(argument)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The options."""
+    options = argparse.ArgumentParser(
+        prog="python -m slb_emulator",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = options.add_argument
+    add("--state", required=True, type=Path, metavar="FILE", help="YAML file: keys, load balancers, members, listeners")
+    add("--host", default="127.0.0.1", help="loopback address to listen on (default: %(default)s)")
+    add("--port", default=0, type=port_number, help="port to listen on; 0, the default, takes a free one")
+    add("--port-file", type=Path, metavar="FILE", help="write the port to this file once it listens")
+    add(
+        "--busy-seconds",
+        default=0.0,
+        type=duration,
+        metavar="SECONDS",
+        help="after a change, refuse other changes of the load balancer for this long (default: 0)",
+    )
+    add("--latency", default=0.0, type=duration, metavar="SECONDS", help="wait before each answer (default: 0)")
+    add(
+        "--set-weight-as",
+        default="str",
+        choices=("str", "int"),
+        help="type of a weight in answers to SetBackendServers and AddBackendServers (default: %(default)s)",
+    )
+    add("--tls-cert", type=Path, metavar="FILE", help="PEM certificate; serves https instead of http")
+    add("--tls-key", type=Path, metavar="FILE", help="PEM key of the certificate")
+    add("--quiet", action="store_true", help="print nothing but errors")
+    return options
+
+
+def write_port_file(path: Path, port: int) -> None:
+    """Write the port so that a reader sees all of it or nothing."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    partial.write_text(f"{port}\n", encoding="ascii")
+    os.replace(partial, path)
+
+
+def print_request(record: RecordedRequest) -> None:
+    """One line for a request."""
+    # One write, so that lines of different threads do not mix.
+    sys.stdout.write(f"{time.strftime('%H:%M:%S')} {record}\n")
+    sys.stdout.flush()
+
+
+def read_state(path: Path) -> SlbState:
+    """The state in a file; DocumentError when it cannot be read or is not valid."""
+    try:
+        return load_state(path)
+    except OSError as error:
+        raise DocumentError("--state", f"cannot read {path}: {error.strerror}") from error
+
+
+def read_tls(certificate: Path, key: Path) -> ssl.SSLContext:
+    """The TLS context of two PEM files; DocumentError when they cannot be used."""
+    try:
+        return tls_context(certificate, key)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise DocumentError("--tls-cert", f"cannot use {certificate} with {key}: {reason}") from error
+
+
+def listen(options: argparse.Namespace, service: Service, tls: ssl.SSLContext | None) -> LoopbackServer:
+    """A server that listens, its port written to the port file; DocumentError when either fails."""
+    try:
+        server = LoopbackServer(options.host, options.port, service, tls)
+    except OSError as error:
+        raise DocumentError(
+            "--port", f"cannot listen on {options.host} port {options.port}: {error.strerror}"
+        ) from error
+    try:
+        if options.port_file is not None:
+            write_port_file(options.port_file, server.port)
+    except OSError as error:
+        server.server_close()
+        raise DocumentError("--port-file", f"cannot write {options.port_file}: {error.strerror}") from error
+    return server
+
+
+def build_server(options: argparse.Namespace) -> LoopbackServer:
+    """The server the options ask for. DocumentError, fit to print, when it cannot start."""
+    if not is_loopback(options.host):
+        raise DocumentError("--host", f"{options.host} is not a loopback address, and this tool listens on no other")
+    if (options.tls_cert is None) != (options.tls_key is None):
+        raise DocumentError("--tls-cert", "goes together with --tls-key")
+    state = read_state(options.state)
+    if not state.access_keys:
+        raise DocumentError("state", "lacks the key 'access_keys' with at least one entry")
+    service = Service(state, Settings(options.busy_seconds, options.latency, options.set_weight_as))
+    if not options.quiet:
+        service.on_request = print_request
+    tls = read_tls(options.tls_cert, options.tls_key) if options.tls_cert else None
+    return listen(options, service, tls)
+
+
+def event_of_signals() -> threading.Event:
+    """An event that SIGTERM and SIGINT set."""
+    ended = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: ended.set())
+    return ended
+
+
+def serve(server: LoopbackServer, ended: threading.Event) -> None:
+    """Serve until an event."""
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    ended.wait()
+    server.stop()
+    thread.join()
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; returns the exit code."""
+    options = parser().parse_args(arguments)
+    # Before anyone can learn the port and send a signal.
+    ended = event_of_signals()
+    try:
+        server = build_server(options)
+    except DocumentError as error:
+        print(f"slb_emulator: {error}", file=sys.stderr)
+        return 2
+    if not options.quiet:
+        print(f"The rehearsal SLB listens on {server.url} (a tool for rehearsal, not a load balancer)", flush=True)
+    serve(server, ended)
+    return 0

@@ -1,0 +1,80 @@
+# Copyright (c) 2026 aliyun_community.slb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The emulator for unit tests: a server in a thread of the test's own process."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Union
+
+from .faults import parse_fault
+from .model import BackendServer, MemberEdit
+from .server import LoopbackServer, tls_context
+from .service import RecordedRequest, Service, Settings
+from .state_document import load_state, parse_state
+
+PathLike = Union[str, Path]
+
+
+class Emulator:
+    """A running emulator, seen from a test."""
+
+    def __init__(self, service: Service, url: str) -> None:
+        self._service = service
+        self.url = url
+
+    @property
+    def requests(self) -> list[RecordedRequest]:
+        """The API requests so far, oldest first."""
+        return self._service.requests
+
+    def add_fault(self, document: Mapping[str, Any]) -> None:
+        """Add a fault, described as in README.md; DocumentError when it is not valid."""
+        self._service.faults.add(parse_fault(dict(document)))
+
+    def clear(self) -> None:
+        """Forget the recorded requests and the faults that still wait."""
+        self._service.clear_requests()
+        self._service.faults.put([])
+
+    def change_settings(self, document: Mapping[str, Any]) -> None:
+        """Change some of busy_seconds, latency and set_weight_as; DocumentError when a value is not valid."""
+        self._service.change_settings(dict(document))
+
+    def members(self, load_balancer_id: str) -> list[BackendServer]:
+        """The current members; KeyError for an unknown load balancer."""
+        return self._service.members(load_balancer_id)
+
+    def set_weight(self, load_balancer_id: str, server_id: str, weight: int) -> None:
+        """Change a weight behind the API's back; KeyError for an unknown load balancer or server."""
+        self._service.edit(load_balancer_id, [MemberEdit(server_id, weight=weight)])
+
+
+@contextmanager
+def running(
+    state: Mapping[str, Any] | PathLike,
+    tls: tuple[PathLike, PathLike] | None = None,
+    busy_seconds: float = 0.0,
+    latency: float = 0.0,
+    set_weight_as: str = "str",
+) -> Iterator[Emulator]:
+    """Run an emulator on a free loopback port for the length of a with block.
+
+    state is a state document or the path of a state file, tls a pair of PEM files (certificate, key).
+    """
+    parsed = parse_state(dict(state)) if isinstance(state, Mapping) else load_state(Path(state))
+    service = Service(parsed, Settings(busy_seconds, latency, set_weight_as))
+    context = tls_context(Path(tls[0]), Path(tls[1])) if tls else None
+    server = LoopbackServer("127.0.0.1", 0, service, context)
+    thread = threading.Thread(target=server.run, name="slb_emulator", daemon=True)
+    thread.start()
+    try:
+        yield Emulator(service, server.url)
+    finally:
+        server.stop()
+        thread.join()

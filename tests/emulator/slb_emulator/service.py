@@ -1,0 +1,288 @@
+# Copyright (c) 2026 aliyun_community.slb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The emulated service: takes API requests, applies faults, keeps the records. Knows nothing of sockets."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Callable
+
+from .actions import ACTIONS, Call, run_action
+from .documents import Key, mapping, one_of, seconds
+from .errors import ApiError
+from .faults import Fault, FaultQueue
+from .gateway import ApiRequest, UsedNonces, check_request
+from .model import (
+    BackendServer,
+    DataPlane,
+    LoadBalancer,
+    MemberChange,
+    MemberEdit,
+    SlbState,
+    change_members,
+    edited,
+)
+
+HOST_ID = "slb.aliyuncs.com"
+JSON_TYPE = "application/json;charset=utf-8"
+# Never recorded, never logged.
+SECRET_PARAMETERS = ("Signature", "SecurityToken")
+SECRET_HEADERS = ("authorization", "x-acs-security-token")
+# How the answer of each of these kinds of fault travels; all others travel whole.
+DELIVERIES = {"cut_before": "cut", "cut_after": "cut", "truncate": "truncate", "stall": "stall", "drip": "drip"}
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What goes out, and how: delivery is whole, cut, truncate, stall or drip (with seconds)."""
+
+    http_status: int
+    body: bytes
+    content_type: str = JSON_TYPE
+    delivery: str = "whole"
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class RecordedRequest:
+    """An API request as it was handled. Signature, token and Authorization are left out.
+
+    http_status is None when the connection was cut without an answer; code is None without an error.
+    """
+
+    action: str
+    method: str
+    parameters: Mapping[str, str]
+    headers: Mapping[str, str]
+    scheme: str
+    sni: str
+    http_status: int | None
+    code: str | None
+    request_id: str
+    fault: str | None
+    changes: tuple[MemberChange, ...]
+
+    @property
+    def changed_members(self) -> list[str]:
+        """Server ids of the members the request changed."""
+        return [change.server_id for change in self.changes]
+
+    def __str__(self) -> str:
+        outcome = "cut" if self.http_status is None else str(self.http_status)
+        load_balancer = self.parameters.get("LoadBalancerId", "-")
+        parts = [self.action or "-", load_balancer, outcome, self.code or "", ", ".join(map(str, self.changes))]
+        fault = f"[fault: {self.fault}]" if self.fault else ""
+        return " ".join(printable(part) for part in (*parts, fault) if part)
+
+
+def printable(part: str) -> str:
+    """Text from a request, fit for one line of a log."""
+    return "".join(character if character.isprintable() else "?" for character in part[:300])
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How the service behaves: busy and latency in seconds, the type of a weight in answers to Set and Add."""
+
+    busy_seconds: float = 0.0
+    latency: float = 0.0
+    set_weight_as: str = "str"
+
+
+SETTINGS = mapping(
+    {
+        "busy_seconds": Key(seconds),
+        "latency": Key(seconds),
+        "set_weight_as": Key(one_of(("str", "int"))),
+    }
+)
+
+
+@dataclass
+class Outcome:
+    """The answer to a request before a fault changes how it travels."""
+
+    request_id: str
+    http_status: int | None = None
+    code: str | None = None
+    body: bytes = b""
+    content_type: str = JSON_TYPE
+    changes: tuple[MemberChange, ...] = ()
+
+
+def new_request_id() -> str:
+    """A request id in the form the API has them."""
+    return str(uuid.uuid4()).upper()
+
+
+def as_json(document: Any) -> bytes:
+    """Compact JSON in UTF-8."""
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
+
+
+def error_outcome(error: ApiError, request_id: str) -> Outcome:
+    """The body of an error, as the API's gateway sends it."""
+    body = {
+        "RequestId": request_id,
+        "HostId": HOST_ID,
+        "Code": error.code,
+        "Message": error.message,
+        "Recommend": f"https://api.aliyun.com/troubleshoot?q={error.code}&product=Slb&requestId={request_id}",
+    }
+    return Outcome(request_id, error.http_status, error.code, as_json(body))
+
+
+def fault_error(fault: Fault) -> ApiError:
+    """The error a fault of kind error or error_after answers with."""
+    return ApiError(fault.code, fault.message, fault.http_status)
+
+
+@dataclass
+class Service:
+    """State, settings, faults and records behind one lock. Every method may be called from any thread."""
+
+    state: SlbState
+    settings: Settings = field(default_factory=Settings)
+    data_plane: DataPlane = field(default_factory=DataPlane)
+    on_request: Callable[[RecordedRequest], None] = field(default=lambda record: None)
+    faults: FaultQueue = field(default_factory=FaultQueue)
+    # Set when the server ends: every wait of a request ends with it.
+    stopping: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        self._lock = threading.RLock()
+        self._nonces = UsedNonces()
+        self._requests: list[RecordedRequest] = []
+
+    def handle(self, request: ApiRequest) -> Reply:
+        """Answer an API request, and record it."""
+        fault = self.faults.take(request.action)
+        self._wait(self.settings.latency + (fault.seconds if fault and fault.kind == "latency" else 0.0))
+        if fault is not None and fault.kind == "edit":
+            self._apply_edits(fault, request)
+        outcome = self._outcome(request, fault)
+        self._record(request, fault, outcome)
+        delivery = DELIVERIES.get(fault.kind, "whole") if fault else "whole"
+        return Reply(
+            outcome.http_status or 0,
+            outcome.body,
+            outcome.content_type,
+            delivery,
+            fault.seconds if fault else 0.0,
+        )
+
+    def _wait(self, duration: float) -> None:
+        if duration > 0:
+            self.stopping.wait(duration)
+
+    def _outcome(self, request: ApiRequest, fault: Fault | None) -> Outcome:
+        """The answer; http_status None when there is none."""
+        request_id = new_request_id()
+        kind = fault.kind if fault else ""
+        if fault is None or kind not in ("cut_before", "error", "raw"):
+            outcome = self._run(request, request_id, stale=kind == "stale_read")
+        else:
+            outcome = Outcome(request_id)
+        if fault is not None and (kind == "error" or (kind == "error_after" and outcome.code is None)):
+            outcome = replace(error_outcome(fault_error(fault), request_id), changes=outcome.changes)
+        elif fault is not None and kind == "raw":
+            outcome = Outcome(request_id, fault.http_status or 200, None, fault.body, fault.content_type)
+        elif DELIVERIES.get(kind) == "cut":
+            outcome = replace(outcome, http_status=None)
+        return outcome
+
+    def _run(self, request: ApiRequest, request_id: str, stale: bool) -> Outcome:
+        """Check and run the action."""
+        call = Call(
+            self.state,
+            request.parameters,
+            self.data_plane,
+            self.settings.set_weight_as,
+            busy_seconds=self.settings.busy_seconds,
+            stale=stale,
+        )
+        try:
+            check_request(request, request.action in ACTIONS, self.state.access_keys, self._nonces, time.time())
+            with self._lock:
+                call.now = time.monotonic()
+                answer = run_action(request.action, call)
+        except ApiError as error:
+            return error_outcome(error, request_id)
+        return Outcome(request_id, 200, None, as_json({"RequestId": request_id, **answer}), changes=tuple(call.changes))
+
+    def _apply_edits(self, fault: Fault, request: ApiRequest) -> None:
+        load_balancer_id = fault.load_balancer_id or request.parameters.get("LoadBalancerId", "")
+        with self._lock:
+            balancer = self.state.load_balancers.get(load_balancer_id)
+            if balancer is not None:
+                self._edit(balancer, fault.edits)
+
+    def _edit(self, balancer: LoadBalancer, edits: Sequence[MemberEdit]) -> None:
+        members = balancer.backend_servers
+        for edit in edits:
+            members = edited(members, edit)
+        change_members(balancer, members, self.data_plane)
+
+    def _record(self, request: ApiRequest, fault: Fault | None, outcome: Outcome) -> None:
+        record = RecordedRequest(
+            action=request.action,
+            method=request.method,
+            parameters={k: v for k, v in request.parameters.items() if k not in SECRET_PARAMETERS},
+            headers={k: v for k, v in request.headers.items() if k not in SECRET_HEADERS},
+            scheme=request.scheme,
+            sni=request.sni,
+            http_status=outcome.http_status,
+            code=outcome.code,
+            request_id=outcome.request_id,
+            fault=fault.kind if fault else None,
+            changes=outcome.changes,
+        )
+        with self._lock:
+            self._requests.append(record)
+        self.on_request(record)
+
+    @property
+    def requests(self) -> list[RecordedRequest]:
+        """The API requests so far, oldest first."""
+        with self._lock:
+            return list(self._requests)
+
+    def clear_requests(self) -> None:
+        """Forget the recorded requests."""
+        with self._lock:
+            self._requests.clear()
+
+    def members(self, load_balancer_id: str) -> list[BackendServer]:
+        """The current members of a load balancer; KeyError when there is none of this id."""
+        with self._lock:
+            return list(self.state.load_balancers[load_balancer_id].backend_servers)
+
+    def edit(self, load_balancer_id: str, edits: Sequence[MemberEdit]) -> None:
+        """Change members behind the API's back; KeyError for an unknown load balancer or server."""
+        with self._lock:
+            balancer = self.state.load_balancers[load_balancer_id]
+            present = {member.server_id for member in balancer.backend_servers}
+            for edit in edits:
+                if edit.add is None and edit.server_id not in present:
+                    raise KeyError(edit.server_id)
+            self._edit(balancer, edits)
+
+    def replace_state(self, state: SlbState) -> None:
+        """Put a new state in place; without access keys in it the current ones stay."""
+        with self._lock:
+            keys = state.access_keys or self.state.access_keys
+            self.state = replace(state, access_keys=keys)
+
+    def change_settings(self, document: Any) -> Settings:
+        """Change some settings; DocumentError when the document is not valid."""
+        checked: dict[str, Any] = SETTINGS(document, "settings")
+        with self._lock:
+            self.settings = replace(self.settings, **checked)
+            return self.settings

@@ -1,0 +1,145 @@
+# Copyright (c) 2026 aliyun_community.slb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Fixtures: a state document, a running rehearsal SLB, and the vendor's SDK pointed at it."""
+
+from __future__ import annotations
+
+import copy
+import datetime
+import ipaddress
+import logging
+import sys
+from pathlib import Path
+
+import pytest
+
+EMULATOR_FOLDER = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(EMULATOR_FOLDER))
+
+from sdk_client import SdkClient  # noqa: E402
+
+from slb_emulator import running  # noqa: E402
+
+STATE = {
+    "access_keys": [
+        {"access_key_id": "testid", "access_key_secret": "testsecret"},
+        {"access_key_id": "inactive", "access_key_secret": "testsecret", "status": "inactive"},
+        {"access_key_id": "STS.id", "access_key_secret": "stssecret", "security_token": "tok+/=="},
+        {
+            "access_key_id": "STS.old",
+            "access_key_secret": "stssecret",
+            "security_token": "old-token",
+            "token_expired": True,
+        },
+    ],
+    "load_balancers": [
+        {
+            "load_balancer_id": "lb-test",
+            "region_id": "cn-hangzhou",
+            "load_balancer_name": "shop",
+            "backend_servers": [
+                {"server_id": "i-web1", "weight": 100},
+                {"server_id": "i-web2", "weight": 60, "description": "second-one"},
+                {"server_id": "i-web3", "weight": 0, "server_ip": "10.0.0.3", "health": "abnormal"},
+                {"server_id": "eni-1", "type": "eni", "server_ip": "10.0.1.1", "weight": 10},
+                {"server_id": "eni-1", "type": "eni", "server_ip": "10.0.1.2", "weight": 20},
+            ],
+            "listeners": [
+                {"listener_port": 80, "listener_protocol": "http", "backend_server_port": 8080},
+                {
+                    "listener_port": 443,
+                    "listener_protocol": "https",
+                    "backend_server_port": 8443,
+                    "scheduler": "rr",
+                    "health_check": "off",
+                    "description": "secure",
+                },
+                {"listener_port": 81, "listener_protocol": "http", "listener_forward": "on", "forward_port": 443},
+                {
+                    "listener_port": 3306,
+                    "listener_protocol": "tcp",
+                    "master_slave_server_group_id": "msg-1",
+                    "connection_drain": "on",
+                    "connection_drain_timeout": 300,
+                },
+                {"listener_port": 90, "listener_protocol": "http", "vserver_group_id": "rsp-1"},
+                {
+                    "listener_port": 91,
+                    "listener_protocol": "http",
+                    "backend_server_port": 8080,
+                    "status": "stopped",
+                },
+            ],
+        },
+        {"load_balancer_id": "lb-other", "region_id": "cn-hangzhou", "load_balancer_name": "other"},
+        {"load_balancer_id": "lb-far", "region_id": "eu-central-1", "load_balancer_status": "inactive"},
+        {
+            "load_balancer_id": "lb-locked",
+            "region_id": "cn-hangzhou",
+            "load_balancer_status": "locked",
+            "backend_servers": [{"server_id": "i-web1"}],
+        },
+    ],
+}
+
+
+@pytest.fixture(autouse=True)
+def _quiet_surroundings(monkeypatch):
+    """No proxies and no keys from the environment, and no SDK errors on stderr."""
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALIYUN_ACCESS_KEY_ID", "ALIYUN_ACCESS_KEY_SECRET", "DEBUG"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+    logging.getLogger("aliyunsdkcore").setLevel(logging.CRITICAL)
+
+
+@pytest.fixture
+def state():
+    """A state document of one's own."""
+    return copy.deepcopy(STATE)
+
+
+@pytest.fixture
+def emulator(state):
+    """A running rehearsal SLB."""
+    with running(state) as running_emulator:
+        yield running_emulator
+
+
+@pytest.fixture
+def sdk(emulator):
+    """The vendor's SDK core with the key `testid`, pointed at the emulator."""
+    return SdkClient(emulator.url)
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory):
+    """(certificate file, key file) for localhost and 127.0.0.1, signed by itself."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    now = datetime.datetime.now(datetime.timezone.utc)
+    names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    folder = tmp_path_factory.mktemp("tls")
+    certificate_file, key_file = folder / "cert.pem", folder / "key.pem"
+    certificate_file.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    key_file.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    return str(certificate_file), str(key_file)

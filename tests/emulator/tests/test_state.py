@@ -1,0 +1,121 @@
+# Copyright (c) 2026 aliyun_community.slb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Reading state files: what is refused, with the place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from slb_emulator import DocumentError, running
+from slb_emulator.state_document import load_state, parse_state, plain_state
+
+EXAMPLE = Path(__file__).resolve().parent.parent / "example_state.yml"
+
+
+def test_example():
+    state = load_state(EXAMPLE)
+    members = state.load_balancers["lb-rehearsal"].backend_servers
+    assert [(member.server_id, member.weight) for member in members] == [
+        ("i-web1", 100),
+        ("i-web2", 100),
+        ("i-web3", 100),
+        ("i-web4", 60),
+    ]
+    listeners = state.load_balancers["lb-rehearsal"].listeners
+    assert [(item.listener_port, item.listener_protocol, item.scheduler) for item in listeners] == [
+        (80, "http", "wrr"),
+        (443, "https", "wrr"),
+    ]
+    assert state.access_keys["rehearsal"].access_key_secret == "rehearsal-secret"
+
+
+def test_plain_state_is_a_state(state):
+    parsed = parse_state(state)
+    again = parse_state(plain_state(parsed))
+    assert again.load_balancers == parsed.load_balancers
+
+
+def test_bare_on_and_off(tmp_path):
+    text = EXAMPLE.read_text(encoding="utf-8").replace("scheduler: wrr", "health_check: off")
+    path = tmp_path / "state.yml"
+    path.write_text(text, encoding="utf-8")
+    assert load_state(path).load_balancers["lb-rehearsal"].listeners[0].health_check == "off"
+
+
+def test_running_from_a_file():
+    with running(EXAMPLE) as emulator:
+        assert len(emulator.members("lb-rehearsal")) == 4
+    with running(str(EXAMPLE)) as emulator:
+        assert emulator.url.startswith("http://127.0.0.1:")
+
+
+def test_set_weight_behind_the_back(emulator):
+    emulator.set_weight("lb-test", "i-web1", 30)
+    assert emulator.members("lb-test")[0].weight == 30
+    assert emulator.requests == []
+    with pytest.raises(KeyError):
+        emulator.set_weight("lb-test", "i-none", 30)
+    with pytest.raises(KeyError):
+        emulator.set_weight("lb-none", "i-web1", 30)
+
+
+BALANCER = {"load_balancer_id": "lb-1", "region_id": "cn-hangzhou"}
+PLACE = "state.load_balancers[0]"
+
+
+@pytest.mark.parametrize(
+    ("balancer", "start"),
+    [
+        ({"load_balancer_id": "lb-1"}, f"{PLACE}: lacks the key 'region_id'"),
+        ({**BALANCER, "regin": "x"}, f"{PLACE}: has the unknown key 'regin'"),
+        ({**BALANCER, "load_balancer_status": "on"}, f"{PLACE}.load_balancer_status: "),
+        ({**BALANCER, "create_time": "yesterday"}, f"{PLACE}.create_time: "),
+        ({**BALANCER, "backend_servers": {}}, f"{PLACE}.backend_servers: must be a list"),
+        ({**BALANCER, "backend_servers": [{"server_id": 1}]}, f"{PLACE}.backend_servers[0].server_id: "),
+        (
+            {**BALANCER, "backend_servers": [{"server_id": "i-1", "weight": 101}]},
+            f"{PLACE}.backend_servers[0].weight: must be a whole number from 0 to 100",
+        ),
+        (
+            {**BALANCER, "backend_servers": [{"server_id": "i-1", "weight": True}]},
+            f"{PLACE}.backend_servers[0].weight: ",
+        ),
+        (
+            {**BALANCER, "backend_servers": [{"server_id": "i-1"}, {"server_id": "i-1"}]},
+            f"{PLACE}.backend_servers[1]: repeats a member",
+        ),
+        (
+            {**BALANCER, "backend_servers": [{"server_id": "i-1", "description": "two words"}]},
+            f"{PLACE}.backend_servers[0].description: ",
+        ),
+        (
+            {**BALANCER, "listeners": [{"listener_port": 80, "listener_protocol": "http"}]},
+            f"{PLACE}.listeners[0]: lacks the key 'backend_server_port'",
+        ),
+        (
+            {**BALANCER, "listeners": [{"listener_port": 80, "listener_protocol": "ftp"}]},
+            f"{PLACE}.listeners[0].listener_protocol: must be one of http, https, tcp, udp",
+        ),
+    ],
+)
+def test_bad_load_balancers(balancer, start):
+    with pytest.raises(DocumentError) as caught:
+        parse_state({"load_balancers": [balancer]})
+    assert str(caught.value).startswith(start)
+    assert str(caught.value).endswith(".")
+
+
+@pytest.mark.parametrize("document", [None, [], "text", {}, {"load_balancers": [BALANCER, BALANCER]}])
+def test_bad_documents(document):
+    with pytest.raises(DocumentError, match=r"^state"):
+        parse_state(document)
+
+
+def test_two_equal_keys():
+    key = {"access_key_id": "a", "access_key_secret": "b"}
+    with pytest.raises(DocumentError, match=r"^state\.access_keys\[1\]: repeats"):
+        parse_state({"access_keys": [key, key], "load_balancers": []})

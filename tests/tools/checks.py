@@ -1,0 +1,403 @@
+# Copyright (c) 2026 aliyun_community.slb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""``make test``: every check that must hold before a change lands, cheap ones first.
+
+All checks run in a copy of the checkout (see workspace.py). The whole output of
+each goes to .cache/logs; that of a failing one is shown. The last line is
+``N passed, N failed``: single tests where a tool reports them, else one per check.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree import ElementTree
+
+import ansible_test_home
+import bootstrap
+import project
+import readme
+import rehearsal
+import workspace
+import yaml
+
+# The kinds of files that the artifact is made of.
+ARTIFACT_TOP = {
+    ".ansible-lint", ".yamllint", "CHANGELOG.md", "FILES.json", "LICENSE", "LICENSES", "MANIFEST.json", "README.md",
+    "REUSE.toml", "changelogs", "docs", "meta", "playbooks", "plugins", "pyproject.toml", "roles", "tests",
+}  # fmt: skip
+ARTIFACT_FORBIDDEN = re.compile(
+    r"(^|/)(__pycache__|\.[a-z_]*cache|\.venv|venv|\.git|\.ci|output|inventory)(/|$)|\.pyc$|\.tar\.gz$|^tests/tools"
+)
+
+
+INTEGRATION = ("--continue-on-error", "--color", "no")
+
+
+class CheckFailed(Exception):
+    """A check did not hold; the text says why."""
+
+
+@dataclass
+class Result:
+    """What a check counted; a check whose tool counts nothing is one test."""
+
+    passed: int = 0
+    failed: int = 0
+    seconds: float = 0.0
+
+    @property
+    def ok(self) -> bool:
+        return self.passed > 0 and self.failed == 0
+
+
+@dataclass(frozen=True)
+class Log:
+    """The file that takes all a check has to say."""
+
+    path: Path
+
+    def write(self, text: str) -> None:
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(text.rstrip("\n") + "\n")
+
+    def attempt(self, *command: str | Path, cwd: Path = workspace.COPY, **extra: str | Path) -> tuple[int, str]:
+        """Run a command; returns its exit code and its output."""
+        words = [str(word) for word in command]
+        self.write("$ " + " ".join(words))
+        done = subprocess.run(
+            words,
+            cwd=cwd,
+            env=project.environment(**extra),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            check=False,
+        )
+        self.write(done.stdout)
+        return done.returncode, done.stdout
+
+    def run(self, *command: str | Path, cwd: Path = workspace.COPY, **extra: str | Path) -> str:
+        """Run a command that must succeed; returns its output."""
+        code, output = self.attempt(*command, cwd=cwd, **extra)
+        if code:
+            raise CheckFailed(f"exit code {code}: {' '.join(str(word) for word in command)}")
+        return output
+
+
+Check = Callable[[Log], Result]
+
+
+def one(_output: object = None) -> Result:
+    return Result(passed=1)
+
+
+def require(condition: bool, sentence: str) -> None:
+    if not condition:
+        raise CheckFailed(sentence)
+
+
+def tool(name: str) -> list[str | Path]:
+    """A command of .venv, started so that it works below a path with a space."""
+    return [project.PYTHON, project.BIN / name]
+
+
+def existing(*names: str) -> list[str]:
+    return [name for name in names if (workspace.COPY / name).exists()]
+
+
+def module_names() -> list[str]:
+    names = [path.stem for path in (workspace.COPY / "plugins" / "modules").glob("*.py") if path.stem != "__init__"]
+    return [f"{project.collection_name()}.{name}" for name in sorted(names)]
+
+
+def count_junit(files: list[Path]) -> Result:
+    """Add up JUnit reports; skipped tests are no tests."""
+    result = Result()
+    for case in (case for file in files for case in ElementTree.parse(file).iter("testcase")):
+        tags = {child.tag for child in case}
+        if tags & {"failure", "error"}:
+            result.failed += 1
+        elif "skipped" not in tags:
+            result.passed += 1
+    return result
+
+
+# --- style, types, licences ---------------------------------------------------------------
+
+
+def ruff(log: Log) -> Result:
+    cache = project.CACHE / "ruff"
+    log.run(project.BIN / "ruff", "check", ".", RUFF_CACHE_DIR=cache)
+    log.run(project.BIN / "ruff", "format", "--check", ".", RUFF_CACHE_DIR=cache)
+    return one()
+
+
+def types(log: Log) -> Result:
+    """Each part in its own run: they do not know of each other."""
+    package = f"ansible_collections.{project.collection_name()}.plugins.module_utils"
+    mypy = [*tool("mypy"), "--config-file", workspace.COPY / "pyproject.toml", "--cache-dir", project.CACHE / "mypy"]
+    log.run(*mypy, "--package", package, cwd=workspace.COLLECTIONS)
+    log.run(*mypy, "--package", "slb_emulator", cwd=workspace.COPY / "tests" / "emulator")
+    log.run(*mypy, ".", cwd=workspace.COPY / "tests" / "tools")
+    return one()
+
+
+def yaml_style(log: Log) -> Result:
+    return one(log.run(*tool("yamllint"), "--strict", "."))
+
+
+def licences(log: Log) -> Result:
+    return one(log.run(*tool("reuse"), "lint"))
+
+
+def requirements(log: Log) -> Result:
+    """ansible-test reads only its own requirements files: their lines must be those of the originals."""
+    originals = requirement_lines(workspace.COPY / "tests" / "requirements" / "tests.txt")
+    originals |= requirement_lines(workspace.COPY / "tests" / "requirements" / "base.txt")
+    for name in existing("tests/unit/requirements.txt", "tests/integration/requirements.txt"):
+        strange = requirement_lines(workspace.COPY / name) - originals
+        require(not strange, f"{name} has lines that are not in meta, tests/requirements or tests/emulator: {strange}")
+        log.write(f"{name}: as in the originals")
+    return one()
+
+
+def requirement_lines(path: Path) -> set[str]:
+    """The requirements of a file and of those that it names."""
+    lines = (line.strip() for line in bootstrap.read_requirements(path).splitlines())
+    return {line for line in lines if line and not line.startswith("#")}
+
+
+# --- documentation and changelog ----------------------------------------------------------
+
+
+def lint(log: Log) -> Result:
+    return one(log.run(*tool("ansible-lint"), "--offline", "--strict", ANSIBLE_COLLECTIONS_PATH=workspace.COLLECTIONS))
+
+
+def docs(log: Log) -> Result:
+    options = ["--plugin-docs", "--skip-rstcheck", "--validate-collection-refs", "self"]
+    return one(log.run(*tool("antsibull-docs"), "lint-collection-docs", *options, "."))
+
+
+def changelog(log: Log) -> Result:
+    return one(log.run(*tool("antsibull-changelog"), "lint"))
+
+
+# --- tests --------------------------------------------------------------------------------
+
+
+def run_ansible_test(log: Log, *arguments: str) -> Result:
+    """Run ansible-test and count what it reported."""
+    reports = workspace.COPY / "tests" / "output" / "junit"
+    project.fresh_folder(reports)
+    code, _output = log.attempt(*tool("ansible-test"), *arguments)
+    result = count_junit(sorted(reports.glob("*.xml")))
+    if code and not result.failed:
+        log.write(f"FAILED: exit code {code}: ansible-test {' '.join(arguments)}")
+        result.failed = 1
+    return result
+
+
+def sanity(log: Log) -> Result:
+    return run_ansible_test(log, "sanity", "--venv", "--junit", "--color", "no")
+
+
+def units(log: Log) -> Result:
+    return run_ansible_test(log, "units", "--venv", "-v", "--color", "no")
+
+
+def integration(log: Log) -> Result:
+    return run_ansible_test(log, "integration", "--venv", *INTEGRATION)
+
+
+def integration_oldest(log: Log) -> Result:
+    """The same with the modules under the oldest Python of this machine."""
+    controller = "{}.{}".format(*sys.version_info[:2])
+    oldest = next(iter(project.target_pythons()))
+    if oldest == controller:
+        log.write(f"This machine has no Python older than {controller}: nothing to add to `integration`.")
+        return one()
+    hosts = ["--controller", f"origin:python=venv/{controller}", "--target", f"controller:python=venv/{oldest}"]
+    return run_ansible_test(log, "integration", *hosts, *INTEGRATION)
+
+
+def emulator(log: Log) -> Result:
+    """The rehearsal SLB's own tests; clients that others wrote must be satisfied with it."""
+    folder = workspace.COPY / "tests" / "emulator"
+    with tempfile.TemporaryDirectory() as temporary:
+        report = Path(temporary, "report.xml")
+        options = ["-q", "-p", "no:cacheprovider", f"--junit-xml={report}"]
+        code, _output = log.attempt(*tool("pytest"), *options, "tests", cwd=folder, PYTHONPATH=folder)
+        result = count_junit([report]) if report.exists() else Result()
+    if code and not result.failed:
+        log.write(f"FAILED: pytest ended with exit code {code}")
+        result.failed = 1
+    return result
+
+
+# --- the artifact -------------------------------------------------------------------------
+
+
+def artifact(log: Log) -> Result:
+    """Built and installed alone, the collection has what it should, and documents itself."""
+    try:
+        names = archive_names(workspace.build_artifact())
+        installed = project.CACHE / "installed"
+        workspace.install_artifact(installed)
+    except subprocess.CalledProcessError as error:
+        raise CheckFailed(error.output) from error
+    log.write("\n".join(names))
+    stray = [name for name in names if name.split("/")[0] not in ARTIFACT_TOP or ARTIFACT_FORBIDDEN.search(name)]
+    require(not stray, f"the artifact must not contain: {', '.join(stray)}")
+    collections = {"ANSIBLE_COLLECTIONS_PATH": installed}
+    require(bool(module_names()), "there are no modules")
+    for name in module_names():
+        log.run(*tool("ansible-doc"), "--type", "module", name, cwd=installed, **collections)
+    for playbook in sorted((workspace.COPY / "playbooks").glob("*.yml")):
+        name = f"{project.collection_name()}.{playbook.stem}"
+        log.run(*tool("ansible-playbook"), "--syntax-check", name, cwd=installed, **collections)
+    action_groups(log)
+    execution_environment(log, installed)
+    return one()
+
+
+def archive_names(archive: Path) -> list[str]:
+    with tarfile.open(archive) as content:
+        return sorted(member.name for member in content if not member.isdir())
+
+
+def action_groups(log: Log) -> None:
+    """Every module must be in the group that module_defaults names."""
+    runtime = yaml.safe_load((workspace.COPY / "meta" / "runtime.yml").read_text(encoding="utf-8"))
+    listed = {f"{project.collection_name()}.{name}" for name in runtime["action_groups"][project.galaxy()["name"]]}
+    log.write(f"action group: {sorted(listed)}")
+    require(listed == set(module_names()), f"meta/runtime.yml lists {sorted(listed)}, not {module_names()}")
+
+
+def execution_environment(log: Log, installed: Path) -> None:
+    """What a build of an execution environment takes from the collection."""
+    found = yaml.safe_load(log.run(*tool("ansible-builder"), "introspect", installed, cwd=installed))
+    wanted = requirement_lines(workspace.COPY / "meta" / "ee-requirements.txt")
+    text = str(found["python"])
+    missing = [line for line in wanted if line not in text]
+    require(not missing, f"ansible-builder does not find {missing}")
+
+
+def importer(log: Log) -> Result:
+    """Ansible Galaxy's own check; it exits with 0 also when it logged errors."""
+    if not workspace.ARTIFACT.exists():
+        workspace.build_artifact()
+    with tempfile.TemporaryDirectory() as folder:
+        output = log.run(project.PYTHON, "-m", "galaxy_importer.main", workspace.ARTIFACT, cwd=Path(folder))
+    complaints = [line for line in output.splitlines() if re.match(r"(WARNING|ERROR|CRITICAL)\b", line)]
+    require(not complaints, "galaxy-importer complains:\n" + "\n".join(complaints))
+    return one()
+
+
+def first_playbook(log: Log) -> Result:
+    """The first playbook of README.md works with nothing but the built artifact."""
+    if not workspace.ARTIFACT.exists():
+        workspace.build_artifact()
+    with tempfile.TemporaryDirectory() as folder:
+        installed = Path(folder, "collections")
+        workspace.install_artifact(installed)
+        playbook = Path(folder, "playbook.yml")
+        playbook.write_text(readme.first_playbook(), encoding="utf-8")
+        with rehearsal.running() as slb:
+            extra = slb.connection() | {"ANSIBLE_COLLECTIONS_PATH": str(installed)}
+            before = slb.weights()
+            log.run(*tool("ansible-playbook"), playbook, cwd=Path(folder), **extra)
+            require(slb.weights() != before, "the playbook of README.md changed no weight")
+            again = log.run(*tool("ansible-playbook"), playbook, cwd=Path(folder), **extra)
+            require("changed=0" in again, "run again, the playbook of README.md is not idempotent")
+    return one()
+
+
+CHECKS: dict[str, tuple[str, Check]] = {
+    "requirements": ("requirement files agree", requirements),
+    "ruff": ("Python style", ruff),
+    "yaml": ("YAML style", yaml_style),
+    "licences": ("licence headers (reuse)", licences),
+    "changelog": ("changelog and fragments", changelog),
+    "types": ("mypy --strict", types),
+    "docs": ("module documentation", docs),
+    "lint": ("ansible-lint, profile production", lint),
+    "artifact": ("build, install, ansible-doc, execution environment", artifact),
+    "emulator": ("the rehearsal SLB against other clients", emulator),
+    "first-playbook": ("README's first playbook with the artifact alone", first_playbook),
+    "importer": ("galaxy-importer", importer),
+    "units": ("ansible-test units, every Python here", units),
+    "integration": ("ansible-test integration", integration),
+    "integration-oldest": ("the same, modules under the oldest Python", integration_oldest),
+    "sanity": ("ansible-test sanity, every Python here", sanity),
+}
+
+
+def perform(name: str) -> Result:
+    """Run one check, say how it went, and show its log if it failed."""
+    purpose, check = CHECKS[name]
+    log = Log(project.LOGS / f"{name}.log")
+    log.path.unlink(missing_ok=True)
+    started = time.monotonic()
+    try:
+        result = check(log)
+        if not result.passed + result.failed:
+            raise CheckFailed("it ran no test")
+    except (CheckFailed, OSError, subprocess.SubprocessError, rehearsal.RehearsalError) as error:
+        log.write(f"FAILED: {error}")
+        result = Result(failed=1)
+    result.seconds = time.monotonic() - started
+    if not result.ok:
+        print(f"----- {name}: the log, {log.path.relative_to(project.ROOT)}")
+        print(log.path.read_text(encoding="utf-8") if log.path.exists() else "", end="")
+        print(f"----- {name}: end of the log")
+    print(line(name, result, purpose), flush=True)
+    return result
+
+
+def line(name: str, result: Result, purpose: str) -> str:
+    verdict = "ok" if result.ok else "FAILED"
+    counts = f"{result.passed} passed, {result.failed} failed"
+    return f"{verdict:<7}{name:<19}{result.seconds:6.1f} s  {counts:<24} {purpose}"
+
+
+def selected() -> list[str]:
+    """The names of the checks that CHECKS asks for, in the order of the table."""
+    wanted = os.environ.get("CHECKS", "").replace(",", " ").split()
+    unknown = [name for name in wanted if name not in CHECKS and name != "list"]
+    if unknown or "list" in wanted:
+        print("\n".join(f"{name:<19}{purpose}" for name, (purpose, _check) in CHECKS.items()))
+        sys.exit(f"There is no check named {', '.join(unknown)}." if unknown else 0)
+    return [name for name in CHECKS if not wanted or name in wanted]
+
+
+def main() -> int:
+    names = selected()
+    project.LOGS.mkdir(parents=True, exist_ok=True)
+    print(f"Python on this machine: {', '.join(project.target_pythons())}", flush=True)
+    workspace.refresh()
+    ansible_test_home.prepare()
+    results = {name: perform(name) for name in names}
+    print("\nSummary")
+    for name, result in results.items():
+        print(line(name, result, CHECKS[name][0]))
+    failed = sum(result.failed for result in results.values())
+    print(f"\n{sum(result.passed for result in results.values())} passed, {failed} failed")
+    return 1 if failed or not results else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,22 @@
+# Copyright (c) 2026 aliyun_community.slb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What README.md shows and must therefore work."""
+
+from __future__ import annotations
+
+import re
+
+import project
+
+MARK = "<!-- runnable: first-playbook -->"
+
+
+def first_playbook() -> str:
+    """The YAML block that follows the mark."""
+    text = (project.ROOT / "README.md").read_text(encoding="utf-8")
+    found = re.search(re.escape(MARK) + r"\s*```ya?ml\n(.*?)```", text, re.DOTALL)
+    if not found:
+        raise ValueError(f"README.md has no YAML block after {MARK}")
+    return found.group(1)
