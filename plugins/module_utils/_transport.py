@@ -199,7 +199,7 @@ class _Sdk:
             verify=connection.verify,
             proxy=proxies_for(connection.endpoint),
         )
-        client.append_user_agent("aliyun_community.slb", "0.1.0")
+        client.append_user_agent("ansible-collection", "aliyun_community.slb")
         return client
 
 

@@ -20,6 +20,7 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._records impo
     Listener,
     LoadBalancer,
     Member,
+    MemberKey,
 )
 
 # The vendor's ids are letters, digits and hyphens; anything that could not be an id is a mistake in the task.
@@ -30,12 +31,16 @@ _WEIGHTED_SCHEDULERS = ("wrr", "wlc")
 
 
 class Wanted(t.NamedTuple):
-    """One element of ``backend_servers``, checked. ``type`` and ``server_ip`` are None when left to the group."""
+    """One element of ``backend_servers``, checked. ``type`` and ``server_ip`` are None when left to the group.
+
+    ``expected_weight``: the member may be changed only from this weight; None: from any.
+    """
 
     server_id: str
     weight: int
     type: str | None
     server_ip: str | None
+    expected_weight: int | None = None
 
     @property
     def name(self) -> str:
@@ -47,6 +52,10 @@ class Wanted(t.NamedTuple):
             and self.type in (None, member.type)
             and (self.server_ip is None or _same_address(self.server_ip, member.server_ip))
         )
+
+    def may_change(self, member: Member) -> bool:
+        """Whether the member has the weight it is expected to have, or already the one it is to have."""
+        return self.expected_weight is None or member.weight in (self.expected_weight, self.weight)
 
 
 class Change(t.NamedTuple):
@@ -119,16 +128,23 @@ def _parse_server(index: int, server: t.Mapping[str, t.Any]) -> Wanted:
             f"server_id of {place} is {server_id!r}, which is no id of a server",
             "Give the id of the instance or network interface, such as i-bp1c3zrr37ablp8ujo7v.",
         )
-    weight = _parse_weight(server.get("weight"))
-    if weight is None:
-        raise InvalidArgument(
-            f"weight of {place} ({server_id}) is {_shown(server.get('weight'))}",
-            "Give a whole number from 0 to 100.",
-        )
+    weight = _checked_weight(server, "weight", place)
+    expected = server.get("expected_weight")
+    expected_weight = None if expected is None else _checked_weight(server, "expected_weight", place)
     server_ip = server.get("server_ip") or None
     if server_ip is not None and _address(server_ip) is None:
         raise InvalidArgument(f"server_ip of {place} ({server_id}) is {server_ip!r}", "Give an IP address.")
-    return Wanted(server_id, weight, server.get("type"), server_ip)
+    return Wanted(server_id, weight, server.get("type"), server_ip, expected_weight)
+
+
+def _checked_weight(server: t.Mapping[str, t.Any], name: str, place: str) -> int:
+    weight = _parse_weight(server.get(name))
+    if weight is None:
+        raise InvalidArgument(
+            f"{name} of {place} ({server['server_id']}) is {_shown(server.get(name))}",
+            "Give a whole number from 0 to 100.",
+        )
+    return weight
 
 
 def _parse_weight(value: t.Any) -> int | None:
@@ -165,13 +181,17 @@ def _same_address(asked: str, known: str | None) -> bool:
 
 
 def plan_weights(members: t.Sequence[Member], wanted: t.Sequence[Wanted]) -> Plan:
-    """Compare what is with what is wanted. Raises InvalidArgument for an id that fits several members or a member
-    that is named twice."""
+    """Compare what is with what is wanted.
+
+    Raises InvalidArgument for an id that fits several members and for a member that is named twice, SlbError for a
+    member that has neither the wanted nor the expected weight.
+    """
     by_id: dict[str, list[Member]] = {}
     for member in members:
         by_id.setdefault(member.server_id, []).append(member)
-    requested: dict[t.Any, Change] = {}
+    requested: dict[MemberKey, Change] = {}
     missing: list[Wanted] = []
+    unexpected: list[str] = []
     for server in wanted:
         found = [member for member in by_id.get(server.server_id, ()) if server.matches(member)]
         if not found:
@@ -183,6 +203,10 @@ def plan_weights(members: t.Sequence[Member], wanted: t.Sequence[Wanted]) -> Pla
         if member.key in requested:
             raise InvalidArgument(f"backend_servers names {member.name} more than once", "Name each member once.")
         requested[member.key] = Change(member, server.weight)
+        if not server.may_change(member):
+            unexpected.append(f"{member.name} has {member.weight} and not {server.expected_weight}")
+    if unexpected:
+        raise _moved(unexpected)
     changes = [change for change in requested.values() if change.after != change.member.weight]
     changes.sort(key=lambda change: change.after < change.member.weight)  # stable: the order of the task otherwise
     return Plan(
@@ -198,6 +222,14 @@ def _ambiguous(server: Wanted, found: t.Sequence[Member]) -> InvalidArgument:
     return InvalidArgument(
         f"server_id {server.server_id} fits {len(found)} members of the load balancer: {choices}",
         "Add server_ip, and type where the addresses are the same.",
+    )
+
+
+def _moved(unexpected: t.Sequence[str]) -> SlbError:
+    return SlbError(
+        "UnexpectedWeight",
+        f"not as expected: {', '.join(unexpected)}",
+        advice="Somebody else has changed them: decide whose weight holds.",
     )
 
 

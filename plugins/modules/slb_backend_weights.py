@@ -64,6 +64,13 @@ options:
           - The address of the member. Needed only to tell apart members that share a server id, as those of a network
             interface with several addresses do.
         type: str
+      expected_weight:
+        description:
+          - Change the member only if it has this weight, V(0) to V(100). With any other the task fails, says which it has,
+            and writes nothing. A member that already has O(backend_servers[].weight) is fine.
+          - This keeps a task from undoing what a person or another job did. It is judged on the group as it was read right
+            before the write; the API has no way to compare and set in one step.
+        type: raw
   on_missing:
     description:
       - What to do about a server that is no member of the default server group. It is never added.
@@ -253,6 +260,7 @@ def argument_spec() -> dict:
         "weight": {"type": "raw", "required": True},
         "type": {"type": "str", "choices": ["ecs", "eni", "eci"]},
         "server_ip": {"type": "str"},
+        "expected_weight": {"type": "raw"},
     }
     return {
         "load_balancer_id": {"type": "str", "required": True, "aliases": ["lb_id"]},

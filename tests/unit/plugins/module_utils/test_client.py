@@ -131,7 +131,7 @@ def test_every_request_is_new(slb: t.Any, open_client: OpenClient) -> None:
         agents.append(slb.requests[-1].headers)
     user_agents = {value for headers in agents for name, value in headers.items() if name.lower() == "user-agent"}
     assert len(user_agents) == 1
-    assert "aliyun_community.slb/" in user_agents.pop()
+    assert "ansible-collection/aliyun_community.slb" in user_agents.pop()
 
 
 def test_environment_of_the_sdk_does_not_beat_the_keys(

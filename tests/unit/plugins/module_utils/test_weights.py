@@ -115,6 +115,26 @@ def test_target_keeps_type_address_and_description() -> None:
     assert plan.changes[0].target == Member("i-web1", 5, "ecs", None, "web 1")
 
 
+@pytest.mark.parametrize(
+    ("current", "expected", "refused"),
+    [(100, None, False), (100, 100, False), (0, 100, False), (70, 100, True), (100, 0, True), (70, "0", True)],
+)
+def test_expected_weight(current: int, expected: object, refused: bool) -> None:
+    servers = wanted({"server_id": "i-1", "weight": 0, "expected_weight": expected})
+    if not refused:
+        assert _weights.plan_weights([Member("i-1", current)], servers).group == (Member("i-1", 0),)
+        return
+    with pytest.raises(SlbError) as caught:
+        _weights.plan_weights([Member("i-1", current)], servers)
+    assert caught.value.code == "UnexpectedWeight"
+    assert caught.value.message == f"not as expected: i-1 has {current} and not {expected}"
+
+
+def test_expected_weight_is_a_weight() -> None:
+    with pytest.raises(InvalidArgument, match="expected_weight of backend_servers"):
+        wanted({"server_id": "i-1", "weight": 0, "expected_weight": True})
+
+
 def test_increases_come_before_decreases_and_otherwise_the_order_of_the_task_holds() -> None:
     members = [Member(f"i-{name}", 50) for name in "abcd"]
     servers = wanted(*({"server_id": f"i-{name}", "weight": weight} for name, weight in zip("abcd", (0, 100, 20, 60))))
