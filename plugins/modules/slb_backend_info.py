@@ -27,12 +27,12 @@ options:
     aliases: [lb_id]
   gather:
     description:
-      - What to read besides the members. Each costs one API call and the permission for it, C(slb:DescribeHealthStatus)
-        or C(slb:DescribeLoadBalancerListeners).
+      - What to read. Each costs one API call (V(listeners) one for every 100) and the permission for it,
+        C(slb:DescribeLoadBalancerAttribute), C(slb:DescribeHealthStatus) and C(slb:DescribeLoadBalancerListeners).
     type: list
     elements: str
-    choices: [health, listeners]
-    default: [health, listeners]
+    choices: [members, health, listeners]
+    default: [members, health, listeners]
 seealso:
   - module: aliyun_community.slb.slb_backend_weights
 author:
@@ -64,20 +64,20 @@ region:
   sample: cn-hangzhou
 load_balancer_name:
   description: The name of the load balancer.
-  returned: success
+  returned: when O(gather) has V(members)
   type: str
 load_balancer_status:
   description: The state of the load balancer, V(active), V(inactive) or V(locked).
-  returned: success
+  returned: when O(gather) has V(members)
   type: str
   sample: active
 address:
   description: The address that the load balancer serves.
-  returned: success
+  returned: when O(gather) has V(members)
   type: str
 backend_servers:
   description: The members of the default server group.
-  returned: success
+  returned: when O(gather) has V(members)
   type: list
   elements: dict
   sample: [{"server_id": "i-bp1c3zrr37ablp8ujo7v", "weight": 100, "type": "ecs", "server_ip": null, "description": null}]
@@ -99,12 +99,12 @@ backend_servers:
       type: str
 drained:
   description: The members at weight 0, in the shape of RV(backend_servers).
-  returned: success
+  returned: when O(gather) has V(members)
   type: list
   elements: dict
 active_count:
   description: How many members have a weight above 0.
-  returned: success
+  returned: when O(gather) has V(members)
   type: int
   sample: 4
 health:
@@ -201,19 +201,17 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._module impor
 
 
 def argument_spec() -> dict:
-    gather = ["health", "listeners"]
+    parts = list(READERS)
     return {
         "load_balancer_id": {"type": "str", "required": True, "aliases": ["lb_id"]},
-        "gather": {"type": "list", "elements": "str", "choices": gather, "default": gather},
+        "gather": {"type": "list", "elements": "str", "choices": parts, "default": parts},
         **connection_argument_spec(),
     }
 
 
-def gather_info(client: Client, load_balancer_id: str, gather: list[str]) -> dict:
+def read_members(client: Client, load_balancer_id: str) -> dict:
     load_balancer = _slb.describe_load_balancer(client, load_balancer_id)
-    result = {
-        "load_balancer_id": load_balancer_id,
-        "region": client.region,
+    return {
         "load_balancer_name": load_balancer.name,
         "load_balancer_status": load_balancer.status,
         "address": load_balancer.address,
@@ -221,11 +219,17 @@ def gather_info(client: Client, load_balancer_id: str, gather: list[str]) -> dic
         "drained": [member.as_dict() for member in load_balancer.members if member.weight == 0],
         "active_count": _weights.active_count(load_balancer.members),
     }
-    if "listeners" in gather:
-        result["listeners"] = [row.as_dict() for row in _slb.describe_listeners(client, load_balancer_id)]
-    if "health" in gather:
-        result["health"] = [row.as_dict() for row in _slb.describe_health_status(client, load_balancer_id)]
-    return result
+
+
+def read_listeners(client: Client, load_balancer_id: str) -> dict:
+    return {"listeners": [row.as_dict() for row in _slb.describe_listeners(client, load_balancer_id)]}
+
+
+def read_health(client: Client, load_balancer_id: str) -> dict:
+    return {"health": [row.as_dict() for row in _slb.describe_health_status(client, load_balancer_id)]}
+
+
+READERS = {"members": read_members, "health": read_health, "listeners": read_listeners}
 
 
 def main() -> None:
@@ -234,7 +238,10 @@ def main() -> None:
     try:
         load_balancer_id = _weights.check_load_balancer_id(module.params["load_balancer_id"])
         client = open_client(module)
-        result = gather_info(client, load_balancer_id, module.params["gather"])
+        result: dict = {"load_balancer_id": load_balancer_id, "region": client.region}
+        for part, read in READERS.items():
+            if part in module.params["gather"]:
+                result.update(read(client, load_balancer_id))
     except SlbError as exc:
         fail(module, exc, subject)
     module.exit_json(changed=False, api_calls=client.api_calls, request_ids=client.request_ids, **result)
