@@ -28,6 +28,7 @@ import bootstrap
 import project
 import readme
 import rehearsal
+import system_packages
 import workspace
 import yaml
 
@@ -224,18 +225,20 @@ def integration(log: Log) -> Result:
 
 
 def integration_oldest(log: Log) -> Result:
-    """The same with the modules under the oldest Python of this machine."""
+    """The targets of the modules again, with these under the oldest Python of this machine."""
+    targets = [name.rpartition(".")[2] for name in module_names()]
     controller = "{}.{}".format(*sys.version_info[:2])
     oldest = next(iter(project.target_pythons()))
     if oldest == controller:
         log.write(f"This machine has no Python older than {controller}: nothing to add to `integration`.")
         return one()
     hosts = ["--controller", f"origin:python=venv/{controller}", "--target", f"controller:python=venv/{oldest}"]
-    return run_ansible_test(log, "integration", *hosts, *INTEGRATION)
+    return run_ansible_test(log, "integration", *hosts, *INTEGRATION, *targets)
 
 
 def emulator(log: Log) -> Result:
     """The rehearsal SLB's own tests; clients that others wrote must be satisfied with it."""
+    system_packages.ensure_haproxy()
     folder = workspace.COPY / "tests" / "emulator"
     with tempfile.TemporaryDirectory() as temporary:
         report = Path(temporary, "report.xml")
@@ -341,7 +344,7 @@ CHECKS: dict[str, tuple[str, Check]] = {
     "importer": ("galaxy-importer", importer),
     "units": ("ansible-test units, every Python here", units),
     "integration": ("ansible-test integration", integration),
-    "integration-oldest": ("the same, modules under the oldest Python", integration_oldest),
+    "integration-oldest": ("the same for the modules, under the oldest Python", integration_oldest),
     "sanity": ("ansible-test sanity, every Python here", sanity),
 }
 
@@ -356,7 +359,13 @@ def perform(name: str) -> Result:
         result = check(log)
         if not result.passed + result.failed:
             raise CheckFailed("it ran no test")
-    except (CheckFailed, OSError, subprocess.SubprocessError, rehearsal.RehearsalError) as error:
+    except (
+        CheckFailed,
+        OSError,
+        subprocess.SubprocessError,
+        rehearsal.RehearsalError,
+        system_packages.NotInstalled,
+    ) as error:
         log.write(f"FAILED: {error}")
         result = Result(failed=1)
     result.seconds = time.monotonic() - started

@@ -232,7 +232,14 @@ def add_backend_servers(call: Call) -> Answer:
         server_ip = "" if element.type == "ecs" else element.server_ip
         if find_member(members, element.server_id, element.type, server_ip) is not None:
             raise ApiError("InvalidParameter", "The specified BackendServers is invalid.")
-        server = BackendServer(element.server_id, element.weight, element.type, element.server_ip, element.description)
+        server = BackendServer(
+            element.server_id,
+            element.weight,
+            element.type,
+            element.server_ip,
+            element.description,
+            address=call.state.addresses.get((element.server_id, element.server_ip), ""),
+        )
         added.setdefault(server.identity, server)
     call.change(balancer, [*balancer.backend_servers, *added.values()])
     rows = [server_row(member, call.weight_as_answered(member.weight)) for member in added.values()]
@@ -443,7 +450,7 @@ def listener_row(balancer: LoadBalancer, listener: Listener) -> Answer:
     protocol = listener.listener_protocol
     config: Answer = {"HealthCheck": listener.health_check, "HealthCheckInterval": 5, "UnhealthyThreshold": 3}
     if protocol in ("http", "https"):
-        config["HealthCheckURI"] = "/"
+        config["HealthCheckURI"] = listener.health_check_uri
     if protocol == "http":
         config["ListenerForward"] = listener.listener_forward
     if listener.forward_port is not None:

@@ -160,6 +160,10 @@ def add_control_routes(app: Flask, service: Service) -> None:
         service.faults.put([])
         return jsonify(faults=[])
 
+    @app.get("/_rehearsal/data_plane")
+    def get_data_plane() -> Any:
+        return jsonify(service.data_plane.describe())
+
     @app.patch("/_rehearsal/settings")
     def patch_settings() -> Any:
         return jsonify(asdict(service.change_settings(json_document())))

@@ -16,15 +16,17 @@ import time
 from pathlib import Path
 
 from .documents import DocumentError, seconds
-from .model import SlbState
+from .haproxy import DATA_PLANES, make_data_plane
+from .model import DataPlane, SlbState
 from .server import LoopbackServer, is_loopback, tls_context
 from .service import RecordedRequest, Service, Settings
 from .state_document import load_state
 
 DESCRIPTION = """\
 The rehearsal SLB answers the API of the Alibaba Cloud Classic Load Balancer (product Slb, version 2014-05-15)
-on this machine's loopback address, from a state file. It is a tool for rehearsal and tests: it balances no traffic,
-it knows no account, and it listens on loopback only.
+on this machine's loopback address, from a state file. It is a tool for rehearsal and tests: it knows no account, it
+listens on loopback only, and it balances no traffic unless --data-plane haproxy lets HAProxy do so between processes
+of this machine.
 """
 EPILOG = """\
 Try it:
@@ -79,6 +81,19 @@ def parser() -> argparse.ArgumentParser:
         choices=("str", "int"),
         help="type of a weight in answers to SetBackendServers and AddBackendServers (default: %(default)s)",
     )
+    add(
+        "--data-plane",
+        default="none",
+        choices=DATA_PLANES,
+        help="what moves real traffic between listeners and members, on loopback (default: %(default)s)",
+    )
+    add(
+        "--data-plane-delay",
+        default=0.0,
+        type=duration,
+        metavar="SECONDS",
+        help="let a change of the members reach the traffic this much later (default: 0)",
+    )
     add("--tls-cert", type=Path, metavar="FILE", help="PEM certificate; serves https instead of http")
     add("--tls-key", type=Path, metavar="FILE", help="PEM key of the certificate")
     add("--quiet", action="store_true", help="print nothing but errors")
@@ -97,6 +112,22 @@ def print_request(record: RecordedRequest) -> None:
     # One write, so that lines of different threads do not mix.
     sys.stdout.write(f"{time.strftime('%H:%M:%S')} {record}\n")
     sys.stdout.flush()
+
+
+def print_sentence(sentence: str) -> None:
+    """Something the data plane has to say; it may be the reason why a rehearsal fails."""
+    sys.stderr.write(f"slb_emulator: {sentence}\n")
+    sys.stderr.flush()
+
+
+def print_frontends(plane: DataPlane) -> None:
+    """One line for each listener of a data plane: where it takes traffic, or why it takes none."""
+    description = plane.describe()
+    for frontend in description["frontends"]:
+        listener = f"{frontend['load_balancer_id']} {frontend['listener_protocol']} {frontend['listener_port']}"
+        print(f"{listener} takes traffic on {frontend['url']}", flush=True)
+    for sentence in description["skipped"]:
+        print(sentence, flush=True)
 
 
 def read_state(path: Path) -> SlbState:
@@ -142,11 +173,18 @@ def build_server(options: argparse.Namespace) -> LoopbackServer:
     state = read_state(options.state)
     if not state.access_keys:
         raise DocumentError("state", "lacks the key 'access_keys' with at least one entry")
-    service = Service(state, Settings(options.busy_seconds, options.latency, options.set_weight_as))
+    tls = read_tls(options.tls_cert, options.tls_key) if options.tls_cert else None
+    settings = Settings(options.busy_seconds, options.latency, options.set_weight_as, options.data_plane_delay)
+    plane = make_data_plane(options.data_plane, print_sentence)
+    service = Service(state, settings, plane)
     if not options.quiet:
         service.on_request = print_request
-    tls = read_tls(options.tls_cert, options.tls_key) if options.tls_cert else None
-    return listen(options, service, tls)
+    try:
+        plane.start(state)
+        return listen(options, service, tls)
+    except BaseException:
+        plane.stop()
+        raise
 
 
 def event_of_signals() -> threading.Event:
@@ -178,5 +216,6 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     if not options.quiet:
         print(f"The rehearsal SLB listens on {server.url} (a tool for rehearsal, not a load balancer)", flush=True)
+        print_frontends(server.data_plane)
     serve(server, ended)
     return 0

@@ -7,12 +7,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Union
 
 from .faults import parse_fault
+from .haproxy import make_data_plane
 from .model import BackendServer, MemberEdit
 from .server import LoopbackServer, tls_context
 from .service import RecordedRequest, Service, Settings
@@ -43,12 +44,30 @@ class Emulator:
         self._service.faults.put([])
 
     def change_settings(self, document: Mapping[str, Any]) -> None:
-        """Change some of busy_seconds, latency and set_weight_as; DocumentError when a value is not valid."""
+        """Change some of busy_seconds, latency, set_weight_as and data_plane_delay.
+
+        DocumentError when a value is not valid.
+        """
         self._service.change_settings(dict(document))
 
     def members(self, load_balancer_id: str) -> list[BackendServer]:
         """The current members; KeyError for an unknown load balancer."""
         return self._service.members(load_balancer_id)
+
+    def frontend_url(self, load_balancer_id: str, listener_port: int) -> str:
+        """Where the data plane takes the traffic of a listener; KeyError when it takes none."""
+        url = self._service.data_plane.frontend_url(load_balancer_id, listener_port)
+        if url is None:
+            raise KeyError((load_balancer_id, listener_port))
+        return url
+
+    def data_plane(self) -> dict[str, Any]:
+        """Frontends and servers with their numbers, as in the control API."""
+        return self._service.data_plane.describe()
+
+    def edit(self, load_balancer_id: str, edits: Sequence[MemberEdit]) -> None:
+        """Change members behind the API's back; KeyError for an unknown load balancer or server."""
+        self._service.edit(load_balancer_id, edits)
 
     def set_weight(self, load_balancer_id: str, server_id: str, weight: int) -> None:
         """Change a weight behind the API's back; KeyError for an unknown load balancer or server."""
@@ -62,15 +81,24 @@ def running(
     busy_seconds: float = 0.0,
     latency: float = 0.0,
     set_weight_as: str = "str",
+    data_plane: str = "none",
+    data_plane_delay: float = 0.0,
 ) -> Iterator[Emulator]:
     """Run an emulator on a free loopback port for the length of a with block.
 
-    state is a state document or the path of a state file, tls a pair of PEM files (certificate, key).
+    state is a state document or the path of a state file, tls a pair of PEM files (certificate, key). data_plane
+    "haproxy" moves real traffic; DocumentError when it cannot.
     """
     parsed = parse_state(dict(state)) if isinstance(state, Mapping) else load_state(Path(state))
-    service = Service(parsed, Settings(busy_seconds, latency, set_weight_as))
     context = tls_context(Path(tls[0]), Path(tls[1])) if tls else None
-    server = LoopbackServer("127.0.0.1", 0, service, context)
+    plane = make_data_plane(data_plane, lambda sentence: None)
+    service = Service(parsed, Settings(busy_seconds, latency, set_weight_as, data_plane_delay), plane)
+    try:
+        plane.start(parsed)
+        server = LoopbackServer("127.0.0.1", 0, service, context)
+    except BaseException:
+        plane.stop()
+        raise
     thread = threading.Thread(target=server.run, name="slb_emulator", daemon=True)
     thread.start()
     try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 SERVER_TYPES = ("ecs", "eni", "eci")
 HEALTH_STATES = ("normal", "abnormal", "unavailable")
@@ -41,6 +42,8 @@ class BackendServer:
     server_ip: str = ""
     description: str = ""
     health: str = "normal"
+    # Of the real process behind the member, for a data plane: host or host:port on loopback.
+    address: str = ""
 
     @property
     def identity(self) -> Identity:
@@ -66,6 +69,12 @@ class Listener:
     connection_drain: str = "off"
     connection_drain_timeout: int | None = None
     description: str = ""
+    # For a data plane: where it takes traffic (None or 0: a free port) and how it checks health.
+    data_port: int | None = None
+    health_check_uri: str = "/"
+    health_check_interval: float = 0.5
+    healthy_threshold: int = 2
+    unhealthy_threshold: int = 2
 
     @property
     def uses_default_group(self) -> bool:
@@ -126,12 +135,32 @@ class MemberChange:
 class DataPlane:
     """Where weights go and health comes from. This one moves no traffic: health is what the state file says."""
 
+    # Seconds until a change of the members takes effect on the traffic.
+    delay: float = 0.0
+
+    def start(self, state: SlbState) -> None:
+        """Serve the first state. DocumentError, fit to print, when that cannot be."""
+
+    def stop(self) -> None:
+        """End what was started. May be called more than once."""
+
+    def on_state_replaced(self, state: SlbState) -> None:
+        """Called before a state takes the place of another, while both are locked. DocumentError refuses it."""
+
     def on_weights_changed(self, load_balancer: LoadBalancer, changes: Sequence[MemberChange]) -> None:
         """Called after every change of the members, while the state is locked."""
 
     def health_of(self, load_balancer: LoadBalancer, listener: Listener, member: BackendServer) -> str:
         """ServerHealthStatus of a member behind a listener: normal, abnormal or unavailable."""
         return member.health
+
+    def frontend_url(self, load_balancer_id: str, listener_port: int) -> str | None:
+        """Where the traffic of a listener goes in; None when it takes none."""
+        return None
+
+    def describe(self) -> dict[str, Any]:
+        """What moves where, for the control API."""
+        return {"kind": "none", "problem": None, "frontends": [], "skipped": []}
 
 
 @dataclass
@@ -141,6 +170,8 @@ class SlbState:
     access_keys: dict[str, AccessKey]
     load_balancers: dict[str, LoadBalancer]
     known_servers: frozenset[str] | None = None
+    # Of the processes behind servers, by ServerId and ServerIp: what a server has when the API adds it.
+    addresses: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def may_be_added(self, server_id: str, server_type: str) -> bool:
         """Whether a server of this id and type exists, so that it can become a member."""

@@ -17,6 +17,7 @@ from typing import Any
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 
 from .app import create_app
+from .model import DataPlane
 from .service import Service
 
 # How long, in seconds, the accept loop may take to notice that it should end.
@@ -134,6 +135,11 @@ class LoopbackServer(ThreadedWSGIServer):
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{scheme}://{host}:{self.port}"
 
+    @property
+    def data_plane(self) -> DataPlane:
+        """What moves the traffic."""
+        return self._service.data_plane
+
     def run(self) -> None:
         """Serve until stop() is called from another thread."""
         self.serve_forever(poll_interval=POLL_SECONDS)
@@ -147,6 +153,7 @@ class LoopbackServer(ThreadedWSGIServer):
             connections = list(self._connections)
         for connection in connections:
             close_abruptly(connection)
+        self._service.data_plane.stop()
 
 
 def listening_socket(host: str, port: int) -> socket.socket:

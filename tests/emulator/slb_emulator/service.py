@@ -89,11 +89,15 @@ def printable(part: str) -> str:
 
 @dataclass(frozen=True)
 class Settings:
-    """How the service behaves: busy and latency in seconds, the type of a weight in answers to Set and Add."""
+    """How the service behaves: busy and latency in seconds, the type of a weight in answers to Set and Add.
+
+    data_plane_delay is how many seconds later a change reaches the traffic.
+    """
 
     busy_seconds: float = 0.0
     latency: float = 0.0
     set_weight_as: str = "str"
+    data_plane_delay: float = 0.0
 
 
 SETTINGS = mapping(
@@ -101,6 +105,7 @@ SETTINGS = mapping(
         "busy_seconds": Key(seconds),
         "latency": Key(seconds),
         "set_weight_as": Key(one_of(("str", "int"))),
+        "data_plane_delay": Key(seconds),
     }
 )
 
@@ -158,6 +163,7 @@ class Service:
 
     def __post_init__(self) -> None:
         self._lock = threading.RLock()
+        self.data_plane.delay = self.settings.data_plane_delay
         self._nonces = UsedNonces()
         self._requests: list[RecordedRequest] = []
 
@@ -275,8 +281,12 @@ class Service:
             self._edit(balancer, edits)
 
     def replace_state(self, state: SlbState) -> None:
-        """Put a new state in place; without access keys in it the current ones stay."""
+        """Put a new state in place; without access keys in it the current ones stay.
+
+        DocumentError, and no change, when the data plane cannot serve it.
+        """
         with self._lock:
+            self.data_plane.on_state_replaced(state)
             keys = state.access_keys or self.state.access_keys
             self.state = replace(state, access_keys=keys)
 
@@ -285,4 +295,5 @@ class Service:
         checked: dict[str, Any] = SETTINGS(document, "settings")
         with self._lock:
             self.settings = replace(self.settings, **checked)
+            self.data_plane.delay = self.settings.data_plane_delay
             return self.settings

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
@@ -23,6 +24,7 @@ from .documents import (
     list_of,
     mapping,
     one_of,
+    seconds,
     switch,
     text,
 )
@@ -41,6 +43,7 @@ DESCRIPTION = re.compile(r"^[\w\-/.]{1,80}$")
 UTC_TIME = re.compile(r"^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T([01]\d|2[0-3]):[0-5]\d:[0-5]\dZ$")
 PROTOCOLS = ("http", "https", "tcp", "udp")
 SCHEDULERS = ("wrr", "wlc", "rr", "sch", "tch", "qch")
+CHECK_URI = re.compile(r"^/[A-Za-z0-9\-._~/%?&=+,:;@!]{0,79}\Z")
 PORT = integer(1, 65535)
 
 
@@ -56,6 +59,34 @@ def utc_time(value: Any, place: str) -> str:
     if not isinstance(value, str) or UTC_TIME.match(value) is None:
         raise DocumentError(place, 'must be a quoted time in UTC such as "2026-01-01T00:00:00Z"')
     return value
+
+
+def loopback_address(value: Any, place: str) -> str:
+    """host or host:port, on loopback; an IPv6 host with a port stands in brackets."""
+    match = re.match(r"^(?:\[([0-9a-fA-F:]+)\]|([^\[\]:]+))(?::(\d{1,5}))?$", text(value, place))
+    host, port = (match.group(1) or match.group(2), match.group(3)) if match else ("", None)
+    host = "127.0.0.1" if host == "localhost" else host
+    try:
+        is_valid = ipaddress.ip_address(host).is_loopback and 1 <= int(port or 1) <= 65535
+    except ValueError:
+        is_valid = False
+    if not is_valid:
+        raise DocumentError(place, "must be host or host:port on loopback, such as 127.0.0.1:8081 or [::1]:8081")
+    return (f"[{host}]" if ":" in host else host) + (f":{int(port)}" if port else "")
+
+
+def check_uri(value: Any, place: str) -> str:
+    """The path of a health check, as the API would take it, without a fragment."""
+    if CHECK_URI.match(text(value, place)) is None:
+        raise DocumentError(place, "must be '/' and up to 79 of letters, digits and -._~/%?&=+,:;@!")
+    return str(value)
+
+
+def check_interval(value: Any, place: str) -> float:
+    """Seconds between two health checks. The API has whole ones from 1 to 50; a rehearsal has less time."""
+    if not 0.05 <= seconds(value, place) <= 50:
+        raise DocumentError(place, "must be a number of seconds from 0.05 to 50")
+    return float(value)
 
 
 ACCESS_KEY: Check = mapping(
@@ -75,6 +106,7 @@ BACKEND_SERVER: Check = mapping(
         "server_ip": Key(text),
         "description": Key(description),
         "health": Key(one_of(HEALTH_STATES)),
+        "address": Key(loopback_address),
     }
 )
 LISTENER: Check = mapping(
@@ -92,6 +124,11 @@ LISTENER: Check = mapping(
         "connection_drain": Key(switch),
         "connection_drain_timeout": Key(integer(10, 900)),
         "description": Key(text),
+        "data_port": Key(integer(0, 65535)),
+        "health_check_uri": Key(check_uri),
+        "health_check_interval": Key(check_interval),
+        "healthy_threshold": Key(integer(1, 10)),
+        "unhealthy_threshold": Key(integer(1, 10)),
     }
 )
 LOAD_BALANCER: Check = mapping(
@@ -166,6 +203,25 @@ def load_balancer(entry: dict[str, Any], place: str) -> LoadBalancer:
     return balancer
 
 
+def refuse_data_ports_used_twice(balancers: Sequence[LoadBalancer]) -> None:
+    """Raise DocumentError when two listeners want the same data_port."""
+    places: dict[int, str] = {}
+    for index, balancer in enumerate(balancers):
+        for position, listener in enumerate(balancer.listeners):
+            place = f"state.load_balancers[{index}].listeners[{position}].data_port"
+            if listener.data_port and places.setdefault(listener.data_port, place) != place:
+                raise DocumentError(place, f"repeats {places[listener.data_port]}")
+
+
+def known_addresses(balancers: Sequence[LoadBalancer]) -> dict[tuple[str, str], str]:
+    """The addresses of members, by server_id and server_ip, and without server_ip too."""
+    addresses: dict[tuple[str, str], str] = {}
+    for server in (server for balancer in balancers for server in balancer.backend_servers if server.address):
+        addresses[server.server_id, server.server_ip] = server.address
+        addresses.setdefault((server.server_id, ""), server.address)
+    return addresses
+
+
 def parse_state(document: Any) -> SlbState:
     """The state a document describes; DocumentError when it is not valid."""
     checked = STATE(document, "state")
@@ -177,11 +233,13 @@ def parse_state(document: Any) -> SlbState:
     refuse_duplicates(
         [balancer.load_balancer_id for balancer in balancers], "state.load_balancers", "a load_balancer_id"
     )
+    refuse_data_ports_used_twice(balancers)
     known = checked.get("known_servers")
     return SlbState(
         access_keys={key.access_key_id: key for key in keys},
         load_balancers={balancer.load_balancer_id: balancer for balancer in balancers},
         known_servers=None if known is None else frozenset(known),
+        addresses=known_addresses(balancers),
     )
 
 

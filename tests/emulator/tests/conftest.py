@@ -11,6 +11,7 @@ import datetime
 import ipaddress
 import logging
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -111,6 +112,13 @@ def emulator(state):
 def sdk(emulator):
     """The vendor's SDK core with the key `testid`, pointed at the emulator."""
     return SdkClient(emulator.url)
+
+
+@pytest.fixture
+def temporary_files():
+    """A folder for temporary files, with a path short enough for sockets."""
+    with tempfile.TemporaryDirectory(prefix="slb-test-", dir="/tmp") as folder:
+        yield Path(folder)
 
 
 @pytest.fixture(scope="session")

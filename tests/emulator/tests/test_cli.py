@@ -6,16 +6,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from pathlib import Path
 
 import pytest
+import yaml
 from aliyunsdkcore.acs_exception.exceptions import ServerException
+from backends import answers, haproxy_of, is_running, wait_until
 from sdk_client import SdkClient
 
 FOLDER = Path(__file__).resolve().parent.parent
@@ -27,9 +31,17 @@ def command(*options):
     return [sys.executable, "-m", "slb_emulator", *map(str, options)]
 
 
-def run(*options):
+def run(*options, **environment):
     """The command, run until it ends by itself."""
-    return subprocess.run(command(*options), cwd=FOLDER, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(
+        command(*options),
+        cwd=FOLDER,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
 
 
 @pytest.fixture
@@ -37,7 +49,7 @@ def start(tmp_path):
     """Starts the command and gives (process, port); ends it in the end."""
     processes = []
 
-    def start_it(*options):
+    def start_it(*options, **process_options):
         port_file = tmp_path / "port"
         process = subprocess.Popen(
             command("--state", EXAMPLE, "--port-file", port_file, *options),
@@ -45,6 +57,7 @@ def start(tmp_path):
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            **process_options,
         )
         processes.append(process)
         deadline = time.monotonic() + 30
@@ -160,6 +173,8 @@ def test_port_in_use():
         ("--latency", "-1"),
         ("--busy-seconds", "nan"),
         ("--set-weight-as", "float"),
+        ("--data-plane", "nginx"),
+        ("--data-plane-delay", "-1"),
         ("--tls-cert", EXAMPLE),
         ("--tls-cert", EXAMPLE, "--tls-key", EXAMPLE),
         ("--port-file", os.path.join(os.sep, "no", "such", "folder", "port")),
@@ -170,3 +185,111 @@ def test_bad_options(options):
     assert (result.returncode, result.stdout) == (2, "")
     assert "Traceback" not in result.stderr
     assert result.stderr
+
+
+def test_data_plane(start):
+    process, port = start("--data-plane", "haproxy", "--data-plane-delay", "3600")
+    sdk = client(port)
+    # Nothing listens behind the example.
+    url = f"http://127.0.0.1:{port}/_rehearsal/data_plane"
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=10) as response:
+        first, second = json.loads(response.read())["frontends"]
+    wait_until(lambda: healths(sdk) == {"abnormal"})
+    assert healths(sdk) == {"abnormal"}
+    assert answers(first["url"], 2) == {503: 2}
+    sdk.set({"ServerId": "i-web2", "Weight": "0"}, load_balancer_id="lb-rehearsal")
+    (haproxy,) = haproxy_of(process.pid)
+    process.terminate()
+    output, errors = process.communicate(timeout=30)
+    assert (process.returncode, errors) == (0, "")
+    assert output.splitlines()[1:3] == [
+        f"lb-rehearsal http 80 takes traffic on {first['url']}",
+        f"lb-rehearsal https 443 takes traffic on {second['url']}",
+    ]
+    assert not is_running(haproxy)
+
+
+def healths(sdk):
+    """The different health states of the members."""
+    answer = sdk.call("DescribeHealthStatus", LoadBalancerId="lb-rehearsal")
+    return {row["ServerHealthStatus"] for row in answer["BackendServers"]["BackendServer"]}
+
+
+def test_a_killed_emulator_leaves_no_haproxy(start):
+    process, _port = start("--data-plane", "haproxy")
+    (haproxy,) = wait_until(lambda: haproxy_of(process.pid))
+    time.sleep(0.5)
+    assert is_running(haproxy)
+    process.kill()
+    process.wait()
+    wait_until(lambda: not is_running(haproxy), seconds=5)
+    assert not is_running(haproxy)
+
+
+def test_a_signal_to_the_group_is_no_death_of_haproxy(start):
+    """As Ctrl-C in a terminal sends it: the emulator alone gets it, and ends HAProxy."""
+    process, _port = start("--data-plane", "haproxy", start_new_session=True)
+    (haproxy,) = haproxy_of(process.pid)
+    assert os.getpgid(haproxy) != os.getpgid(process.pid)
+    os.killpg(process.pid, signal.SIGINT)
+    _output, errors = process.communicate(timeout=30)
+    assert (process.returncode, errors) == (0, "")
+    assert not is_running(haproxy)
+
+
+def test_a_dead_haproxy_is_reported(start):
+    process, port = start("--data-plane", "haproxy", "--quiet")
+    (haproxy,) = haproxy_of(process.pid)
+    os.kill(haproxy, signal.SIGKILL)
+    sdk = client(port)
+    wait_until(lambda: healths(sdk) == {"unavailable"})
+    assert healths(sdk) == {"unavailable"}
+    time.sleep(0.3)
+    process.terminate()
+    assert process.communicate(timeout=30) == ("", "slb_emulator: HAProxy ended by SIGKILL: no traffic moves.\n")
+    assert process.returncode == 0
+
+
+WITHOUT_HAPROXY = """\
+import sys
+from slb_emulator import cli, haproxy_process
+haproxy_process.FOLDERS = ""
+sys.exit(cli.main(sys.argv[1:]))
+"""
+
+
+def test_no_haproxy():
+    result = subprocess.run(
+        [sys.executable, "-c", WITHOUT_HAPROXY, "--state", EXAMPLE, "--data-plane", "haproxy"],
+        cwd=FOLDER,
+        env={**os.environ, "PATH": ""},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr == (
+        "slb_emulator: --data-plane: haproxy is not on this machine (2.6 or newer is needed): "
+        "run `apt-get install haproxy`.\n"
+    )
+
+
+def test_data_port_in_use(tmp_path):
+    state = yaml.safe_load(EXAMPLE.read_text(encoding="utf-8"))
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        state["load_balancers"][0]["listeners"][0]["data_port"] = port
+        (tmp_path / "state.yml").write_text(yaml.safe_dump(state), encoding="utf-8")
+        result = run("--state", tmp_path / "state.yml", "--data-plane", "haproxy")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr == f"slb_emulator: data_port: cannot have 127.0.0.1 port {port}: Address already in use.\n"
+
+
+def test_no_port_for_the_api_ends_haproxy(temporary_files):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        result = run("--state", EXAMPLE, "--data-plane", "haproxy", "--port", port, TMPDIR=str(temporary_files))
+    assert result.returncode == 2
+    assert list(temporary_files.iterdir()) == []
+    assert "cannot listen on 127.0.0.1" in result.stderr

@@ -199,7 +199,7 @@ def test_edit_before_the_write(emulator, sdk):
 def test_skip_times_and_action(emulator, sdk):
     emulator.add_fault({"action": SET, "kind": "error", "code": "InternalError", "skip": 1, "times": 2})
     outcomes = []
-    for _ in range(5):
+    for _time in range(5):
         sdk.describe()
         try:
             sdk.set(WRITE)
@@ -211,16 +211,16 @@ def test_skip_times_and_action(emulator, sdk):
 
 def test_for_ever_and_clear(emulator):
     emulator.add_fault({"kind": "error", "code": "InternalError", "times": 0})
-    for _ in range(3):
+    for _time in range(3):
         assert refusal(emulator.url, SET) == (500, "InternalError")
     emulator.clear()
     assert refusal(emulator.url, SET) == (400, "MissingParameter")
 
 
 def test_equal_faults_are_used_one_by_one(emulator):
-    for _ in range(2):
+    for _time in range(2):
         emulator.add_fault({"kind": "error", "code": "InternalError"})
-    outcomes = [refusal(emulator.url, SET) for _ in range(3)]
+    outcomes = [refusal(emulator.url, SET) for _time in range(3)]
     assert outcomes == [(500, "InternalError")] * 2 + [(400, "MissingParameter")]
 
 

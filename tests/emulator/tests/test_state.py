@@ -64,6 +64,7 @@ def test_set_weight_behind_the_back(emulator):
 
 
 BALANCER = {"load_balancer_id": "lb-1", "region_id": "cn-hangzhou"}
+LISTENER = {"listener_port": 80, "listener_protocol": "http", "backend_server_port": 8080}
 PLACE = "state.load_balancers[0]"
 
 
@@ -100,6 +101,38 @@ PLACE = "state.load_balancers[0]"
             {**BALANCER, "listeners": [{"listener_port": 80, "listener_protocol": "ftp"}]},
             f"{PLACE}.listeners[0].listener_protocol: must be one of http, https, tcp, udp",
         ),
+        *(
+            (
+                {**BALANCER, "backend_servers": [{"server_id": "i-1", "address": address}]},
+                f"{PLACE}.backend_servers[0].address: must be ",
+            )
+            for address in (80, "", "10.0.0.1:80", "example.org:80", "127.0.0.1:0", "127.0.0.1:65536", "127.0.0.1:80 x")
+        ),
+        *(
+            (
+                {**BALANCER, "listeners": [{**LISTENER, key: value}]},
+                f"{PLACE}.listeners[0].{key}: must be ",
+            )
+            for key, value in (
+                ("data_port", 65536),
+                ("data_port", "80"),
+                ("health_check_uri", "health"),
+                ("health_check_uri", "/a b"),
+                ("health_check_uri", "/\n"),
+                ("health_check_uri", "/" + 80 * "a"),
+                ("health_check_interval", 0),
+                ("health_check_interval", 51),
+                ("healthy_threshold", 0),
+                ("unhealthy_threshold", 11),
+            )
+        ),
+        (
+            {
+                **BALANCER,
+                "listeners": [{**LISTENER, "data_port": 8000}, {**LISTENER, "listener_port": 81, "data_port": 8000}],
+            },
+            f"{PLACE}.listeners[1].data_port: repeats {PLACE}.listeners[0].data_port.",
+        ),
     ],
 )
 def test_bad_load_balancers(balancer, start):
@@ -119,3 +152,27 @@ def test_two_equal_keys():
     key = {"access_key_id": "a", "access_key_secret": "b"}
     with pytest.raises(DocumentError, match=r"^state\.access_keys\[1\]: repeats"):
         parse_state({"access_keys": [key, key], "load_balancers": []})
+
+
+@pytest.mark.parametrize(
+    ("address", "kept"),
+    [
+        ("127.0.0.1:8081", "127.0.0.1:8081"),
+        ("localhost:8081", "127.0.0.1:8081"),
+        ("127.0.0.2", "127.0.0.2"),
+        ("[::1]:8081", "[::1]:8081"),
+        ("[::1]", "[::1]"),
+    ],
+)
+def test_addresses(address, kept):
+    state = parse_state(
+        {"load_balancers": [{**BALANCER, "backend_servers": [{"server_id": "i-1", "address": address}]}]}
+    )
+    assert state.load_balancers["lb-1"].backend_servers[0].address == kept
+    assert parse_state(plain_state(state)).load_balancers == state.load_balancers
+
+
+def test_free_data_ports_do_not_repeat():
+    free = [{**LISTENER, "data_port": 0}, {**LISTENER, "listener_port": 81, "data_port": 0}]
+    state = parse_state({"load_balancers": [{**BALANCER, "listeners": free}]})
+    assert parse_state(plain_state(state)).load_balancers == state.load_balancers

@@ -125,7 +125,7 @@ def test_twenty_elements_are_taken(emulator, sdk):
     elements = [{"ServerId": f"i-{number}", "Weight": "1"} for number in range(20)]
     sdk.call("AddBackendServers", LoadBalancerId="lb-other", BackendServers=json.dumps(elements))
     sdk.set(*[{**element, "Weight": "2"} for element in elements], load_balancer_id="lb-other")
-    assert {weight for _, weight in weights(emulator, "lb-other")} == {2}
+    assert {weight for _server, weight in weights(emulator, "lb-other")} == {2}
 
 
 def test_single_quotes_are_tolerated(emulator, sdk):
