@@ -388,7 +388,7 @@ def test_answers_of_older_regions_are_understood(slb: t.Any, open_client: OpenCl
 
 def test_deadline_ends_the_retries(slb: t.Any, open_client: OpenClient) -> None:
     slb.add_fault({"kind": "error", "code": "Throttling.User", "times": 0})
-    client = open_client(slb.url, seconds=0.5)
+    client = open_client(slb.url, seconds=3)
     with pytest.raises(SlbError) as caught:
         describe(client)
     assert caught.value.code == "Throttling.User"

@@ -131,7 +131,7 @@ def test_stale_read_after_a_write_is_waited_for(slb: t.Any, open_client: t.Any) 
 
 def test_read_that_stays_stale_fails_the_task(slb: t.Any, open_client: t.Any) -> None:
     slb.add_fault({"action": DESCRIBE, "skip": 1, "times": 0, "kind": "stale_read"})
-    task = new_task(open_client(slb.url, seconds=0.5))
+    task = new_task(open_client(slb.url, seconds=3))
     error = failure_of(task, {"i-web1": 0})
     assert error.code == "NotVerified"
     assert task.result()["changed"] is True  # the API took it
@@ -195,7 +195,7 @@ def test_lost_answer_at_the_deadline_is_settled_by_a_last_read(
 def test_what_nobody_could_find_out_is_said_so(slb: t.Any, open_client: t.Any) -> None:
     slb.add_fault({"action": SET, "kind": "cut_after"})
     slb.add_fault({"action": DESCRIBE, "skip": 1, "kind": "cut_before", "times": 0})
-    task = new_task(open_client(slb.url, seconds=0.5))
+    task = new_task(open_client(slb.url, seconds=3))
     assert failure_of(task, {"i-web1": 0, "i-web2": 100}).code in ("NoAnswer", "DeadlineReached")
     account = task.account()
     assert ids(account["unconfirmed"]) == ["i-web1"]
