@@ -155,7 +155,10 @@ def test_another_job_after_the_write(slb: t.Any, open_client: t.Any, edit: dict[
     assert task.result()["changed"] is True
 
 
-def test_third_weight_that_was_only_stale_passes(slb: t.Any, open_client: t.Any) -> None:
+def test_third_weight_that_was_only_stale_passes(
+    slb: t.Any, open_client: t.Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_set_weights, "SETTLE_SECONDS", 30)
     edit = {"server_id": "i-web1", "weight": 70}
     slb.add_fault({"action": SET, "kind": "edit", "edits": [edit]})
     slb.add_fault({"action": DESCRIBE, "skip": 1, "kind": "stale_read"})
@@ -227,7 +230,7 @@ def test_check_mode_reads_all_and_writes_nothing(large: t.Any, open_client: t.An
 
 
 def test_busy_load_balancer_is_waited_for(slb: t.Any, open_client: t.Any) -> None:
-    slb.change_settings({"busy_seconds": 0.3})
+    slb.change_settings({"busy_seconds": 2})
     client = open_client(slb.url)
     new_task(client).run(wanted({"i-web1": 0}), check_mode=False)
     new_task(client).run(wanted({"i-web1": 100}), check_mode=False)
