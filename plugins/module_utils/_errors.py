@@ -95,7 +95,7 @@ RETRIED_CODES = (
 )
 
 # The vendor gives no word on whether these were raised before or after the change took effect.
-UNCERTAIN_CODES = ("InternalError", "InternalInvokeError", "ServiceUnavailable")
+UNCERTAIN_CODES = ("InternalError", "InternalInvokeError")
 
 
 def is_retried(code: str) -> bool:
@@ -104,8 +104,8 @@ def is_retried(code: str) -> bool:
 
 
 def is_uncertain(code: str, http_status: int) -> bool:
-    """Whether this answer leaves open if a write took effect. ServiceUnavailable also exists as a final 400."""
-    return http_status >= 500 or (code in UNCERTAIN_CODES and code != "ServiceUnavailable")
+    """Whether this answer leaves open if a write took effect. ServiceUnavailable is decided by its status: as a 400 it is final."""
+    return http_status >= 500 or code in UNCERTAIN_CODES
 
 
 _KEYS_ADVICE = "Check access_key and secret_key, or ALICLOUD_ACCESS_KEY and ALICLOUD_SECRET_KEY."
