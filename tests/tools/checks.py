@@ -4,8 +4,9 @@
 
 """``make test``: every check that must hold before a change lands, cheap ones first.
 
-All checks run in a copy of the checkout (see workspace.py). The whole output of
-each goes to .cache/logs; that of a failing one is shown. The last line is
+Two lanes run side by side, each in a copy of the checkout (see workspace.py): the
+integration targets, which mostly wait, and all else. The whole output of each check
+goes to .cache/logs; that of a failing one is shown. The last line is
 ``N passed, N failed``: single tests where a tool reports them, else one per check.
 """
 
@@ -19,6 +20,7 @@ import tarfile
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
@@ -40,9 +42,6 @@ ARTIFACT_TOP = {
 ARTIFACT_FORBIDDEN = re.compile(
     r"(^|/)(__pycache__|\.[a-z_]*cache|\.venv|venv|\.git|\.ci|output|inventory)(/|$)|\.pyc$|\.tar\.gz$|^tests/tools"
 )
-
-
-INTEGRATION = ("--continue-on-error", "--color", "no")
 
 
 class CheckFailed(Exception):
@@ -200,11 +199,11 @@ def changelog(log: Log) -> Result:
 # --- tests --------------------------------------------------------------------------------
 
 
-def run_ansible_test(log: Log, *arguments: str) -> Result:
+def run_ansible_test(log: Log, *arguments: str, copy: Path = workspace.COPY) -> Result:
     """Run ansible-test and count what it reported."""
-    reports = workspace.COPY / "tests" / "output" / "junit"
+    reports = copy / "tests" / "output" / "junit"
     project.fresh_folder(reports)
-    code, _output = log.attempt(*tool("ansible-test"), *arguments)
+    code, _output = log.attempt(*tool("ansible-test"), *arguments, cwd=copy)
     result = count_junit(sorted(reports.glob("*.xml")))
     if code and not result.failed:
         log.write(f"FAILED: exit code {code}: ansible-test {' '.join(arguments)}")
@@ -220,8 +219,13 @@ def units(log: Log) -> Result:
     return run_ansible_test(log, "units", "--venv", "-v", "--color", "no")
 
 
+def run_targets(log: Log, *arguments: str) -> Result:
+    options = ("--continue-on-error", "--color", "no")
+    return run_ansible_test(log, "integration", *options, *arguments, copy=workspace.INTEGRATION_COPY)
+
+
 def integration(log: Log) -> Result:
-    return run_ansible_test(log, "integration", "--venv", *INTEGRATION)
+    return run_targets(log, "--venv")
 
 
 def integration_oldest(log: Log) -> Result:
@@ -233,7 +237,7 @@ def integration_oldest(log: Log) -> Result:
         log.write(f"This machine has no Python older than {controller}: nothing to add to `integration`.")
         return one()
     hosts = ["--controller", f"origin:python=venv/{controller}", "--target", f"controller:python=venv/{oldest}"]
-    return run_ansible_test(log, "integration", *hosts, *INTEGRATION, *targets)
+    return run_targets(log, *hosts, *targets)
 
 
 def emulator(log: Log) -> Result:
@@ -349,6 +353,10 @@ CHECKS: dict[str, tuple[str, Check]] = {
 }
 
 
+# The checks of the second lane; they run in workspace.INTEGRATION_COPY.
+SECOND_LANE = ("integration", "integration-oldest")
+
+
 def perform(name: str) -> Result:
     """Run one check, say how it went, and show its log if it failed."""
     purpose, check = CHECKS[name]
@@ -369,12 +377,17 @@ def perform(name: str) -> Result:
         log.write(f"FAILED: {error}")
         result = Result(failed=1)
     result.seconds = time.monotonic() - started
-    if not result.ok:
-        print(f"----- {name}: the log, {log.path.relative_to(project.ROOT)}")
-        print(log.path.read_text(encoding="utf-8") if log.path.exists() else "", end="")
-        print(f"----- {name}: end of the log")
-    print(line(name, result, purpose), flush=True)
+    # In one piece: the other lane prints too.
+    print(report(name, result, log) + line(name, result, purpose) + "\n", end="", flush=True)
     return result
+
+
+def report(name: str, result: Result, log: Log) -> str:
+    """The log of a check that failed; nothing for one that passed."""
+    if result.ok:
+        return ""
+    text = log.path.read_text(encoding="utf-8") if log.path.exists() else ""
+    return f"----- {name}: the log, {log.path.relative_to(project.ROOT)}\n{text}----- {name}: end of the log\n"
 
 
 def line(name: str, result: Result, purpose: str) -> str:
@@ -393,18 +406,33 @@ def selected() -> list[str]:
     return [name for name in CHECKS if not wanted or name in wanted]
 
 
+def perform_all(names: list[str]) -> dict[str, Result]:
+    """The results in the order of the names, whichever lane they came from."""
+    lanes = ([name for name in names if name not in SECOND_LANE], [name for name in names if name in SECOND_LANE])
+    with ThreadPoolExecutor(len(lanes)) as pool:
+        found = {name: result for lane in pool.map(perform_lane, lanes) for name, result in lane.items()}
+    return {name: found[name] for name in names}
+
+
+def perform_lane(names: list[str]) -> dict[str, Result]:
+    return {name: perform(name) for name in names}
+
+
 def main() -> int:
     names = selected()
     project.LOGS.mkdir(parents=True, exist_ok=True)
     print(f"Python on this machine: {', '.join(project.target_pythons())}", flush=True)
-    workspace.refresh()
+    for copy in (workspace.COPY, workspace.INTEGRATION_COPY):
+        workspace.refresh(copy)
     ansible_test_home.prepare()
-    results = {name: perform(name) for name in names}
+    started = time.monotonic()
+    results = perform_all(names)
     print("\nSummary")
     for name, result in results.items():
         print(line(name, result, CHECKS[name][0]))
     failed = sum(result.failed for result in results.values())
-    print(f"\n{sum(result.passed for result in results.values())} passed, {failed} failed")
+    print(f"\nThe checks took {time.monotonic() - started:.0f} s.")
+    print(f"{sum(result.passed for result in results.values())} passed, {failed} failed")
     return 1 if failed or not results else 0
 
 

@@ -20,7 +20,10 @@ from pathlib import Path
 import project
 
 COLLECTIONS = project.CACHE / "work"
-COPY = COLLECTIONS.joinpath("ansible_collections", project.galaxy()["namespace"], project.galaxy()["name"])
+IN_COLLECTIONS = Path("ansible_collections", project.galaxy()["namespace"], project.galaxy()["name"])
+COPY = COLLECTIONS / IN_COLLECTIONS
+# ansible-test keeps its environments and reports in the tree: two runs at once need a copy each.
+INTEGRATION_COPY = project.CACHE / "work-integration" / IN_COLLECTIONS
 ARTIFACT = project.CACHE / "artifact" / project.artifact_name()
 
 # What tools write into the copy and read again.
@@ -81,26 +84,26 @@ def is_same(source: Path, target: Path) -> bool:
     return (old.st_mode, old.st_size, old.st_mtime_ns) == (new.st_mode, new.st_size, new.st_mtime_ns)
 
 
-def remove_vanished(wanted: set[Path]) -> None:
+def remove_vanished(copy: Path, wanted: set[Path]) -> None:
     """Delete from the copy what the checkout no longer has, and folders left empty."""
-    for folder, _names, files in os.walk(COPY, topdown=False):
-        here = Path(folder).relative_to(COPY)
+    for folder, _names, files in os.walk(copy, topdown=False):
+        here = Path(folder).relative_to(copy)
         if is_kept(here):
             continue
         for name in files:
             if here / name not in wanted:
-                (COPY / here / name).unlink()
+                (copy / here / name).unlink()
         if not os.listdir(folder):
             os.rmdir(folder)
 
 
-def refresh() -> Path:
+def refresh(copy: Path = COPY) -> Path:
     """Bring the copy up to date and return its path."""
     wanted = source_files()
-    if COPY.exists():
-        remove_vanished(wanted)
+    if copy.exists():
+        remove_vanished(copy, wanted)
     for name in sorted(wanted):
-        source, target = project.ROOT / name, COPY / name
+        source, target = project.ROOT / name, copy / name
         if is_same(source, target):
             continue
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -110,8 +113,8 @@ def refresh() -> Path:
     # files, and would be told that all of .cache is ignored.
     if shutil.which("git"):
         for arguments in (["init", "--quiet"], ["add", "--all"]):
-            subprocess.run(["git", *arguments], cwd=COPY, env=project.environment(), check=True)
-    return COPY
+            subprocess.run(["git", *arguments], cwd=copy, env=project.environment(), check=True)
+    return copy
 
 
 def build_artifact() -> Path:
