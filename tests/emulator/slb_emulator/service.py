@@ -68,6 +68,8 @@ class RecordedRequest:
     request_id: str
     fault: str | None
     changes: tuple[MemberChange, ...]
+    # What another job changed just before: the fault "edit".
+    edits: tuple[MemberChange, ...] = ()
 
     @property
     def changed_members(self) -> list[str]:
@@ -171,10 +173,9 @@ class Service:
         """Answer an API request, and record it."""
         fault = self.faults.take(request.action)
         self._wait(self.settings.latency + (fault.seconds if fault and fault.kind == "latency" else 0.0))
-        if fault is not None and fault.kind == "edit":
-            self._apply_edits(fault, request)
+        edits = self._apply_edits(fault, request) if fault is not None and fault.kind == "edit" else []
         outcome = self._outcome(request, fault)
-        self._record(request, fault, outcome)
+        self._record(request, fault, outcome, edits)
         delivery = DELIVERIES.get(fault.kind, "whole") if fault else "whole"
         return Reply(
             outcome.http_status or 0,
@@ -223,20 +224,21 @@ class Service:
             return error_outcome(error, request_id)
         return Outcome(request_id, 200, None, as_json({"RequestId": request_id, **answer}), changes=tuple(call.changes))
 
-    def _apply_edits(self, fault: Fault, request: ApiRequest) -> None:
+    def _apply_edits(self, fault: Fault, request: ApiRequest) -> list[MemberChange]:
         load_balancer_id = fault.load_balancer_id or request.parameters.get("LoadBalancerId", "")
         with self._lock:
             balancer = self.state.load_balancers.get(load_balancer_id)
-            if balancer is not None:
-                self._edit(balancer, fault.edits)
+            return [] if balancer is None else self._edit(balancer, fault.edits)
 
-    def _edit(self, balancer: LoadBalancer, edits: Sequence[MemberEdit]) -> None:
+    def _edit(self, balancer: LoadBalancer, edits: Sequence[MemberEdit]) -> list[MemberChange]:
         members = balancer.backend_servers
         for edit in edits:
             members = edited(members, edit)
-        change_members(balancer, members, self.data_plane)
+        return change_members(balancer, members, self.data_plane)
 
-    def _record(self, request: ApiRequest, fault: Fault | None, outcome: Outcome) -> None:
+    def _record(
+        self, request: ApiRequest, fault: Fault | None, outcome: Outcome, edits: Sequence[MemberChange]
+    ) -> None:
         record = RecordedRequest(
             action=request.action,
             method=request.method,
@@ -249,6 +251,7 @@ class Service:
             request_id=outcome.request_id,
             fault=fault.kind if fault else None,
             changes=outcome.changes,
+            edits=tuple(edits),
         )
         with self._lock:
             self._requests.append(record)

@@ -187,8 +187,10 @@ def test_edit(emulator, sdk):
     sdk.set(WRITE)
     members = [(member.server_id, member.weight) for member in emulator.members("lb-test")]
     assert members == [("i-web1", 7), ("i-web2", 55), ("eni-1", 10), ("eni-1", 20), ("i-new", 5)]
-    # The edit is another job's: the record has what the call changed.
+    # The edit is another job's: the record has what the call changed, and apart from it the edit.
     assert emulator.requests[-1].changed_members == ["i-web1"]
+    edits = sorted(map(str, emulator.requests[-1].edits))
+    assert edits == ["i-new: absent -> 5", "i-web2: 100 -> 55", "i-web3: 100 -> absent"]
 
 
 def test_edit_before_the_write(emulator, sdk):
