@@ -12,9 +12,13 @@ of what a task costs.
 
 from __future__ import annotations
 
+import http.client
+import io
 import logging
 import os
+import socket
 import ssl
+import time
 import typing as t
 import warnings
 from importlib import import_module
@@ -73,10 +77,10 @@ class Transport:
         return self._wire.sent
 
     def exchange(self, action: str, parameters: t.Mapping[str, str], keys: Keys, seconds: float) -> Answer:
-        """Send one request and read its whole answer. ``seconds`` caps both timeouts. Raises NotSent, NoAnswer."""
+        """Send one request and read its whole answer, in ``seconds`` at most. Raises NotSent, NoAnswer."""
         client = self._client_for(keys)
         request = self._request(action, parameters, seconds)
-        self._wire.forget()
+        self._wire.prepare(seconds)
         try:
             client.do_action_with_exception(request)
         except Exception as exc:
@@ -135,20 +139,24 @@ class Transport:
 
 
 class _Wire:
-    """The adapter of the SDK's HTTP session: keeps the raw answer or the raw failure, and counts."""
+    """The adapter of the SDK's HTTP session: keeps the raw answer or the raw failure, counts, and ends in time."""
 
     def __init__(self, sdk: _Sdk) -> None:
         self._adapter = sdk.HTTPAdapter()
+        self._end = 0.0
         self.sent = 0
         self.answer: Answer | None = None
         self.failure: Exception | None = None
 
-    def forget(self) -> None:
+    def prepare(self, seconds: float) -> None:
+        """Forget the last request; the next one may take ``seconds``."""
+        self._end = time.monotonic() + seconds
         self.answer = self.failure = None
 
     def send(self, request: t.Any, **options: t.Any) -> t.Any:
         self.sent += 1
         try:
+            self._time_answers(self._adapter.get_connection(request.url, options.get("proxies")))
             response = self._adapter.send(request, **options)
             self.answer = Answer(response.status_code, response.content)
         except Exception as exc:
@@ -156,8 +164,43 @@ class _Wire:
             raise
         return response
 
+    def _time_answers(self, pool: t.Any) -> None:
+        """Let the connections of this pool, which the library opens when it needs them, read no longer than allowed."""
+        if pool.ConnectionCls.response_class != self._new_response:
+            timed = {"response_class": self._new_response}
+            pool.ConnectionCls = type(pool.ConnectionCls.__name__, (pool.ConnectionCls,), timed)
+
+    def _new_response(self, connection: socket.socket, *args: t.Any, **options: t.Any) -> http.client.HTTPResponse:
+        response = http.client.HTTPResponse(connection, *args, **options)
+        response.fp = io.BufferedReader(_TimedReader(response.fp.detach(), connection, self._end))
+        return response
+
     def close(self) -> None:
         self._adapter.close()
+
+
+class _TimedReader(io.RawIOBase):
+    """What a connection receives until ``end`` (monotonic): its own timeout counts anew with every byte that comes."""
+
+    def __init__(self, received: io.RawIOBase, connection: socket.socket, end: float) -> None:
+        self._received = received
+        self._connection = connection
+        self._timeout = connection.gettimeout()
+        self._end = end
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: t.Any) -> int | None:
+        remaining = self._end - time.monotonic()
+        if remaining <= 0:
+            raise socket.timeout("timed out")
+        self._connection.settimeout(remaining if self._timeout is None else min(remaining, self._timeout))
+        return self._received.readinto(buffer)
+
+    def close(self) -> None:
+        self._received.close()
+        super().close()
 
 
 class _Sdk:

@@ -12,6 +12,7 @@ import logging
 import socket
 import ssl
 import threading
+import time
 import typing as t
 
 import pytest
@@ -394,6 +395,18 @@ def test_deadline_ends_the_retries(slb: t.Any, open_client: OpenClient) -> None:
     assert caught.value.code == "Throttling.User"
     assert "wait_timeout" in caught.value.advice
     assert client.api_calls > 1
+
+
+def test_deadline_ends_an_answer_that_drips(
+    slb: t.Any, tls_slb: t.Any, open_client: OpenClient, certificates: t.Any
+) -> None:
+    """A byte now and then keeps every timeout of a socket from passing."""
+    for emulator, verify in ((slb, True), (tls_slb, certificates.ca)):
+        emulator.add_fault({"kind": "drip", "seconds": 0.1})
+        started = time.monotonic()
+        with pytest.raises(Unanswered):
+            describe(open_client(emulator.url, seconds=0.5, verify=verify))
+        assert time.monotonic() - started < 30  # the whole answer takes more than 100 s
 
 
 def test_no_pause_is_longer_than_what_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
