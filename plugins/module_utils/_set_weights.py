@@ -77,7 +77,8 @@ class Task:
         try:
             for batch in plan.batches(MAX_SERVERS_PER_CALL):
                 self._write(batch)
-            self._group = self._verified(plan) if self._options.verify else plan.group
+            if self._options.verify:
+                self._group = self._verified(plan)
         except SlbError:
             self._settle_account(plan)
             raise
@@ -115,7 +116,7 @@ class Task:
             tries += 1
             try:
                 set_backend_servers(self._client, self._id, [change.target for change in batch])
-                self._applied.extend(batch)
+                self._note_written(batch)
                 return
             except Unanswered:
                 self._unconfirmed = list(batch)
@@ -124,6 +125,13 @@ class Task:
             batch = self._not_yet_shown(batch)
             if not batch:
                 return
+
+    def _note_written(self, batch: tuple[Change, ...]) -> None:
+        self._applied.extend(batch)
+        weights = {change.member.key: change.after for change in batch}
+        self._group = tuple(
+            member._replace(weight=weights.get(member.key, member.weight)) for member in self._group or ()
+        )
 
     def _not_yet_shown(self, batch: tuple[Change, ...]) -> tuple[Change, ...]:
         """Read the group: what it shows is applied; returned is what it shows unchanged. Raises for a third weight."""

@@ -206,6 +206,14 @@ def test_what_nobody_could_find_out_is_said_so(slb: t.Any, open_client: t.Any) -
     assert task.result()["changed"] is True
 
 
+def test_group_that_cannot_be_read_again_has_what_was_written(large: t.Any, open_client: t.Any) -> None:
+    large.add_fault({"action": DESCRIBE, "skip": 1, "kind": "cut_before", "times": 0})
+    task = new_task(open_client(large.url, seconds=3))
+    assert failure_of(task, {f"i-{number}": 0 for number in range(21)}).code == "NoAnswer"
+    assert reported(task) == weights_of(large) == [0] * 21 + [50] * 24
+    assert task.result()["active_count"] == 24
+
+
 def test_guard_is_judged_on_the_whole_group(slb: t.Any, open_client: t.Any) -> None:
     slb.set_weight("lb-web", "i-web2", 0)
     task = new_task(open_client(slb.url), min_active=3)
