@@ -149,13 +149,13 @@ class Task:
         self._unconfirmed = []
 
     def _verified(self, plan: Plan) -> tuple[Member, ...]:
-        """Read until the group shows all new weights. A third weight that stays is somebody else's."""
+        """Read until the group shows all that was requested. A third weight that stays is somebody else's."""
         settling = Deadline(SETTLE_SECONDS)
         tries = 0
         while True:
             tries += 1
             self._group = self._read().members
-            differing = _weights.differing(plan.changes, self._group)
+            differing = _weights.differing(plan.requested, self._group)
             if not differing:
                 return self._group
             foreign = [(change, weight) for change, weight in differing if weight != change.member.weight]
@@ -187,7 +187,7 @@ class Task:
             result["backend_servers"] = [member.as_dict() for member in self._group]
             result["active_count"] = _weights.active_count(self._group)
         if self._plan is not None:
-            result["previous"] = [_as_option(member) for member in self._plan.requested]
+            result["previous"] = [_as_option(change.member) for change in self._plan.requested]
         return result
 
     def account(self) -> dict[str, t.Any]:

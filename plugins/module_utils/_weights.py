@@ -82,12 +82,12 @@ class Change(t.NamedTuple):
 class Plan(t.NamedTuple):
     """What a task comes to.
 
-    ``requested``: the members it names, as they were read. ``changes``: those that differ, increases first, so that at
-    no moment less capacity is left than at the start or at the end. ``missing``: what it names that is no member.
-    ``group``: the whole default group as it will be.
+    ``requested``: the members it names, as they were read, and their weights, be they new or not. ``changes``: those
+    that differ, increases first, so that at no moment less capacity is left than at the start or at the end.
+    ``missing``: what it names that is no member. ``group``: the whole default group as it will be.
     """
 
-    requested: tuple[Member, ...]
+    requested: tuple[Change, ...]
     changes: tuple[Change, ...]
     missing: tuple[Wanted, ...]
     group: tuple[Member, ...]
@@ -210,7 +210,7 @@ def plan_weights(members: t.Sequence[Member], wanted: t.Sequence[Wanted]) -> Pla
     changes = [change for change in requested.values() if change.after != change.member.weight]
     changes.sort(key=lambda change: change.after < change.member.weight)  # stable: the order of the task otherwise
     return Plan(
-        requested=tuple(change.member for change in requested.values()),
+        requested=tuple(requested.values()),
         changes=tuple(changes),
         missing=tuple(missing),
         group=tuple(requested[member.key].target if member.key in requested else member for member in members),

@@ -155,6 +155,17 @@ def test_another_job_after_the_write(slb: t.Any, open_client: t.Any, edit: dict[
     assert task.result()["changed"] is True
 
 
+def test_another_job_at_a_member_that_had_its_weight(slb: t.Any, open_client: t.Any) -> None:
+    slb.add_fault({"action": SET, "kind": "edit", "edits": [{"server_id": "i-web2", "weight": 0}]})
+    task = new_task(open_client(slb.url))
+    error = failure_of(task, {"i-web1": 0, "i-web2": 100})
+    assert error.code == "ChangedMeanwhile"
+    assert "i-web2 should have 100 and has 0" in error.message
+    assert ids(task.account()["applied"]) == ["i-web1"]
+    assert task.account()["not_applied"] == []
+    assert reported(task) == weights_of(slb)
+
+
 def test_third_weight_that_was_only_stale_passes(
     slb: t.Any, open_client: t.Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -105,7 +105,7 @@ def test_plan_takes_only_what_differs() -> None:
     servers = wanted({"server_id": "i-web1", "weight": 0}, {"server_id": "i-web2", "weight": 60})
     plan = _weights.plan_weights([WEB1, WEB2], servers)
     assert changes_of(plan) == [("i-web1", 100, 0)]
-    assert plan.requested == (WEB1, WEB2)
+    assert [change.member for change in plan.requested] == [WEB1, WEB2]
     assert plan.group == (WEB1._replace(weight=0), WEB2)
     assert not plan.missing
 
