@@ -128,6 +128,7 @@ class Task:
 
     def _note_written(self, batch: tuple[Change, ...]) -> None:
         self._applied.extend(batch)
+        self._unconfirmed = []
         weights = {change.member.key: change.after for change in batch}
         self._group = tuple(
             member._replace(weight=weights.get(member.key, member.weight)) for member in self._group or ()
@@ -136,17 +137,20 @@ class Task:
     def _not_yet_shown(self, batch: tuple[Change, ...]) -> tuple[Change, ...]:
         """Read the group: what it shows is applied; returned is what it shows unchanged. Raises for a third weight."""
         self._group = self._read().members
-        differing = _weights.differing(batch, self._group)
-        self._confirm(batch, differing)
-        for change, weight in differing:
+        self._confirm(self._group)
+        for change, weight in _weights.differing(batch, self._group):
             if weight != change.member.weight:
                 raise _changed_by_others([(change, weight)])
-        return tuple(change for change, _weight in differing)
+        return tuple(self._unconfirmed)
 
-    def _confirm(self, batch: t.Sequence[Change], differing: t.Sequence[tuple[Change, int | None]]) -> None:
-        open_changes = [change for change, _weight in differing]
-        self._applied.extend(change for change in batch if change not in open_changes)
-        self._unconfirmed = []
+    def _confirm(self, members: tuple[Member, ...]) -> None:
+        """What a read shows of the unconfirmed changes is applied.
+
+        The others stay unconfirmed: the read may be stale, the write may land later, or somebody may have undone it.
+        """
+        still_open = [change for change, _weight in _weights.differing(self._unconfirmed, members)]
+        self._applied.extend(change for change in self._unconfirmed if change not in still_open)
+        self._unconfirmed = still_open
 
     def _verified(self, plan: Plan) -> tuple[Member, ...]:
         """Read until the group shows all that was requested. A third weight that stays is somebody else's."""
@@ -170,8 +174,7 @@ class Task:
             self._group = self._read().members
         except SlbError:
             return
-        if self._unconfirmed:
-            self._confirm(self._unconfirmed, _weights.differing(self._unconfirmed, self._group))
+        self._confirm(self._group)
 
     def result(self) -> dict[str, t.Any]:
         """The result keys that hold whether the task succeeded or failed; members are known only once read."""
@@ -191,7 +194,7 @@ class Task:
         return result
 
     def account(self) -> dict[str, t.Any]:
-        """What a failed task wrote and what it did not; ``unconfirmed`` is what nobody could find out in time."""
+        """What a failed task wrote and what it did not; ``unconfirmed`` is what nobody could find out."""
         planned = self._plan.changes if self._plan else ()
         known = [*self._applied, *self._unconfirmed]
         return {

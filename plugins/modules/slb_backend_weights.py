@@ -228,14 +228,14 @@ applied:
   type: list
   elements: dict
 not_applied:
-  description: The changes that were not written.
+  description: The changes that were not written, for certain.
   returned: when the task failed
   type: list
   elements: dict
 unconfirmed:
   description:
-    - The changes that were sent, were not answered, and could not be read back before O(wait_timeout) was over.
-    - The task counts as C(changed) then, since they may have taken effect.
+    - The changes that were sent and not answered, and that no later read showed.
+    - The task counts as C(changed) then, since they may have taken effect, or may yet do so.
   returned: when the task failed
   type: list
   elements: dict
