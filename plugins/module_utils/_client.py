@@ -121,7 +121,8 @@ class Client:
         if request_id:
             self.request_ids.append(request_id)
         code = content.get("Code") if content else None
-        if content is not None and code is None and status == 200:
+        # Every answer of the API has a RequestId; without one a JSON object is somebody else's.
+        if content is not None and code is None and status == 200 and request_id:
             return content
         if not isinstance(code, str) or not code:
             raise Unanswered(

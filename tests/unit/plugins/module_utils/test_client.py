@@ -279,6 +279,8 @@ UNUSABLE: list[dict[str, t.Any]] = [
     {"http_status": 200, "body": ""},
     {"http_status": 200, "body": "[1]"},
     {"http_status": 200, "body": "[" * 100_000},
+    {"http_status": 200, "body": "{}"},
+    {"http_status": 200, "body": '{"status": "ok"}'},
     {"http_status": 204, "body": ""},
     {"http_status": 302, "body": ""},
     {"http_status": 400, "body": "5"},  # TypeError in the SDK
