@@ -54,7 +54,8 @@ class Reply:
 class RecordedRequest:
     """An API request as it was handled. Signature, token and Authorization are left out.
 
-    http_status is None when the connection was cut without an answer; code is None without an error.
+    http_status is None when the connection was cut without an answer; code is None without an error. received is when
+    it came in, in seconds on the monotonic clock: a request that a fault holds up is recorded after later ones.
     """
 
     action: str
@@ -70,6 +71,7 @@ class RecordedRequest:
     changes: tuple[MemberChange, ...]
     # What another job changed just before: the fault "edit".
     edits: tuple[MemberChange, ...] = ()
+    received: float = 0.0
 
     @property
     def changed_members(self) -> list[str]:
@@ -171,11 +173,14 @@ class Service:
 
     def handle(self, request: ApiRequest) -> Reply:
         """Answer an API request, and record it."""
+        received = time.monotonic()
         fault = self.faults.take(request.action)
         self._wait(self.settings.latency + (fault.seconds if fault and fault.kind == "latency" else 0.0))
-        edits = self._apply_edits(fault, request) if fault is not None and fault.kind == "edit" else []
-        outcome = self._outcome(request, fault)
-        self._record(request, fault, outcome, edits)
+        with self._lock:  # the records are in the order in which requests took effect
+            edits = self._apply_edits(fault, request) if fault is not None and fault.kind == "edit" else []
+            outcome = self._outcome(request, fault)
+            record = self._record(request, fault, outcome, edits, received)
+        self.on_request(record)
         delivery = DELIVERIES.get(fault.kind, "whole") if fault else "whole"
         return Reply(
             outcome.http_status or 0,
@@ -217,18 +222,16 @@ class Service:
         )
         try:
             check_request(request, request.action in ACTIONS, self.state.access_keys, self._nonces, time.time())
-            with self._lock:
-                call.now = time.monotonic()
-                answer = run_action(request.action, call)
+            call.now = time.monotonic()
+            answer = run_action(request.action, call)
         except ApiError as error:
             return error_outcome(error, request_id)
         return Outcome(request_id, 200, None, as_json({"RequestId": request_id, **answer}), changes=tuple(call.changes))
 
     def _apply_edits(self, fault: Fault, request: ApiRequest) -> list[MemberChange]:
         load_balancer_id = fault.load_balancer_id or request.parameters.get("LoadBalancerId", "")
-        with self._lock:
-            balancer = self.state.load_balancers.get(load_balancer_id)
-            return [] if balancer is None else self._edit(balancer, fault.edits)
+        balancer = self.state.load_balancers.get(load_balancer_id)
+        return [] if balancer is None else self._edit(balancer, fault.edits)
 
     def _edit(self, balancer: LoadBalancer, edits: Sequence[MemberEdit]) -> list[MemberChange]:
         members = balancer.backend_servers
@@ -237,8 +240,13 @@ class Service:
         return change_members(balancer, members, self.data_plane)
 
     def _record(
-        self, request: ApiRequest, fault: Fault | None, outcome: Outcome, edits: Sequence[MemberChange]
-    ) -> None:
+        self,
+        request: ApiRequest,
+        fault: Fault | None,
+        outcome: Outcome,
+        edits: Sequence[MemberChange],
+        received: float,
+    ) -> RecordedRequest:
         record = RecordedRequest(
             action=request.action,
             method=request.method,
@@ -252,10 +260,10 @@ class Service:
             fault=fault.kind if fault else None,
             changes=outcome.changes,
             edits=tuple(edits),
+            received=received,
         )
-        with self._lock:
-            self._requests.append(record)
-        self.on_request(record)
+        self._requests.append(record)
+        return record
 
     @property
     def requests(self) -> list[RecordedRequest]:

@@ -109,6 +109,18 @@ def test_latency_then_normal(emulator, sdk):
     assert weight(emulator) == 7
 
 
+def test_late_request_is_recorded_when_it_is_handled(emulator, sdk):
+    emulator.add_fault({"action": SET, "kind": "latency", "seconds": 2})
+    failed_write(sdk, ClientException, read_timeout=0.3)
+    sdk.describe()
+    deadline = time.monotonic() + 30
+    while len(emulator.requests) < 2 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    read, late = emulator.requests
+    assert (late.action, late.changed_members) == (SET, ["i-web1"])
+    assert late.received < read.received
+
+
 @pytest.mark.parametrize(("kind", "after"), [("cut_before", 100), ("cut_after", 7)])
 def test_cut(emulator, sdk, kind, after):
     emulator.add_fault({"kind": kind})
@@ -190,7 +202,7 @@ def test_edit(emulator, sdk):
     # The edit is another job's: the record has what the call changed, and apart from it the edit.
     assert emulator.requests[-1].changed_members == ["i-web1"]
     edits = sorted(map(str, emulator.requests[-1].edits))
-    assert edits == ["i-new: absent -> 5", "i-web2: 100 -> 55", "i-web3: 100 -> absent"]
+    assert edits == ["i-new: absent -> 5", "i-web2: 60 -> 55", "i-web3: 0 -> absent"]
 
 
 def test_edit_before_the_write(emulator, sdk):
