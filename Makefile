@@ -8,12 +8,15 @@
 export PYTHON
 export CHECKS
 export SAVE
+export N
+export SEED
+export SCHEDULE
 export PYTHONDONTWRITEBYTECODE := 1
 
 RUN := @sh tests/tools/run.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench clean
+.PHONY: help setup demo test chaos bench clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile
@@ -26,6 +29,9 @@ demo: ## show what the collection does, on a rehearsal SLB on this machine
 
 test: ## run every check; CHECKS="lint units" picks some, CHECKS=list names them
 	$(RUN) tests checks.py
+
+chaos: ## look for lies of the module under faults; N=20000 schedules, SEED=7 the first, SCHEDULE=file one alone
+	$(RUN) tests chaos.py
 
 bench: ## measure what a task costs; SAVE=1 also writes docs/benchmarks.md
 	$(RUN) base bench.py

@@ -27,6 +27,7 @@ from xml.etree import ElementTree
 
 import ansible_test_home
 import bootstrap
+import chaos as campaign
 import project
 import readme
 import rehearsal
@@ -152,6 +153,7 @@ def types(log: Log) -> Result:
     log.run(*mypy, "--package", package, cwd=workspace.COLLECTIONS)
     log.run(*mypy, "--package", "slb_emulator", cwd=workspace.COPY / "tests" / "emulator")
     log.run(*mypy, ".", cwd=workspace.COPY / "tests" / "tools")
+    log.run(*mypy, ".", cwd=campaign.FOLDER, MYPYPATH=campaign.python_path())
     return one()
 
 
@@ -244,10 +246,27 @@ def emulator(log: Log) -> Result:
     """The rehearsal SLB's own tests; clients that others wrote must be satisfied with it."""
     system_packages.ensure_haproxy()
     folder = workspace.COPY / "tests" / "emulator"
+    return run_pytest(log, folder, PYTHONPATH=folder)
+
+
+def chaos(log: Log) -> Result:
+    """The fault campaign of make chaos, and many processes of the module at once."""
+    python_path = campaign.python_path()
+    code, output = log.attempt(*campaign.command(), PYTHONPATH=python_path)
+    counted = re.search(r"^(\d+) passed, (\d+) failed", output, re.MULTILINE)
+    if counted is None:
+        raise CheckFailed(f"the campaign ended with exit code {code}")
+    passed, failed = map(int, counted.groups())
+    together = run_pytest(log, campaign.FOLDER, PYTHONPATH=python_path)
+    return Result(passed + together.passed, failed + together.failed)
+
+
+def run_pytest(log: Log, folder: Path, **extra: str | Path) -> Result:
+    """Run the tests of a folder and count what pytest reported."""
     with tempfile.TemporaryDirectory() as temporary:
         report = Path(temporary, "report.xml")
         options = ["-q", "-p", "no:cacheprovider", f"--junit-xml={report}"]
-        code, _output = log.attempt(*tool("pytest"), *options, "tests", cwd=folder, PYTHONPATH=folder)
+        code, _output = log.attempt(*tool("pytest"), *options, ".", cwd=folder, **extra)
         result = count_junit([report]) if report.exists() else Result()
     if code and not result.failed:
         log.write(f"FAILED: pytest ended with exit code {code}")
@@ -344,6 +363,7 @@ CHECKS: dict[str, tuple[str, Check]] = {
     "lint": ("ansible-lint, profile production", lint),
     "artifact": ("build, install, ansible-doc, execution environment", artifact),
     "emulator": ("the rehearsal SLB against other clients", emulator),
+    "chaos": ("the module's word against the truth, under faults", chaos),
     "first-playbook": ("README's first playbook with the artifact alone", first_playbook),
     "importer": ("galaxy-importer", importer),
     "units": ("ansible-test units, every Python here", units),

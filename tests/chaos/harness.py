@@ -1,0 +1,240 @@
+# Copyright (c) 2026 aliyun_community.slb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Runs of a schedule: the module, through the real SDK, against an emulator of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from schedule import LOAD_BALANCER, PLAIN_OPTIONS, Document, Schedule
+
+from ansible_collections.aliyun_community.slb.plugins.module_utils import _client, _set_weights, _weights
+from ansible_collections.aliyun_community.slb.plugins.module_utils._credentials import Keys, StaticKeys
+from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import SlbError
+from ansible_collections.aliyun_community.slb.plugins.module_utils._transport import Connection
+from slb_emulator import running
+from slb_emulator.emulator import Emulator
+from slb_emulator.model import BackendServer
+from slb_emulator.service import RecordedRequest
+
+MODULE = "ansible_collections.aliyun_community.slb.plugins.modules.slb_backend_weights"
+HANGING = 60.0  # seconds after which a process counts as hung
+LANDING = 5.0  # seconds in which a request that nobody waits for any more has certainly been handled
+
+Members = tuple[BackendServer, ...]
+
+
+def make_time_cheap() -> None:
+    """Shorten the pauses of the tasks in this process: the constants, and nothing of what is done with them."""
+    _client.FIRST_PAUSE = 0.01
+    _client.LONGEST_PAUSE = 0.2
+    _set_weights.SETTLE_SECONDS = 0.3
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run was told, what it said, and what the emulator knows about it.
+
+    ``result``: as the module ends with it; None when it was killed or broke. ``crash``: what must never be printed.
+    ``seconds``: by the wall clock. ``held_up``: seconds by which this machine let a waiting thread wait too long.
+    """
+
+    schedule: Schedule
+    before: Members
+    after: Members
+    requests: list[RecordedRequest]
+    result: Document | None
+    crash: str
+    seconds: float
+    held_up: float
+
+
+class Watch:
+    """Measures a run, and how late this machine is meanwhile: a loaded one lets everybody wait."""
+
+    STEP = 0.05
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self.held_up = 0.0
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._tick, daemon=True)
+
+    def _tick(self) -> None:
+        before = time.monotonic()
+        while not self._over.wait(self.STEP):
+            now = time.monotonic()
+            self.held_up += max(0.0, now - before - self.STEP)
+            before = now
+
+    def __enter__(self) -> Watch:
+        self._thread.start()
+        self._started = time.monotonic()
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.seconds = time.monotonic() - self._started
+        self._over.set()
+        self._thread.join()
+
+
+def perform(schedule: Schedule) -> list[Run]:
+    """The run of a schedule, then twice the same request without faults: one that mends, and one that finds it done."""
+    again = replace(
+        schedule,
+        backend_servers=[
+            {key: value for key, value in server.items() if key != "expected_weight"}
+            for server in schedule.backend_servers
+        ],
+        options={**PLAIN_OPTIONS, "on_missing": "ignore", "wait_timeout": 60, "read_timeout": 30},
+        faults=[],
+        busy_seconds=0.0,
+        check_mode=False,
+        as_process=False,
+        kill_after=None,
+    )
+    with running(schedule.state()) as emulator:
+        return [run(emulator, told) for told in (schedule, again, again)]
+
+
+def run(emulator: Emulator, schedule: Schedule) -> Run:
+    emulator.clear()
+    emulator.change_settings({"busy_seconds": schedule.busy_seconds})
+    for fault in schedule.faults:
+        emulator.add_fault(fault)
+    before = tuple(emulator.members(LOAD_BALANCER))
+    act = run_process if schedule.as_process else run_task
+    with Watch() as watch:
+        result, crash = act(schedule, emulator)
+    await_landing(schedule, emulator, result)
+    after = tuple(emulator.members(LOAD_BALANCER))
+    return Run(schedule, before, after, emulator.requests, result, crash, watch.seconds, watch.held_up)
+
+
+def await_landing(schedule: Schedule, emulator: Emulator, result: Document | None) -> None:
+    """Wait for the requests that were sent and are still under way: their effect belongs to the run."""
+    if result is None:
+        time.sleep(
+            max((fault["seconds"] for fault in schedule.faults if fault["kind"] == "latency"), default=0.0) + 0.1
+        )
+        return
+    end = time.monotonic() + LANDING
+    while len(emulator.requests) < result["api_calls"] and time.monotonic() < end:
+        time.sleep(0.02)
+
+
+def run_task(schedule: Schedule, emulator: Emulator) -> tuple[Document | None, str]:
+    """The module's work in this process, opened and accounted for as in its main()."""
+    options = schedule.options
+    connection = Connection("cn-hangzhou", emulator.url, True, 5, options["read_timeout"])
+    try:
+        wanted = _weights.parse_wanted(schedule.backend_servers)
+        client = _client.Client(
+            connection,
+            StaticKeys(Keys("rehearsal", "rehearsal-secret")),
+            _client.Deadline(options["wait_timeout"]),
+        )
+        settings = _set_weights.Options(*(options[name] for name in _set_weights.Options._fields))
+        task = _set_weights.Task(client, LOAD_BALANCER, settings)
+    except SlbError as exc:
+        return plain({"failed": True, "error": exc.as_dict(), "changed": False, **_set_weights.NOTHING_DONE}), ""
+    except Exception:
+        return None, traceback.format_exc()
+    try:
+        task.run(wanted, check_mode=schedule.check_mode)
+    except SlbError as exc:
+        return plain({"failed": True, "error": exc.as_dict(), **task.result(), **task.account()}), ""
+    except Exception:
+        return None, traceback.format_exc()
+    return plain(task.result()), ""
+
+
+def plain(result: Document) -> Document:
+    """The result as it comes out of the module."""
+    decoded: Document = json.loads(json.dumps(result))
+    return decoded
+
+
+def run_process(schedule: Schedule, emulator: Emulator) -> tuple[Document | None, str]:
+    """The module's own file, as Ansible starts it; killed on the way if the schedule says so."""
+    with module_process(arguments(schedule), emulator.url) as process:
+        killed = schedule.kill_after is not None and kill_at(process, emulator, schedule.kill_after)
+        return outcome_of(process, killed)
+
+
+def arguments(schedule: Schedule) -> Document:
+    return {
+        "load_balancer_id": LOAD_BALANCER,
+        "backend_servers": schedule.backend_servers,
+        "_ansible_check_mode": schedule.check_mode,
+        **schedule.options,
+    }
+
+
+@contextlib.contextmanager
+def module_process(options: Document, url: str) -> Iterator[subprocess.Popen[str]]:
+    """A process of the module for the length of a with block."""
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(sys.path),
+        "ALICLOUD_ACCESS_KEY": "rehearsal",
+        "ALICLOUD_SECRET_KEY": "rehearsal-secret",
+        "ALICLOUD_REGION": "cn-hangzhou",
+        "ALICLOUD_SLB_ENDPOINT": url,
+    }
+    with TemporaryDirectory(prefix="slb-chaos-") as folder:
+        file = Path(folder, "arguments.json")
+        file.write_text(json.dumps({"ANSIBLE_MODULE_ARGS": options}), encoding="utf-8")
+        process = subprocess.Popen(
+            [sys.executable, "-m", MODULE, str(file)],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.communicate()
+
+
+def kill_at(process: subprocess.Popen[str], emulator: Emulator, requests: int) -> bool:
+    """Kill the process once so many requests have been handled; False if it ends before."""
+    while process.poll() is None:
+        if len(emulator.requests) >= requests:
+            process.kill()
+            return process.wait() != 0
+        time.sleep(0.002)
+    return False
+
+
+def outcome_of(
+    process: subprocess.Popen[str], killed: bool = False, seconds: float = HANGING
+) -> tuple[Document | None, str]:
+    """Result and complaint of a process that ends by itself within ``seconds``, or of one that was killed."""
+    try:
+        stdout, stderr = process.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        return None, f"still running after {seconds:g} s"
+    if killed and process.returncode < 0:
+        return None, ""
+    try:
+        result: Document = json.loads(stdout)
+    except ValueError:
+        return None, f"exit code {process.returncode}, no JSON: {stdout}\n{stderr}"
+    return {"changed": False, **result}, stderr  # Ansible takes a result that does not say so as unchanged
