@@ -75,10 +75,11 @@ class Task:
             self._group = plan.group
             return
         try:
-            for batch in plan.batches(MAX_SERVERS_PER_CALL):
+            for batch in _weights.batches(plan.changes, MAX_SERVERS_PER_CALL):
                 self._write(batch)
             if self._options.verify:
                 self._group = self._verified(plan)
+            self._check_min_active_again(plan)
         except SlbError:
             self._settle_account(plan)
             raise
@@ -126,8 +127,33 @@ class Task:
             if not batch:
                 return
 
+    def _check_min_active_again(self, plan: Plan) -> None:
+        """Tasks at the same time may each have left enough members in traffic, and too few together.
+
+        The one that wrote last reads what all of them did, so at least its drain goes back; perhaps those of others too.
+        """
+        if not plan.drains or not self._options.min_active:
+            return
+        if not self._options.verify:
+            self._group = self._read().members
+        left = _weights.active_count(self._group or ())
+        if left >= self._options.min_active:
+            return
+        outcome = "so this one's drain was taken back"
+        try:
+            for batch in _weights.batches(plan.drains, MAX_SERVERS_PER_CALL):
+                self._write(tuple(change.undoing for change in batch))
+        except SlbError as exc:
+            outcome = f"and this one's drain could not be taken back ({exc.message})"
+        raise SlbError(
+            "MinActive",
+            f"another task drained members at the same time: {left} were left in traffic, and min_active is "
+            f"{self._options.min_active}, {outcome}",
+            advice="Run the task again when the other one has ended.",
+        )
+
     def _note_written(self, batch: tuple[Change, ...]) -> None:
-        self._applied.extend(batch)
+        self._note_applied(batch)
         self._unconfirmed = []
         weights = {change.member.key: change.after for change in batch}
         self._group = tuple(
@@ -149,8 +175,16 @@ class Task:
         The others stay unconfirmed: the read may be stale, the write may land later, or somebody may have undone it.
         """
         still_open = [change for change, _weight in _weights.differing(self._unconfirmed, members)]
-        self._applied.extend(change for change in self._unconfirmed if change not in still_open)
+        self._note_applied(change for change in self._unconfirmed if change not in still_open)
         self._unconfirmed = still_open
+
+    def _note_applied(self, changes: t.Iterable[Change]) -> None:
+        """A change that takes back an earlier one leaves none of the two."""
+        for change in changes:
+            if change.undoing in self._applied:
+                self._applied.remove(change.undoing)
+            else:
+                self._applied.append(change)
 
     def _verified(self, plan: Plan) -> tuple[Member, ...]:
         """Read until the group shows all that was requested. A third weight that stays is somebody else's."""
@@ -176,13 +210,20 @@ class Task:
             return
         self._confirm(self._group)
 
+    def _told(self) -> tuple[list[Change], list[Change]]:
+        """The planned changes that are in effect, and those of which nobody knows, be it whether they were taken back."""
+        applied = [change for change in self._applied if change.undoing not in self._unconfirmed]
+        unknown = [change.undoing if change.undoing in self._applied else change for change in self._unconfirmed]
+        return applied, unknown
+
     def result(self) -> dict[str, t.Any]:
         """The result keys that hold whether the task succeeded or failed; members are known only once read."""
+        applied, unconfirmed = self._told()
         result: dict[str, t.Any] = {
-            "changed": bool(self._applied or self._unconfirmed),
+            "changed": bool(applied or unconfirmed),
             "load_balancer_id": self._id,
             "region": self._client.region,
-            "changed_servers": [change.as_dict() for change in self._applied],
+            "changed_servers": [change.as_dict() for change in applied],
             "api_calls": self._client.api_calls,
             "request_ids": self._client.request_ids,
         }
@@ -196,11 +237,11 @@ class Task:
     def account(self) -> dict[str, t.Any]:
         """What a failed task wrote and what it did not; ``unconfirmed`` is what nobody could find out."""
         planned = self._plan.changes if self._plan else ()
-        known = [*self._applied, *self._unconfirmed]
+        applied, unconfirmed = self._told()
         return {
-            "applied": [change.as_dict() for change in self._applied],
-            "not_applied": [change.as_dict() for change in planned if change not in known],
-            "unconfirmed": [change.as_dict() for change in self._unconfirmed],
+            "applied": [change.as_dict() for change in applied],
+            "not_applied": [change.as_dict() for change in planned if change not in [*applied, *unconfirmed]],
+            "unconfirmed": [change.as_dict() for change in unconfirmed],
         }
 
     def diff(self) -> dict[str, str]:

@@ -68,6 +68,11 @@ class Change(t.NamedTuple):
     def target(self) -> Member:
         return self.member._replace(weight=self.after)
 
+    @property
+    def undoing(self) -> Change:
+        """The change that takes this one back."""
+        return Change(self.target, self.member.weight)
+
     def as_dict(self) -> dict[str, t.Any]:
         member = self.member
         return {
@@ -92,8 +97,14 @@ class Plan(t.NamedTuple):
     missing: tuple[Wanted, ...]
     group: tuple[Member, ...]
 
-    def batches(self, size: int) -> list[tuple[Change, ...]]:
-        return [self.changes[start : start + size] for start in range(0, len(self.changes), size)]
+    @property
+    def drains(self) -> tuple[Change, ...]:
+        return tuple(change for change in self.changes if not change.after)
+
+
+def batches(changes: tuple[Change, ...], size: int) -> list[tuple[Change, ...]]:
+    """The changes in their order, ``size`` at a time."""
+    return [changes[start : start + size] for start in range(0, len(changes), size)]
 
 
 def check_load_balancer_id(load_balancer_id: str) -> str:
@@ -261,9 +272,8 @@ def check_min_active(plan: Plan, min_active: int) -> None:
 
     A plan that takes none out passes: putting servers back is the way out of a group that is already too small.
     """
-    drained = [change for change in plan.changes if change.after == 0]
     left = active_count(plan.group)
-    if drained and left < min_active:
+    if plan.drains and left < min_active:
         raise SlbError(
             "MinActive",
             f"{left} of {len(plan.group)} members would have a weight above 0, and min_active is {min_active}",

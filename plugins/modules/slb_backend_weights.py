@@ -84,6 +84,8 @@ options:
       - Refuse to take servers out of traffic when fewer than this many members of the whole default server group would be
         left with a weight above 0. Nothing is written then.
       - A task that takes none out is not refused, so that a group which is already too small can be filled again.
+      - Another task may take out other servers at the same time. So the members left are counted again once the weights
+        are set, and when they are too few, the task gives the servers that it took out their weights back, and fails.
     type: int
     default: 0
   check_listeners:
@@ -228,7 +230,7 @@ applied:
   type: list
   elements: dict
 not_applied:
-  description: The changes that were not written, for certain.
+  description: The changes that are not in effect, for certain. They were not written, or were taken back.
   returned: when the task failed
   type: list
   elements: dict

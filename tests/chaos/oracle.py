@@ -124,8 +124,13 @@ class Story:
         return [record for record in self.requests if record.action == SET]
 
     def changed(self) -> set[Identity]:
-        """The members that writes of this run changed."""
-        return {change.after.identity for record in self.writes() for change in record.changes if change.after}
+        """The members that writes of this run changed, and did not change back."""
+        found: dict[Identity, tuple[int, int]] = {}
+        for change in (change for record in self.writes() for change in record.changes):
+            if change.before and change.after:
+                identity = change.after.identity
+                found[identity] = (found.get(identity, (change.before.weight, 0))[0], change.after.weight)
+        return {identity for identity, (before, after) in found.items() if before != after}
 
     def edited(self) -> set[Identity]:
         """The members that another job changed, added or removed."""
@@ -250,8 +255,19 @@ def check_requested_only(run: Run, story: Story) -> Iterator[Finding]:
             if with_weight(before, 0) != with_weight(after, 0):
                 yield Finding("more than the weight", f"{before} -> {after}")
             wishes = {int(s["weight"]) for s in run.schedule.backend_servers if fits(s, before)}
-            if after.weight not in wishes:
+            if after.weight not in wishes and not may_go_back(run, story, before, after.weight):
                 yield Finding("not requested", f"{change} and not {wishes}")
+
+
+def may_go_back(run: Run, story: Story, member: BackendServer, weight: int) -> bool:
+    """Whether this takes back a drain, since some read showed fewer members in traffic than min_active."""
+    reads = story.reads()
+    too_few = any(active_count(group) < run.schedule.options["min_active"] for group in reads[1:])
+    return too_few and member.weight == 0 and weights_of(reads[0]).get(member.identity) == weight
+
+
+def active_count(members: Sequence[BackendServer]) -> int:
+    return sum(member.weight > 0 for member in members)
 
 
 def check_calls(run: Run, story: Story) -> Iterator[Finding]:
@@ -271,7 +287,9 @@ def check_cost(run: Run, story: Story) -> Iterator[Finding]:
     changes = len(run.result["changed_servers"])
     count = 1 if run.requests else 0  # some requests are refused as they stand
     if changes and not run.schedule.check_mode:
-        count += ceil(changes / PER_CALL) + run.schedule.options["verify"]
+        drains = any(row["after"] == 0 for row in run.result["changed_servers"])
+        reads_again = run.schedule.options["verify"] or (drains and run.schedule.options["min_active"] > 0)
+        count += ceil(changes / PER_CALL) + reads_again
     listeners = sum(record.action == LISTENERS for record in run.requests)
     made = len(run.requests) - listeners - sum(record.code == "BackendServer.configuring" for record in run.requests)
     if made != count or listeners > 1:
@@ -339,7 +357,8 @@ def check_writes(run: Run, story: Story, expected: Expected) -> Iterator[Finding
             yield Finding("batch", f"{len(asked)} in a call")
         for identity, weight in asked.items():
             if expected.changes.get(identity) != weight:
-                yield Finding("needless", f"{identity} to {weight}, wanted are {expected.changes}")
+                if identity not in known or not may_go_back(run, story, known[identity], weight):
+                    yield Finding("needless", f"{identity} to {weight}, wanted are {expected.changes}")
             elif identity in known and known[identity].weight not in (at_first[identity], weight):
                 yield Finding("undone", f"{identity} was seen to have {known[identity].weight}, and {weight} was sent")
 
@@ -371,6 +390,9 @@ def check_success(run: Run, story: Story, expected: Expected) -> Iterator[Findin
     wrong = {i: now.get(i) for i, w in expected.wishes.items() if now.get(i) != w and i not in story.edited()}
     if wrong:
         yield Finding("success", f"{wrong} are not as requested: {expected.wishes}")
+    min_active = run.schedule.options["min_active"]
+    if 0 in expected.changes.values() and active_count(story.reads()[-1]) < min_active:
+        yield Finding("min_active", f"the last read showed {active_count(story.reads()[-1])}, and not {min_active}")
     if not run.schedule.options["verify"]:
         return
     last = weights_of(story.reads()[-1])
@@ -421,7 +443,7 @@ def check_error(run: Run, story: Story, expected: Expected) -> Iterator[Finding]
         (code in PASSING and out_of_time and len(faults | {None}) > 1 or run.schedule.busy_seconds > 0)
         or (code in FINAL and any(record.code == code for record in run.requests))
         or (code == "ObtainIpFail" and "edit" in faults)
-        or (code == "ChangedMeanwhile" and "edit" in faults)
+        or (code in ("ChangedMeanwhile", "MinActive") and "edit" in faults)
         or (code in ("NotVerified", "DeadlineReached") and out_of_time)
         or (code == "UnusableAnswer" and strange_form)
     )

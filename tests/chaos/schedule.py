@@ -84,7 +84,7 @@ def make(seed: int) -> Schedule:
     as_process = chance.random() < 0.1
     members = make_members(chance)
     servers = make_request(chance, members)
-    options = make_options(chance, len(members), as_process)
+    options = make_options(chance, members, servers, as_process)
     return Schedule(
         seed=seed,
         members=members,
@@ -152,10 +152,13 @@ def make_server(
     return server
 
 
-def make_options(chance: random.Random, size: int, as_process: bool) -> Document:
+def make_options(chance: random.Random, members: list[Document], servers: list[Document], as_process: bool) -> Document:
+    # What the request leaves in traffic, if all that it drains is in traffic: one drain more by another job is too many.
+    just_enough = sum(m["weight"] > 0 for m in members) - sum(int(server["weight"]) == 0 for server in servers)
+    anything = chance.randint(0, len(members) + 1)
     return {
         "on_missing": pick(chance, ("fail", 50), ("ignore", 50)),
-        "min_active": pick(chance, (0, 85), (1, 10), (chance.randint(0, size + 1), 5)),
+        "min_active": pick(chance, (0, 70), (1, 10), (anything, 5), (max(0, just_enough), 15)),
         "check_listeners": pick(chance, ("off", 80), ("warn", 10), ("fail", 10)),
         "verify": chance.random() < 0.8,
         "wait_timeout": 4 if as_process else pick(chance, (2, 50), (3, 50)),
@@ -231,11 +234,13 @@ def edit(chance: random.Random, members: list[Document], servers: list[Document]
 def make_edit(chance: random.Random, members: list[Document], servers: list[Document]) -> Document:
     wished = chance.choice(servers)
     server_id = chance.choice(members)["server_id"] if members and chance.random() < 0.3 else wished["server_id"]
-    what = pick(chance, ("weight", 75), ("wish", 5), ("remove", 12), ("add", 8))
+    what = pick(chance, ("weight", 65), ("drain", 10), ("wish", 5), ("remove", 12), ("add", 8))
     if what == "remove":
         return {"server_id": server_id, "remove": True}
     if what == "add":
         return {"add": {"server_id": f"i-added{chance.randrange(10**6)}", "weight": chance.choice(WEIGHTS)}}
+    if what == "drain" and members:
+        return {"server_id": chance.choice(members)["server_id"], "weight": 0}
     weight = int(wished["weight"]) if what == "wish" else chance.choice([*WEIGHTS, 33, 77])
     return {"server_id": server_id, "weight": weight}
 

@@ -48,20 +48,32 @@ def test_overlapping_members() -> None:
     assert_truth(before, log, requests, results)
 
 
+def test_drains_that_are_too_many_together() -> None:
+    """Each leaves enough by itself, and most have read the group before the first one writes."""
+    guarded = {**OPTIONS, "min_active": 5}
+    requests = [[server(job, 0)] for job in range(8)]
+    before, after, log, results = run_together(8, requests, guarded)
+    codes = {result["error"]["code"] for result in results if result.get("failed")}
+    assert codes == {"MinActive"}
+    assert sum(member.weight > 0 for member in after) >= 5
+    assert [member.weight for member in after] == [100 if result.get("failed") else 0 for result in results]
+    assert_truth(before, log, requests, results, guarded)
+
+
 def server(number: int, weight: int) -> Document:
     return {"server_id": f"i-{number}", "weight": weight}
 
 
-def schedule_of(size: int, request: Sequence[Document]) -> Schedule:
+def schedule_of(size: int, request: Sequence[Document], options: Document) -> Schedule:
     members = [{"server_id": f"i-{number}", "weight": 100, "description": f"web-{number}"} for number in range(size)]
-    return Schedule(0, members, list(request), OPTIONS, [], busy_seconds=1.0, as_process=True)
+    return Schedule(0, members, list(request), options, [], busy_seconds=1.0, as_process=True)
 
 
 def run_together(
-    size: int, requests: Sequence[Sequence[Document]]
+    size: int, requests: Sequence[Sequence[Document]], options: Document = OPTIONS
 ) -> tuple[Members, Members, list[RecordedRequest], list[Document]]:
     """The group before and after, the log, and the results of one process for each request."""
-    schedules = [schedule_of(size, request) for request in requests]
+    schedules = [schedule_of(size, request, options) for request in requests]
     with running(schedules[0].state(), busy_seconds=schedules[0].busy_seconds) as emulator, ExitStack() as stack:
         before = tuple(emulator.members(LOAD_BALANCER))
         processes = [stack.enter_context(module_process(arguments(told), emulator.url)) for told in schedules]
@@ -75,13 +87,17 @@ def run_together(
 
 
 def assert_truth(
-    before: Members, log: list[RecordedRequest], requests: Sequence[Sequence[Document]], results: list[Document]
+    before: Members,
+    log: list[RecordedRequest],
+    requests: Sequence[Sequence[Document]],
+    results: list[Document],
+    options: Document = OPTIONS,
 ) -> None:
     """Every job's word holds; to each of them, the others are another job that edits the group."""
     assert sum(result["api_calls"] for result in results) == len(log)
     for request, result in zip(requests, results):
         seen, own = seen_by(before, log, set(result["request_ids"]))
-        told = schedule_of(len(before), request)
+        told = schedule_of(len(before), request, options)
         assert list(check(Run(told, before, seen, own, result, "", 0.0, 0.0))) == []
 
 

@@ -261,6 +261,61 @@ def test_guard_is_judged_on_the_whole_group(slb: t.Any, open_client: t.Any) -> N
     assert ids(task.account()["not_applied"]) == ["i-web1"]
 
 
+@pytest.fixture
+def drained_meanwhile(slb: t.Any) -> int:
+    """Another task drains i-web2 just before the first write of ours. Returns how many are active before that."""
+    slb.add_fault({"action": SET, "kind": "edit", "edits": [{"server_id": "i-web2", "weight": 0}]})
+    return sum(weight > 0 for weight in weights_of(slb))
+
+
+@pytest.mark.parametrize("verify", [True, False])
+def test_guard_that_does_not_hold_any_more_takes_the_drain_back(
+    slb: t.Any, open_client: t.Any, drained_meanwhile: int, verify: bool
+) -> None:
+    before = weights_of(slb)
+    task = new_task(open_client(slb.url), min_active=drained_meanwhile - 1, verify=verify)
+    error = failure_of(task, {"i-web1": 0})
+    assert error.code == "MinActive"
+    assert f"{drained_meanwhile - 2} were left in traffic" in error.message
+    assert "taken back" in error.message
+    assert weights_of(slb) == [before[0], 0, *before[2:]] == reported(task)
+    assert task.result()["changed"] is False
+    assert ids(task.account()["not_applied"]) == ["i-web1"]
+    assert task.account()["applied"] == task.account()["unconfirmed"] == []
+
+
+def test_guard_that_still_holds_lets_the_drain_be(slb: t.Any, open_client: t.Any, drained_meanwhile: int) -> None:
+    task = new_task(open_client(slb.url), min_active=drained_meanwhile - 2)
+    task.run(wanted({"i-web1": 0}), check_mode=False)
+    assert weights_of(slb)[:2] == [0, 0]
+    assert actions(slb) == [DESCRIBE, SET, DESCRIBE]
+
+
+def test_drain_that_cannot_be_taken_back_is_accounted_for(
+    slb: t.Any, open_client: t.Any, drained_meanwhile: int
+) -> None:
+    slb.add_fault({"action": SET, "kind": "error", "code": "Forbidden.RAM"})
+    task = new_task(open_client(slb.url), min_active=drained_meanwhile - 1)
+    error = failure_of(task, {"i-web1": 0})
+    assert error.code == "MinActive"
+    assert "could not be taken back" in error.message
+    assert weights_of(slb)[0] == 0
+    assert task.result()["changed"] is True
+    assert ids(task.account()["applied"]) == ["i-web1"]
+    assert task.account()["not_applied"] == task.account()["unconfirmed"] == []
+
+
+def test_drain_that_was_perhaps_taken_back_is_unconfirmed(
+    slb: t.Any, open_client: t.Any, drained_meanwhile: int
+) -> None:
+    slb.add_fault({"action": SET, "kind": "cut_before"})
+    slb.add_fault({"action": SET, "kind": "error", "code": "Forbidden.RAM"})
+    task = new_task(open_client(slb.url), min_active=drained_meanwhile - 1)
+    assert "could not be taken back" in failure_of(task, {"i-web1": 0}).message
+    assert_unconfirmed(task, ["i-web1"])
+    assert (task.account()["unconfirmed"][0]["before"], task.account()["unconfirmed"][0]["after"]) == (100, 0)
+
+
 @pytest.mark.parametrize("check_listeners", ["off", "warn", "fail"])
 def test_check_mode_reads_all_and_writes_nothing(large: t.Any, open_client: t.Any, check_listeners: str) -> None:
     task = new_task(open_client(large.url), check_listeners=check_listeners)

@@ -152,7 +152,7 @@ def test_increases_come_before_decreases_and_otherwise_the_order_of_the_task_hol
 def test_batches_hold_twenty(count: int, sizes: list[int]) -> None:
     members = [Member(f"i-{number}", 50) for number in range(count)] or [WEB1]
     servers = wanted(*({"server_id": member.server_id, "weight": 100} for member in members))
-    assert [len(batch) for batch in _weights.plan_weights(members, servers).batches(20)] == sizes
+    assert [len(batch) for batch in _weights.batches(_weights.plan_weights(members, servers).changes, 20)] == sizes
 
 
 def test_address_tells_members_of_one_interface_apart() -> None:
