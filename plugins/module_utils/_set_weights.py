@@ -75,8 +75,7 @@ class Task:
             self._group = plan.group
             return
         try:
-            for batch in _weights.batches(plan.changes, MAX_SERVERS_PER_CALL):
-                self._write(batch)
+            self._write_all(plan.changes)
             if self._options.verify:
                 self._group = self._verified(plan)
             self._check_min_active_again(plan)
@@ -110,7 +109,11 @@ class Task:
             )
         self.warnings.append(finding[0].upper() + finding[1:])
 
-    def _write(self, batch: tuple[Change, ...]) -> None:
+    def _write_all(self, changes: tuple[Change, ...]) -> None:
+        for batch in _weights.batches(changes, MAX_SERVERS_PER_CALL):
+            self._write(batch, changes)
+
+    def _write(self, batch: tuple[Change, ...], changes: tuple[Change, ...]) -> None:
         """Write a batch. Where no answer comes, read what became of it before sending it again."""
         tries = 0
         while True:
@@ -123,7 +126,7 @@ class Task:
                 self._unconfirmed = list(batch)
                 if not self._client.deadline.pause(tries):
                     raise
-            batch = self._not_yet_shown(batch)
+            batch = self._not_yet_shown(changes)
             if not batch:
                 return
 
@@ -141,8 +144,7 @@ class Task:
             return
         outcome = "so this one's drain was taken back"
         try:
-            for batch in _weights.batches(plan.drains, MAX_SERVERS_PER_CALL):
-                self._write(tuple(change.undoing for change in batch))
+            self._write_all(tuple(change.undoing for change in plan.drains))
         except SlbError as exc:
             outcome = f"and this one's drain could not be taken back ({exc.message})"
         raise SlbError(
@@ -160,13 +162,18 @@ class Task:
             member._replace(weight=weights.get(member.key, member.weight)) for member in self._group or ()
         )
 
-    def _not_yet_shown(self, batch: tuple[Change, ...]) -> tuple[Change, ...]:
-        """Read the group: what it shows is applied; returned is what it shows unchanged. Raises for a third weight."""
+    def _not_yet_shown(self, changes: tuple[Change, ...]) -> tuple[Change, ...]:
+        """Read the group: returned is what was sent and is not shown.
+
+        Raises for a third weight of any member that is still to be written: it is not overwritten.
+        """
         self._group = self._read().members
         self._confirm(self._group)
-        for change, weight in _weights.differing(batch, self._group):
-            if weight != change.member.weight:
-                raise _changed_by_others([(change, weight)])
+        outstanding = [change for change in changes if change not in self._applied]
+        differing = _weights.differing(outstanding, self._group)
+        foreign = [(change, weight) for change, weight in differing if weight != change.member.weight]
+        if foreign:
+            raise _changed_by_others(foreign)
         return tuple(self._unconfirmed)
 
     def _confirm(self, members: tuple[Member, ...]) -> None:

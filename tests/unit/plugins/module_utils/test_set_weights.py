@@ -128,6 +128,17 @@ def test_lost_answer_while_another_job_writes(slb: t.Any, open_client: t.Any) ->
     assert_unconfirmed(task, ["i-web1"])  # the lost write may have come first
 
 
+def test_another_job_at_a_later_batch_seen_after_a_lost_answer(large: t.Any, open_client: t.Any) -> None:
+    large.add_fault({"action": SET, "kind": "cut_after"})
+    edit = {"server_id": "i-30", "weight": 70}
+    large.add_fault({"action": DESCRIBE, "skip": 1, "kind": "edit", "edits": [edit]})
+    task = new_task(open_client(large.url))
+    error = failure_of(task, {f"i-{number}": 0 for number in range(45)})
+    assert error.code == "ChangedMeanwhile"
+    assert weights_of(large) == reported(task) == [0] * 20 + [50] * 10 + [70] + [50] * 14
+    assert ids(task.account()["not_applied"]) == [f"i-{number}" for number in range(20, 45)]
+
+
 def test_stale_read_after_a_write_is_waited_for(slb: t.Any, open_client: t.Any) -> None:
     slb.add_fault({"action": DESCRIBE, "skip": 1, "times": 3, "kind": "stale_read"})
     task = new_task(open_client(slb.url))
