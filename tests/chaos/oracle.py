@@ -65,6 +65,9 @@ def expected_of(run: Run, members: Members) -> Expected:
     options = run.schedule.options
     wishes: dict[Identity, int] = {}
     refusals = set()
+    names = [tuple(map(server.get, ("server_id", "type", "server_ip"))) for server in run.schedule.backend_servers]
+    if len(set(names)) < len(names):
+        refusals.add("InvalidArgument")
     for server in run.schedule.backend_servers:
         found = [member for member in members if fits(server, member)]
         if not found and options["on_missing"] == "fail":
@@ -115,6 +118,10 @@ class Story:
     def answered(self, record: RecordedRequest) -> bool:
         """Whether the module got a usable answer that says yes."""
         return record.request_id in self.answered_ids and record.code is None and record.fault != "raw"
+
+    def is_open(self, record: RecordedRequest) -> bool:
+        """Whether the answer to a write, if one came, leaves open what became of it."""
+        return record.action == SET and (record.request_id not in self.answered_ids or record.code in OPEN)
 
     def reads(self) -> list[Members]:
         """What the answered reads showed, in their order."""
@@ -169,7 +176,7 @@ class Story:
             elif record.action == SET and self.answered(record):
                 for identity in entries(record, known):
                     left.pop(identity, None)
-            elif record.action == SET and (record.request_id not in self.answered_ids or record.code in OPEN):
+            elif self.is_open(record):
                 left.update(entries(record, known))
         return set(left)
 
@@ -199,7 +206,7 @@ def entries(record: RecordedRequest, known: dict[Identity, BackendServer]) -> di
     """What a write asked for. An ECS instance may be named without its address."""
     found = {}
     for entry in json.loads(record.parameters["BackendServers"]):
-        identity = (entry["ServerId"], entry["Type"], entry.get("ServerIp", ""))
+        identity = (entry["ServerId"], entry.get("Type", "ecs"), entry.get("ServerIp", ""))
         if identity not in known:
             identity = next((i for i in known if i[:2] == identity[:2] and not identity[2]), identity)
         found[identity] = int(entry["Weight"])
@@ -342,17 +349,26 @@ def option(identity: Identity, weight: int) -> Document:
 
 
 def check_writes(run: Run, story: Story, expected: Expected) -> Iterator[Finding]:
-    """Writes ask for what differs and no more, and never undo what the task has seen another job do."""
+    """Writes ask for what differs and no more, and never undo what the task has seen another job do.
+
+    A write whose outcome is open is sent again only after a look at the group.
+    """
     known: dict[Identity, BackendServer] = {member.identity: member for member in story.reads()[0]}
     at_first = weights_of(story.reads()[0])
     if story.writes() and (run.schedule.check_mode or expected.refusals):
         yield Finding("written", f"in check mode, or in spite of {set(expected.refusals)}")
+    unread: set[Identity] = set()
     for record in story.requests:
         if record.action == DESCRIBE and story.answered(record):
             known = {member.identity: member for member in story.shown[record.request_id]}
+            unread.clear()
         if record.action != SET:
             continue
         asked = entries(record, known)
+        if unread & set(asked):
+            yield Finding("sent again", f"{unread & set(asked)} without a look at the group")
+        if story.is_open(record):
+            unread.update(asked)
         if len(asked) > PER_CALL:
             yield Finding("batch", f"{len(asked)} in a call")
         for identity, weight in asked.items():
@@ -424,6 +440,8 @@ def check_account(run: Run, story: Story, expected: Expected) -> Iterator[Findin
     not_changed = set(applied) - story.changed() - story.mistakable(expected.wishes)
     if not_changed:
         yield Finding("applied", f"{not_changed} were not changed")
+    if story.writes() and story.requests[-1].action == SET:
+        yield Finding("account", "no look at the group after the last write")
     if set(unconfirmed) != story.open_at_the_end():
         yield Finding("unconfirmed", f"{set(unconfirmed)} and not {story.open_at_the_end()}")
 

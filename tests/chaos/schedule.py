@@ -222,7 +222,7 @@ def stall(_chance: random.Random, _members: list[Document], _servers: list[Docum
 
 def drip(chance: random.Random, _members: list[Document], _servers: list[Document]) -> Document:
     """A whole answer in a while, or one that no deadline can wait for though no read times out."""
-    return {"kind": "drip", "seconds": chance.choice([0.0001, 0.3])}
+    return {"kind": "drip", "seconds": chance.choice([0.0001, 0.02])}
 
 
 def edit(chance: random.Random, members: list[Document], servers: list[Document]) -> Document:
