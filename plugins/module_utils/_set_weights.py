@@ -114,7 +114,7 @@ class Task:
             self._write(batch, changes)
 
     def _write(self, batch: tuple[Change, ...], changes: tuple[Change, ...]) -> None:
-        """Write a batch. Where no answer comes, read what became of it before sending it again."""
+        """Write a batch of the changes. Where no answer comes, read what became of it before sending it again."""
         tries = 0
         while True:
             tries += 1
