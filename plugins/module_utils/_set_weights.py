@@ -13,7 +13,7 @@ import typing as t
 from ansible_collections.aliyun_community.slb.plugins.module_utils import _weights
 from ansible_collections.aliyun_community.slb.plugins.module_utils._client import Client, Deadline
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import SlbError, Unanswered
-from ansible_collections.aliyun_community.slb.plugins.module_utils._records import LoadBalancer, Member
+from ansible_collections.aliyun_community.slb.plugins.module_utils._records import Listener, LoadBalancer, Member
 from ansible_collections.aliyun_community.slb.plugins.module_utils._slb import (
     MAX_SERVERS_PER_CALL,
     describe_listeners,
@@ -57,6 +57,7 @@ class Task:
         self._options = options
         self._plan: Plan | None = None
         self._group: tuple[Member, ...] | None = None  # the newest knowledge of the whole default group
+        self._listeners: list[Listener] | None = None
         self._applied: list[Change] = []
         self._unconfirmed: list[Change] = []
 
@@ -96,8 +97,8 @@ class Task:
     def _check_listeners(self, load_balancer: LoadBalancer) -> None:
         if self._options.check_listeners == "off":
             return
-        listeners = describe_listeners(self._client, self._id)
-        reasons = _weights.weightless_reasons(load_balancer, listeners)
+        self._listeners = describe_listeners(self._client, self._id)
+        reasons = _weights.weightless_reasons(load_balancer, self._listeners)
         if not reasons:
             return
         finding = f"weights may have no effect on {self._id}: {'; '.join(reasons)}"
@@ -237,6 +238,8 @@ class Task:
         if self._group is not None:
             result["backend_servers"] = [member.as_dict() for member in self._group]
             result["active_count"] = _weights.active_count(self._group)
+        if self._listeners is not None:
+            result["listeners"] = [listener.as_dict() for listener in self._listeners]
         if self._plan is not None:
             result["previous"] = [_as_option(change.member) for change in self._plan.requested]
         return result

@@ -196,6 +196,13 @@ active_count:
   returned: once the group was read
   type: int
   sample: 3
+listeners:
+  description:
+    - The listeners as they were checked, as RV(aliyun_community.slb.slb_backend_info#module:listeners) has them.
+  returned: when O(check_listeners) is not V(off) and there was something to write
+  type: list
+  elements: dict
+  sample: [{"port": 80, "protocol": "http", "scheduler": "wrr", "status": "running", "health_check": true}]
 api_calls:
   description: The number of HTTP requests to the Slb API, retries included.
   returned: always

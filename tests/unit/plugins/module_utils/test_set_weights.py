@@ -86,6 +86,7 @@ def test_cost_of_no_change(large: t.Any, open_client: t.Any) -> None:
     task.run(wanted({f"i-{number}": 50 for number in range(45)}), check_mode=False)
     assert actions(large) == [DESCRIBE]
     assert task.result()["changed"] is False
+    assert "listeners" not in task.result()
 
 
 @pytest.mark.parametrize("kind", ["cut_after", "truncate", "error_after"])
@@ -338,6 +339,7 @@ def test_check_mode_reads_all_and_writes_nothing(large: t.Any, open_client: t.An
         assert task.result()["changed"] is True
         assert reported(task)[:3] == [50, 0, 50]
     assert len(task.warnings) == (check_listeners == "warn")
+    assert task.result().get("listeners") == (None if check_listeners == "off" else [])
     assert SET not in actions(large)
     assert weights_of(large) == [50] * 45
 
