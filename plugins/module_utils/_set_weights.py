@@ -81,7 +81,7 @@ class Task:
                 self._group = self._verified(plan)
             self._check_min_active_again(plan)
         except SlbError:
-            self._settle_account(plan)
+            self._settle_account()
             raise
 
     def _read(self) -> LoadBalancer:
@@ -210,7 +210,7 @@ class Task:
             if not self._client.deadline.pause(tries):
                 raise _changed_by_others(foreign) if foreign else _not_shown(differing)
 
-    def _settle_account(self, plan: Plan) -> None:
+    def _settle_account(self) -> None:
         """After a failure: one more read, so that the account says what is and not what was meant."""
         try:
             self._group = self._read().members
