@@ -1,0 +1,76 @@
+# Copyright (c) 2026 aliyun_community.slb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the data plane did meanwhile: looked at a few times a second, from a thread."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from slb_emulator import Emulator
+
+LOOK_SECONDS = 0.1
+
+
+@dataclass(frozen=True)
+class Look:
+    """The weights that counted for the traffic at some moment between ``began`` and ``ended``."""
+
+    began: float
+    ended: float
+    weights: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Drain:
+    """A time in which a server got nothing: it still had a weight at ``before``, and none from ``since`` to ``until``."""
+
+    before: float
+    since: float
+    until: float
+
+
+def look(emulator: Emulator) -> Look:
+    began = time.time()
+    servers: list[dict[str, Any]] = [
+        server for frontend in emulator.data_plane()["frontends"] for server in frontend["servers"]
+    ]
+    return Look(began, time.time(), {server["server_id"]: server["weight"] for server in servers})
+
+
+@contextmanager
+def watching(emulator: Emulator) -> Iterator[list[Look]]:
+    """Look until the block ends; the list grows meanwhile."""
+    looks: list[Look] = []
+    ended = threading.Event()
+
+    def keep_looking() -> None:
+        while not ended.wait(LOOK_SECONDS):
+            looks.append(look(emulator))
+
+    thread = threading.Thread(target=keep_looking, name="data plane watch", daemon=True)
+    thread.start()
+    try:
+        yield looks
+    finally:
+        ended.set()
+        thread.join()
+
+
+def drains(looks: Sequence[Look], server_id: str) -> list[Drain]:
+    """The times in which a server that had a weight was seen without one."""
+    found: list[Drain] = []
+    for earlier, later in zip(looks, looks[1:]):
+        if later.weights[server_id]:
+            continue
+        if earlier.weights[server_id]:
+            found.append(Drain(earlier.began, later.ended, later.began))
+        elif found:
+            found[-1] = Drain(found[-1].before, found[-1].since, later.began)
+    return found

@@ -1,0 +1,57 @@
+# Copyright (c) 2026 aliyun_community.slb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the load generator writes down: a line of JSON for each finished request."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+SLOW = "/slow"
+
+
+@dataclass(frozen=True)
+class Request:
+    """A finished request as its client saw it.
+
+    ``time`` is when it was sent, in seconds since the epoch; ``server`` and ``version`` are null and ``error`` is a
+    text where it failed.
+    """
+
+    time: float
+    milliseconds: float
+    path: str
+    server: str | None
+    version: str | None
+    error: str | None
+
+    @property
+    def end(self) -> float:
+        """When its answer was complete, in seconds since the epoch."""
+        return self.time + self.milliseconds / 1000
+
+    @property
+    def is_slow(self) -> bool:
+        return self.path.startswith(SLOW)
+
+
+def to_lines(requests: Iterable[Request]) -> str:
+    return "".join(json.dumps(asdict(request)) + "\n" for request in requests)
+
+
+def read(path: Path) -> list[Request]:
+    """The requests that have finished by now, in the order of their ends."""
+    return [Request(**json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def failed(requests: Iterable[Request]) -> list[Request]:
+    return [request for request in requests if request.error is not None]
+
+
+def between(requests: Iterable[Request], start: float, end: float) -> list[Request]:
+    """Those that were sent in that time."""
+    return [request for request in requests if start <= request.time < end]

@@ -1,0 +1,376 @@
+# Copyright (c) 2026 aliyun_community.slb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The stage: a load balancer, web servers behind it, traffic through it, and playbooks that are run on it.
+
+Everything is real but the cloud: the rehearsal SLB with HAProxy moves the traffic, each web server is a process,
+locust asks, and ansible-playbook runs as a user would run it. All of it ends with the block, whatever fails.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from slb_emulator import Emulator, running
+from slb_emulator.data_ports import bound_socket
+
+from slb_rolling import results
+from slb_rolling.data_plane_watch import Look, watching
+from slb_rolling.results import Request
+from slb_rolling.web_server import BROKEN
+
+PACKAGES = Path(__file__).resolve().parent.parent
+PLAYBOOKS = PACKAGES / "playbooks"
+LOAD_BALANCER = "lb-roll"
+LISTENER_PORT = 80
+OLD_VERSION, NEW_VERSION = "1", "2"
+ROLL = "roll"
+CHECK_SECONDS = 0.5
+# Far longer than anything here takes on a busy machine.
+PATIENCE_SECONDS = 60.0
+STOP_SECONDS = 40.0
+
+
+class StageError(Exception):
+    """Something on the stage did not start or end."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """A server before the roll, and the version that the roll brings."""
+
+    weight: int = 100
+    new_version: str = NEW_VERSION
+
+
+SIX = (Member(),) * 6
+
+
+@dataclass(frozen=True)
+class WebHost:
+    """Where a web server of the stage is."""
+
+    name: str
+    member: Member
+    port: int
+    folder: Path
+
+    @property
+    def server_id(self) -> str:
+        return f"i-{self.name}"
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def version_file(self) -> Path:
+        return self.folder / f"{self.name}.version"
+
+    @property
+    def pid_file(self) -> Path:
+        return self.folder / f"{self.name}.pid"
+
+    def command(self, lifeline: Path) -> list[str]:
+        """What starts it."""
+        options = {
+            "--port": self.port,
+            "--name": self.name,
+            "--version-file": self.version_file,
+            "--pid-file": self.pid_file,
+            "--lifeline": lifeline,
+        }
+        words = [str(word) for option in options.items() for word in option]
+        return [sys.executable, "-m", "slb_rolling.web_server", *words]
+
+
+@dataclass(frozen=True)
+class Play:
+    """A run of ansible-playbook: its exit code, all it said, and when, in seconds since the epoch."""
+
+    exit_code: int
+    output: str
+    began: float
+    ended: float
+
+
+class Stage:
+    """What a test or a demonstration sees of it."""
+
+    def __init__(
+        self, emulator: Emulator, hosts: Sequence[WebHost], folder: Path, traffic: Traffic, looks: Sequence[Look]
+    ) -> None:
+        self.emulator = emulator
+        self.hosts = hosts
+        self.folder = folder
+        self.traffic = traffic
+        self.looks = looks
+        self.plays: list[Play] = []
+
+    def weights(self) -> dict[str, int]:
+        """The weight of each server, as the load balancer has it."""
+        names = {host.server_id: host.name for host in self.hosts}
+        return {names[member.server_id]: member.weight for member in self.emulator.members(LOAD_BALANCER)}
+
+    def versions(self) -> dict[str, str]:
+        """What each server answers when it is asked directly; one that does not serve has the version `broken`."""
+        return {host.name: version_of(host) for host in self.hosts}
+
+    def play(self, playbook: str, **variables: Any) -> Play:
+        """Run a playbook to its end."""
+        with self.playing(playbook, **variables) as process:
+            process.wait()
+        return self.plays[-1]
+
+    @contextmanager
+    def playing(self, playbook: str, **variables: Any) -> Iterator[subprocess.Popen[bytes]]:
+        """Run a playbook beside the block. After it the run is over, by itself or by force, and the last of `plays`."""
+        output = self.folder / f"play-{len(self.plays)}.txt"
+        extra = {"rolling_update_record_dir": str(self.folder / "records"), "rolling_update_id": ROLL, **variables}
+        command = [sys.executable, "-m", "ansible", "playbook", "-i", str(self.folder / "inventory.yml")]
+        command += ["-e", json.dumps(extra), str(PLAYBOOKS / playbook)]
+        began = time.time()
+        with output.open("wb") as file:
+            process = subprocess.Popen(
+                command,
+                env=self._environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        try:
+            yield process
+        finally:
+            # Also what a killed run has left behind; its group outlives it.
+            kill_group(process.pid)
+            exit_code = process.wait()
+            self.plays.append(Play(exit_code, output.read_text("utf-8", "replace"), began, time.time()))
+
+    def _environment(self) -> dict[str, str]:
+        return {
+            **web_environment(),
+            "ALICLOUD_ACCESS_KEY": "rehearsal",
+            "ALICLOUD_SECRET_KEY": "rehearsal-secret",
+            "ALICLOUD_REGION": "cn-hangzhou",
+            "ALICLOUD_SLB_ENDPOINT": self.emulator.url,
+            "ANSIBLE_HOME": str(self.folder / "ansible"),
+            "ANSIBLE_NOCOLOR": "1",
+        }
+
+    def report(self) -> str:
+        """What to read when something went wrong: the ends of the plays, and the first failed requests."""
+        parts = [f"Play ended with {play.exit_code}:\n...{play.output[-3000:]}" for play in self.plays]
+        requests = self.traffic.requests
+        failed = results.failed(requests)
+        parts.append(f"{len(requests)} requests, {len(failed)} failed. Weights: {self.weights()}")
+        return "\n".join([*parts, results.to_lines(failed[:10])])
+
+
+def kill_group(process_group: int) -> None:
+    try:
+        os.killpg(process_group, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+
+
+def wait_until(condition: Callable[[], object], what: str) -> None:
+    """Wait for something that comes for certain; raises StageError when it does not."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        if time.monotonic() > deadline:
+            raise StageError(f"{what} did not come about in {PATIENCE_SECONDS:g} seconds.")
+        time.sleep(0.05)
+
+
+def version_of(host: WebHost) -> str:
+    """The version that answers on the host's port; `broken` when none does."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(host.url, timeout=5) as response:
+            return str(json.load(response)["version"])
+    except OSError:
+        return BROKEN
+
+
+def listens(host: WebHost) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", host.port)) == 0
+
+
+def web_environment() -> dict[str, str]:
+    """The environment in which a web server's command works."""
+    return {**os.environ, "PYTHONPATH": str(PACKAGES), "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+def state_document(hosts: Sequence[WebHost]) -> dict[str, Any]:
+    """The load balancer with the hosts behind it."""
+    listener = {
+        "listener_port": LISTENER_PORT,
+        "listener_protocol": "http",
+        "backend_server_port": 8080,
+        "health_check_uri": "/healthz",
+        "health_check_interval": CHECK_SECONDS,
+    }
+    members = [
+        {"server_id": host.server_id, "weight": host.member.weight, "address": f"127.0.0.1:{host.port}"}
+        for host in hosts
+    ]
+    return {
+        "access_keys": [{"access_key_id": "rehearsal", "access_key_secret": "rehearsal-secret"}],
+        "load_balancers": [
+            {
+                "load_balancer_id": LOAD_BALANCER,
+                "region_id": "cn-hangzhou",
+                "backend_servers": members,
+                "listeners": [listener],
+            }
+        ],
+    }
+
+
+def inventory(hosts: Sequence[WebHost], lifeline: Path) -> dict[str, Any]:
+    """The hosts with what the role and the update need to know of each."""
+    entries = {
+        host.name: {
+            "rolling_update_server_id": host.server_id,
+            "web_port": host.port,
+            "web_url": host.url,
+            "web_version_file": str(host.version_file),
+            "web_pid_file": str(host.pid_file),
+            "web_command": shlex.join(host.command(lifeline)),
+            "new_version": host.member.new_version,
+        }
+        for host in hosts
+    }
+    common = {
+        "ansible_connection": "local",
+        "ansible_python_interpreter": "{{ ansible_playbook_python }}",
+        "rolling_update_load_balancer_ids": [LOAD_BALANCER],
+    }
+    return {"web": {"hosts": entries, "vars": common}}
+
+
+@contextmanager
+def held_ports(count: int) -> Iterator[list[int]]:
+    """Free ports that nobody else is given, not even while their servers are down."""
+    holders = [bound_socket(0, socket.SO_REUSEADDR) for _number in range(count)]
+    try:
+        yield [holder.getsockname()[1] for holder in holders]
+    finally:
+        for holder in holders:
+            holder.close()
+
+
+@contextmanager
+def lifeline_in(folder: Path) -> Iterator[Path]:
+    """A named pipe that is open for writing until the block or this process ends."""
+    path = folder / "lifeline"
+    os.mkfifo(path)
+    # For reading too, since without a reader the pipe cannot be opened for writing alone.
+    descriptor = os.open(path, os.O_RDWR)
+    try:
+        yield path
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def web_servers(hosts: Sequence[WebHost], folder: Path) -> Iterator[Path]:
+    """Start the old version everywhere. Gives the lifeline, on which these and all later ones hang."""
+    processes = []
+    try:
+        with lifeline_in(folder) as lifeline:
+            for host in hosts:
+                host.version_file.write_text(OLD_VERSION, encoding="utf-8")
+                processes.append(subprocess.Popen(host.command(lifeline), env=web_environment(), cwd=folder))
+            wait_until(lambda: all(version_of(host) == OLD_VERSION for host in hosts), "An answer of all web servers")
+            yield lifeline
+    finally:
+        for process in processes:
+            process.wait(STOP_SECONDS)
+        # Those that playbooks have started are not children of this process.
+        wait_until(lambda: not any(listens(host) for host in hosts), "The end of all web servers")
+
+
+class Traffic:
+    """Requests at a steady rate, from a process of their own."""
+
+    def __init__(self, url: str, folder: Path) -> None:
+        # A line for each finished request, while it goes on.
+        self.results_file = folder / "requests.jsonl"
+        self._log = folder / "load.txt"
+        command = [sys.executable, "-m", "slb_rolling.load", "--url", url, "--results", str(self.results_file)]
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(
+                command, env=web_environment(), stdin=subprocess.PIPE, stdout=log, stderr=log
+            )
+
+    @property
+    def requests(self) -> list[Request]:
+        """The requests that have finished by now."""
+        return results.read(self.results_file) if self.results_file.exists() else []
+
+    def reaches(self, servers: set[str]) -> bool:
+        """Whether each of these has answered; raises StageError when there is no traffic any more."""
+        if self._process.poll() is not None:
+            raise StageError(f"The load generator has ended:\n{self._log.read_text('utf-8', 'replace')}")
+        return servers <= {request.server for request in self.requests}
+
+    def stop(self) -> None:
+        """Send no more, and wait for the answers that are due."""
+        if self._process.poll() is None and self._process.stdin is not None:
+            self._process.stdin.close()
+            try:
+                self._process.wait(STOP_SECONDS)
+            finally:
+                self._process.kill()
+
+
+@contextmanager
+def staged(
+    members: Sequence[Member] = SIX, *, busy_seconds: float = 0.0, data_plane_delay: float = 0.3
+) -> Iterator[Stage]:
+    """Set the stage: web1, web2 and so on behind a load balancer, as members say, and traffic on those with a weight.
+
+    Raises StageError when something does not start, and slb_emulator.DocumentError when HAProxy is missing.
+    """
+    with ExitStack() as stack:
+        enter = stack.enter_context
+        folder = Path(enter(tempfile.TemporaryDirectory(prefix="slb-roll-", ignore_cleanup_errors=True)))
+        ports = enter(held_ports(len(members)))
+        hosts = [
+            WebHost(f"web{number}", member, port, folder)
+            for number, (member, port) in enumerate(zip(members, ports), start=1)
+        ]
+        lifeline = enter(web_servers(hosts, folder))
+        (folder / "inventory.yml").write_text(yaml.safe_dump(inventory(hosts, lifeline)), encoding="utf-8")
+        emulator = enter(
+            running(
+                state_document(hosts),
+                busy_seconds=busy_seconds,
+                data_plane="haproxy",
+                data_plane_delay=data_plane_delay,
+            )
+        )
+        looks = enter(watching(emulator))
+        traffic = Traffic(emulator.frontend_url(LOAD_BALANCER, LISTENER_PORT), folder)
+        stack.callback(traffic.stop)
+        wait_until(lambda: traffic.reaches({host.name for host in hosts if host.member.weight}), "Traffic everywhere")
+        yield Stage(emulator, hosts, folder, traffic, looks)
