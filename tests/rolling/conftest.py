@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Callable
 
@@ -20,15 +20,32 @@ sys.path[:0] = [str(FOLDER), str(FOLDER.parent / "emulator")]
 from slb_rolling.stage import Stage, staged  # noqa: E402
 
 
-@pytest.fixture
-def set_stage() -> Iterator[Callable[..., Stage]]:
-    """Sets a stage that stays until the end of the test; takes what `staged` takes."""
+SetStage = Callable[..., Stage]
+
+
+@contextmanager
+def stages() -> Iterator[SetStage]:
+    """Gives what sets a stage for the length of the block; it takes what `staged` takes."""
     with ExitStack() as stack:
 
-        def start(*arguments: Any, **options: Any) -> Stage:
+        def set_stage(*arguments: Any, **options: Any) -> Stage:
             stage = stack.enter_context(staged(*arguments, **options))
             # Pytest shows this when the test has failed.
             stack.callback(lambda: print(stage.report()))
             return stage
 
-        yield start
+        yield set_stage
+
+
+@pytest.fixture
+def set_stage() -> Iterator[SetStage]:
+    """For one test."""
+    with stages() as set_stage:
+        yield set_stage
+
+
+@pytest.fixture(scope="module")
+def shared_stage() -> Iterator[SetStage]:
+    """For several."""
+    with stages() as set_stage:
+        yield set_stage

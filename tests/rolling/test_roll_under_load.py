@@ -6,36 +6,194 @@
 
 from __future__ import annotations
 
-import time
+from collections import Counter
+from collections.abc import Sequence
 from typing import Callable
 
 import pytest
 from slb_rolling import results
-from slb_rolling.data_plane_watch import drains
+from slb_rolling.data_plane_watch import Drain, drains
 from slb_rolling.results import Request
-from slb_rolling.stage import NEW_VERSION, OLD_VERSION, Member, Stage
+from slb_rolling.stage import (
+    NEW_VERSION,
+    OLD_VERSION,
+    SIX,
+    Member,
+    Play,
+    Stage,
+    wait_until,
+)
+from slb_rolling.web_server import BROKEN
 
 SetStage = Callable[..., Stage]
+
+# Requests per second that a proof needs.
 LEAST_RATE = 200
-ALL_NEW = {f"web{number}": NEW_VERSION for number in range(1, 7)}
+FOUR = (Member(),) * 4
 
 
-def test_debug(set_stage: SetStage) -> None:
-    t=time.time()
-    stage = set_stage()
-    print("set", time.time()-t)
-    play = stage.play("roll.yml")
-    print("play", play.ended-play.began)
-    time.sleep(1)
-    t=time.time()
+def names(stage: Stage) -> set[str]:
+    """The servers that get traffic before the roll."""
+    return {host.name for host in stage.hosts if host.member.weight}
+
+
+def original_weights(stage: Stage) -> dict[str, int]:
+    return {host.name: host.member.weight for host in stage.hosts}
+
+
+def all_requests(stage: Stage, still_serving: set[str]) -> list[Request]:
+    """End the traffic, once these servers have had some more; what has become of each request."""
+    stage.traffic.wait_for_answers(still_serving)
     stage.traffic.stop()
-    print("stop", time.time()-t)
-    rs = stage.traffic.requests
-    n = len(results.between(rs, play.began, play.ended))
-    print("rate", n/(play.ended-play.began))
-    for h in stage.hosts: print(h.name, drains(stage.looks, h.server_id))
-    print(stage.versions(), stage.weights())
-    print(play.output)
-    for frontend in stage.emulator.data_plane()["frontends"]:
-        print(sum(s["total_requests"] for s in frontend["servers"]), len(rs))
-    assert 0
+    return stage.traffic.requests
+
+
+def assert_no_loss(stage: Stage, requests: Sequence[Request]) -> None:
+    """None failed, none is unaccounted for, and there were enough of them."""
+    failed = results.failed(requests)
+    assert not failed, f"{len(failed)} of {len(requests)} requests failed"
+    (frontend,) = stage.emulator.data_plane()["frontends"]
+    assert sum(server["total_requests"] for server in frontend["servers"]) == len(requests)
+    for play in stage.plays:
+        assert rate(requests, play) >= LEAST_RATE
+
+
+def rate(requests: Sequence[Request], play: Play) -> float:
+    """Requests per second while a playbook ran."""
+    return len(results.between(requests, play.began, play.ended)) / (play.ended - play.began)
+
+
+def drains_by_name(stage: Stage) -> dict[str, list[Drain]]:
+    return {host.name: drains(stage.looks, host.server_id) for host in stage.hosts}
+
+
+def was_under_way(request: Request, drain: Drain) -> bool:
+    """Whether a request began before its server was drained, and ended after that."""
+    return request.time < drain.before and drain.since < request.end
+
+
+def was_within(request: Request, drain: Drain) -> bool:
+    """Whether a request began and ended while its server was drained."""
+    return drain.since < request.time and request.end < drain.until
+
+
+def test_a_roll_loses_no_request(set_stage: SetStage) -> None:
+    stage = set_stage(SIX)
+    play = stage.play("roll.yml")
+    requests = all_requests(stage, names(stage))
+
+    assert play.exit_code == 0
+    assert_no_loss(stage, requests)
+    assert stage.weights() == original_weights(stage)
+    assert set(stage.versions().values()) == {NEW_VERSION}
+    # Each server has answered in both versions, and was drained once in between.
+    assert {(request.server, request.version) for request in requests} == {
+        (name, version) for name in names(stage) for version in (OLD_VERSION, NEW_VERSION)
+    }
+    assert {name: len(found) for name, found in drains_by_name(stage).items()} == dict.fromkeys(names(stage), 1)
+    for name, (drain,) in drains_by_name(stage).items():
+        assert not [request for request in requests if request.server == name and was_within(request, drain)]
+    # The roll had long requests to wait for: the update kills what it meets.
+    assert [
+        request
+        for name, (drain,) in drains_by_name(stage).items()
+        for request in requests
+        if request.is_slow and request.server == name and was_under_way(request, drain)
+    ]
+    assert play.output.count("its connections: gone") == len(stage.hosts)
+
+
+def test_the_same_roll_without_the_role_loses_requests(set_stage: SetStage) -> None:
+    stage = set_stage(SIX)
+    play = stage.play("bare_roll.yml")
+    requests = all_requests(stage, names(stage))
+
+    assert play.exit_code == 0
+    assert set(stage.versions().values()) == {NEW_VERSION}
+    failed = results.failed(requests)
+    assert {request.is_slow for request in failed} == {True, False}
+    assert not any(drains_by_name(stage).values())
+
+
+def test_a_server_that_never_becomes_healthy_stops_the_roll(set_stage: SetStage) -> None:
+    stage = set_stage([Member(), Member(new_version=BROKEN), Member(), Member()])
+    play = stage.play("roll.yml", rolling_update_health_timeout=10)
+    requests = all_requests(stage, {"web1", "web3", "web4"})
+
+    assert play.exit_code == 2
+    assert_no_loss(stage, requests)
+    assert stage.weights() == {"web1": 100, "web2": 0, "web3": 100, "web4": 100}
+    assert stage.versions() == {"web1": NEW_VERSION, "web2": BROKEN, "web3": OLD_VERSION, "web4": OLD_VERSION}
+    drained = {name for name, found in drains_by_name(stage).items() if found}
+    assert drained == {"web1", "web2"}
+
+
+WEIGHTS = (100, 60, 10, 0, 100, 30)
+
+
+@pytest.fixture(scope="module")
+def weighted(shared_stage: SetStage) -> tuple[Stage, Play, list[Request]]:
+    """A roll over servers of many weights; the fourth is out of traffic already."""
+    stage = shared_stage([Member(weight) for weight in WEIGHTS])
+    play = stage.play("roll.yml", roll_serial=3)
+    return stage, play, all_requests(stage, names(stage))
+
+
+def test_weights_come_back_as_they_were(weighted: tuple[Stage, Play, list[Request]]) -> None:
+    stage, play, requests = weighted
+    assert play.exit_code == 0
+    assert_no_loss(stage, requests)
+    assert tuple(stage.weights().values()) == WEIGHTS
+    assert {name for name, found in drains_by_name(stage).items() if found} == names(stage)
+
+
+def test_a_server_that_was_drained_before_stays_so_and_is_updated(weighted: tuple[Stage, Play, list[Request]]) -> None:
+    stage, _play, requests = weighted
+    assert_no_loss(stage, requests)
+    assert stage.weights()["web4"] == 0
+    assert set(stage.versions().values()) == {NEW_VERSION}
+    assert not [request for request in requests if request.server == "web4"]
+
+
+def test_a_busy_load_balancer_costs_no_request(set_stage: SetStage) -> None:
+    stage = set_stage(FOUR, busy_seconds=1.5)
+    for action, code, times, skip in (
+        ("SetBackendServers", "BackendServer.configuring", 2, 0),
+        ("SetBackendServers", "Throttling.User", 1, 1),
+        ("DescribeLoadBalancerAttribute", "Throttling.User", 2, 1),
+        ("DescribeHealthStatus", "Throttling.User", 1, 0),
+    ):
+        stage.emulator.add_fault({"action": action, "kind": "error", "code": code, "times": times, "skip": skip})
+    play = stage.play("roll.yml")
+    requests = all_requests(stage, names(stage))
+
+    assert play.exit_code == 0
+    assert_no_loss(stage, requests)
+    assert stage.weights() == original_weights(stage)
+    assert set(stage.versions().values()) == {NEW_VERSION}
+    codes = Counter(request.code for request in stage.emulator.requests)
+    assert codes["Throttling.User"] == 4
+    assert codes["BackendServer.configuring"] >= 2
+
+
+def test_a_killed_roll_is_recovered_without_loss(set_stage: SetStage) -> None:
+    stage = set_stage(FOUR)
+    # Holds the roll between update and restore.
+    stage.emulator.add_fault({"action": "DescribeHealthStatus", "kind": "error", "code": "Throttling.User", "times": 0})
+
+    def asks_for_health() -> bool:
+        return any(request.action == "DescribeHealthStatus" for request in stage.emulator.requests)
+
+    with stage.playing("roll.yml") as process:
+        wait_until(lambda: asks_for_health() or process.poll() is not None, "The end of the update")
+        process.kill()
+    assert stage.plays[-1].exit_code == -9
+    assert stage.weights() == {"web1": 0, "web2": 0, "web3": 100, "web4": 100}
+    stage.emulator.clear()
+    recovered = stage.play("recover.yml")
+    requests = all_requests(stage, names(stage))
+
+    assert recovered.exit_code == 0
+    assert_no_loss(stage, requests)
+    assert stage.weights() == original_weights(stage)
+    assert stage.versions() == {"web1": NEW_VERSION, "web2": NEW_VERSION, "web3": OLD_VERSION, "web4": OLD_VERSION}

@@ -172,6 +172,7 @@ class Stage:
             "ALICLOUD_SLB_ENDPOINT": self.emulator.url,
             "ANSIBLE_HOME": str(self.folder / "ansible"),
             "ANSIBLE_NOCOLOR": "1",
+            "ANSIBLE_PIPELINING": "1",
         }
 
     def report(self) -> str:
@@ -327,11 +328,16 @@ class Traffic:
         """The requests that have finished by now."""
         return results.read(self.results_file) if self.results_file.exists() else []
 
-    def reaches(self, servers: set[str]) -> bool:
-        """Whether each of these has answered; raises StageError when there is no traffic any more."""
-        if self._process.poll() is not None:
-            raise StageError(f"The load generator has ended:\n{self._log.read_text('utf-8', 'replace')}")
-        return servers <= {request.server for request in self.requests}
+    def wait_for_answers(self, servers: set[str]) -> None:
+        """Wait until each of these has answered a request that was sent from now on."""
+        now = time.time()
+
+        def all_have() -> bool:
+            if self._process.poll() is not None:
+                raise StageError(f"The load generator has ended:\n{self._log.read_text('utf-8', 'replace')}")
+            return servers <= {request.server for request in self.requests if request.time >= now}
+
+        wait_until(all_have, f"Traffic on {', '.join(sorted(servers))}")
 
     def stop(self) -> None:
         """Send no more, and wait for the answers that are due."""
@@ -372,5 +378,5 @@ def staged(
         looks = enter(watching(emulator))
         traffic = Traffic(emulator.frontend_url(LOAD_BALANCER, LISTENER_PORT), folder)
         stack.callback(traffic.stop)
-        wait_until(lambda: traffic.reaches({host.name for host in hosts if host.member.weight}), "Traffic everywhere")
+        traffic.wait_for_answers({host.name for host in hosts if host.member.weight})
         yield Stage(emulator, hosts, folder, traffic, looks)
