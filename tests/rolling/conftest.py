@@ -19,7 +19,6 @@ sys.path[:0] = [str(FOLDER), str(FOLDER.parent / "emulator")]
 
 from slb_rolling.stage import Stage, staged  # noqa: E402
 
-
 SetStage = Callable[..., Stage]
 
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Callable
 
 import pytest
+
 from slb_rolling import results
 from slb_rolling.data_plane_watch import Drain, drains
 from slb_rolling.results import Request
@@ -29,6 +30,7 @@ SetStage = Callable[..., Stage]
 
 # Requests per second that a proof needs.
 LEAST_RATE = 200
+THREE = (Member(),) * 3
 FOUR = (Member(),) * 4
 
 
@@ -45,7 +47,7 @@ def all_requests(stage: Stage, still_serving: set[str]) -> list[Request]:
     """End the traffic, once these servers have had some more; what has become of each request."""
     stage.traffic.wait_for_answers(still_serving)
     stage.traffic.stop()
-    return stage.traffic.requests
+    return stage.traffic.results.requests()
 
 
 def assert_no_loss(stage: Stage, requests: Sequence[Request]) -> None:
@@ -156,7 +158,7 @@ def test_a_server_that_was_drained_before_stays_so_and_is_updated(weighted: tupl
 
 
 def test_a_busy_load_balancer_costs_no_request(set_stage: SetStage) -> None:
-    stage = set_stage(FOUR, busy_seconds=1.5)
+    stage = set_stage(THREE, busy_seconds=1.5)
     for action, code, times, skip in (
         ("SetBackendServers", "BackendServer.configuring", 2, 0),
         ("SetBackendServers", "Throttling.User", 1, 1),

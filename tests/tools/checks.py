@@ -151,7 +151,9 @@ def types(log: Log) -> Result:
     package = f"ansible_collections.{project.collection_name()}.plugins.module_utils"
     mypy = [*tool("mypy"), "--config-file", workspace.COPY / "pyproject.toml", "--cache-dir", project.CACHE / "mypy"]
     log.run(*mypy, "--package", package, cwd=workspace.COLLECTIONS)
-    log.run(*mypy, "--package", "slb_emulator", cwd=workspace.COPY / "tests" / "emulator")
+    emulator_folder = workspace.COPY / "tests" / "emulator"
+    log.run(*mypy, "--package", "slb_emulator", cwd=emulator_folder)
+    log.run(*mypy, "--package", "slb_rolling", cwd=workspace.COPY / "tests" / "rolling", MYPYPATH=emulator_folder)
     log.run(*mypy, ".", cwd=workspace.COPY / "tests" / "tools")
     log.run(*mypy, ".", cwd=campaign.FOLDER, MYPYPATH=campaign.python_path())
     return one()
@@ -242,6 +244,19 @@ def integration_oldest(log: Log) -> Result:
     return run_targets(log, *hosts, *targets)
 
 
+def run_pytest(log: Log, folder: Path, **extra: str | Path) -> Result:
+    """Run the tests of a folder and count what pytest reported."""
+    with tempfile.TemporaryDirectory() as temporary:
+        report = Path(temporary, "report.xml")
+        options = ["-q", "-p", "no:cacheprovider", f"--junit-xml={report}"]
+        code, _output = log.attempt(*tool("pytest"), *options, ".", cwd=folder, **extra)
+        result = count_junit([report]) if report.exists() else Result()
+    if code and not result.failed:
+        log.write(f"FAILED: pytest ended with exit code {code}")
+        result.failed = 1
+    return result
+
+
 def emulator(log: Log) -> Result:
     """The rehearsal SLB's own tests; clients that others wrote must be satisfied with it."""
     system_packages.ensure_haproxy()
@@ -261,17 +276,10 @@ def chaos(log: Log) -> Result:
     return Result(passed + together.passed, failed + together.failed)
 
 
-def run_pytest(log: Log, folder: Path, **extra: str | Path) -> Result:
-    """Run the tests of a folder and count what pytest reported."""
-    with tempfile.TemporaryDirectory() as temporary:
-        report = Path(temporary, "report.xml")
-        options = ["-q", "-p", "no:cacheprovider", f"--junit-xml={report}"]
-        code, _output = log.attempt(*tool("pytest"), *options, ".", cwd=folder, **extra)
-        result = count_junit([report]) if report.exists() else Result()
-    if code and not result.failed:
-        log.write(f"FAILED: pytest ended with exit code {code}")
-        result.failed = 1
-    return result
+def rolling(log: Log) -> Result:
+    """The proof that a roll with the role loses no request."""
+    system_packages.ensure_haproxy()
+    return run_pytest(log, workspace.COPY / "tests" / "rolling", ANSIBLE_COLLECTIONS_PATH=workspace.COLLECTIONS)
 
 
 # --- the artifact -------------------------------------------------------------------------
@@ -364,6 +372,7 @@ CHECKS: dict[str, tuple[str, Check]] = {
     "artifact": ("build, install, ansible-doc, execution environment", artifact),
     "emulator": ("the rehearsal SLB against other clients", emulator),
     "chaos": ("the module's word against the truth, under faults", chaos),
+    "rolling": ("a roll under real traffic, and without the role", rolling),
     "first-playbook": ("README's first playbook with the artifact alone", first_playbook),
     "importer": ("galaxy-importer", importer),
     "units": ("ansible-test units, every Python here", units),

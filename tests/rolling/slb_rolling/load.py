@@ -29,13 +29,13 @@ from slb_rolling.results import SLOW, Request, to_lines
 RATE = 240
 USERS = 24
 SLOW_USERS = 12
-SLOW_SECONDS = 4
+SLOW_SECONDS = 3
 FLUSH_SECONDS = 0.2
 # Longer than any request takes.
 STOP_SECONDS = 30
 
 
-class Visitor(FastHttpUser):  # type: ignore[misc]
+class Visitor(FastHttpUser):
     """Sends POST, over a connection of its own: no client or proxy may send that twice, so nothing hides a loss."""
 
     abstract = True
@@ -43,7 +43,7 @@ class Visitor(FastHttpUser):  # type: ignore[misc]
     network_timeout = STOP_SECONDS
     connection_timeout = STOP_SECONDS
 
-    @task  # type: ignore[misc]
+    @task
     def visit(self) -> None:
         self.client.post(self.path)
 

@@ -43,9 +43,25 @@ def to_lines(requests: Iterable[Request]) -> str:
     return "".join(json.dumps(asdict(request)) + "\n" for request in requests)
 
 
-def read(path: Path) -> list[Request]:
-    """The requests that have finished by now, in the order of their ends."""
-    return [Request(**json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
+class ResultsFile:
+    """The file as it grows: each line is read once."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._requests: list[Request] = []
+        self._position = 0
+
+    def requests(self) -> list[Request]:
+        """The requests that have finished by now, in the order of their ends."""
+        if self.path.exists():
+            with self.path.open("rb") as file:
+                file.seek(self._position)
+                text = file.read()
+            # What is being written at this moment comes next time.
+            complete = text[: text.rfind(b"\n") + 1]
+            self._position += len(complete)
+            self._requests += [Request(**json.loads(line)) for line in complete.splitlines()]
+        return list(self._requests)
 
 
 def failed(requests: Iterable[Request]) -> list[Request]:

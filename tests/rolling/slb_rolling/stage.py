@@ -20,19 +20,18 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
+
 from slb_emulator import Emulator, running
 from slb_emulator.data_ports import bound_socket
-
-from slb_rolling import results
 from slb_rolling.data_plane_watch import Look, watching
-from slb_rolling.results import Request
+from slb_rolling.results import ResultsFile, failed, to_lines
 from slb_rolling.web_server import BROKEN
 
 PACKAGES = Path(__file__).resolve().parent.parent
@@ -178,17 +177,15 @@ class Stage:
     def report(self) -> str:
         """What to read when something went wrong: the ends of the plays, and the first failed requests."""
         parts = [f"Play ended with {play.exit_code}:\n...{play.output[-3000:]}" for play in self.plays]
-        requests = self.traffic.requests
-        failed = results.failed(requests)
-        parts.append(f"{len(requests)} requests, {len(failed)} failed. Weights: {self.weights()}")
-        return "\n".join([*parts, results.to_lines(failed[:10])])
+        requests = self.traffic.results.requests()
+        losses = failed(requests)
+        parts.append(f"{len(requests)} requests, {len(losses)} failed. Weights: {self.weights()}")
+        return "\n".join([*parts, to_lines(losses[:10])])
 
 
 def kill_group(process_group: int) -> None:
-    try:
+    with suppress(ProcessLookupError):
         os.killpg(process_group, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
 
 
 def wait_until(condition: Callable[[], object], what: str) -> None:
@@ -314,19 +311,13 @@ class Traffic:
     """Requests at a steady rate, from a process of their own."""
 
     def __init__(self, url: str, folder: Path) -> None:
-        # A line for each finished request, while it goes on.
-        self.results_file = folder / "requests.jsonl"
+        self.results = ResultsFile(folder / "requests.jsonl")
         self._log = folder / "load.txt"
-        command = [sys.executable, "-m", "slb_rolling.load", "--url", url, "--results", str(self.results_file)]
+        command = [sys.executable, "-m", "slb_rolling.load", "--url", url, "--results", str(self.results.path)]
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
                 command, env=web_environment(), stdin=subprocess.PIPE, stdout=log, stderr=log
             )
-
-    @property
-    def requests(self) -> list[Request]:
-        """The requests that have finished by now."""
-        return results.read(self.results_file) if self.results_file.exists() else []
 
     def wait_for_answers(self, servers: set[str]) -> None:
         """Wait until each of these has answered a request that was sent from now on."""
@@ -335,7 +326,7 @@ class Traffic:
         def all_have() -> bool:
             if self._process.poll() is not None:
                 raise StageError(f"The load generator has ended:\n{self._log.read_text('utf-8', 'replace')}")
-            return servers <= {request.server for request in self.requests if request.time >= now}
+            return servers <= {request.server for request in self.results.requests() if request.time >= now}
 
         wait_until(all_have, f"Traffic on {', '.join(sorted(servers))}")
 
