@@ -20,10 +20,14 @@ options:
   access_key:
     description:
       - The id of the access key. Needs O(secret_key).
-      - If neither keys nor O(profile) nor O(ecs_role_name) are set, the environment is used, one of these as a whole,
+      - The first of O(access_key), O(profile) or O(shared_credentials_file), and O(ecs_role_name) is used. If none of
+        them is set, the environment is used, the first of these as a whole,
         E(ALICLOUD_ACCESS_KEY) with E(ALICLOUD_SECRET_KEY) and E(ALICLOUD_SECURITY_TOKEN),
         E(ALIBABA_CLOUD_ACCESS_KEY_ID) with E(ALIBABA_CLOUD_ACCESS_KEY_SECRET) and E(ALIBABA_CLOUD_SECURITY_TOKEN),
-        E(ALICLOUD_PROFILE) or E(ALIBABA_CLOUD_PROFILE), E(ALICLOUD_ECS_ROLE_NAME) or E(ALIBABA_CLOUD_ECS_METADATA).
+        E(ALIBABA_CLOUD_OIDC_TOKEN_FILE) with E(ALIBABA_CLOUD_ROLE_ARN) and E(ALIBABA_CLOUD_OIDC_PROVIDER_ARN),
+        E(ALICLOUD_PROFILE) or E(ALIBABA_CLOUD_PROFILE) and E(ALICLOUD_SHARED_CREDENTIALS_FILE) or
+        E(ALIBABA_CLOUD_CREDENTIALS_FILE), E(ALICLOUD_ECS_ROLE_NAME) or E(ALIBABA_CLOUD_ECS_METADATA), and
+        E(ALIBABA_CLOUD_CREDENTIALS_URI).
       - The environment is that of the host that runs the task. No variable of it overrides or completes an option.
     type: str
   secret_key:
@@ -36,9 +40,15 @@ options:
     type: str
   profile:
     description:
-      - The name of a profile of the C(aliyun) command line tool, in C(~/.aliyun/config.json).
-      - Needs the Python package C(alibabacloud-credentials).
+      - The name of a profile in O(shared_credentials_file). If that is not set, the first of C(~/.aliyun/config.json),
+        C(~/.alibabacloud/credentials) and C(~/.alibabacloud/credentials.ini) that has a profile of this name.
+      - Profiles that stand for a role or a sign-in need the Python package C(alibabacloud-credentials).
     type: str
+  shared_credentials_file:
+    description:
+      - A file with profiles, either the JSON of the C(aliyun) command line tool or the ini file of the vendor's SDKs.
+      - If O(profile) is not set, the profile is the current one of the JSON, or C(default) of the ini file.
+    type: path
   ecs_role_name:
     description:
       - The RAM role of the ECS instance that runs the task, asked for at the metadata service (IMDSv2 only).
@@ -46,7 +56,7 @@ options:
     type: str
   assume_role:
     description:
-      - A RAM role to take on with the keys found otherwise.
+      - A RAM role to take on with the keys found otherwise, whichever these are.
       - Needs the Python package C(alibabacloud-credentials).
     type: dict
     suboptions:
@@ -58,7 +68,7 @@ options:
         description: The name of the session in the audit log, V(aliyun_community.slb) if not set.
         type: str
       duration_seconds:
-        description: How long the temporary keys are valid, V(3600) if not set.
+        description: How long the temporary keys are valid, V(3600) if not set. At least V(900).
         type: int
       external_id:
         description: The external id that the role asks for.
@@ -67,7 +77,10 @@ options:
         description: A policy in JSON that narrows down what the role may do.
         type: str
       sts_endpoint:
-        description: The host of the STS API, C(sts.aliyuncs.com) if not set.
+        description:
+          - The host of the STS API, as V(sts.aliyuncs.com) or V(host:port). It is always asked by https.
+          - If not set, the host in the region E(ALIBABA_CLOUD_STS_REGION), inside a VPC with
+            E(ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED) V(true), or else C(sts.aliyuncs.com).
         type: str
   endpoint:
     description:
@@ -83,7 +96,9 @@ options:
     default: true
   ca_path:
     description:
-      - A file with the CA certificates to trust in place of the bundled ones, in PEM format.
+      - A file with the CA certificates to trust in place of the bundled ones, in PEM format, or a folder with such
+        files, named as C(openssl rehash) does.
+      - STS is asked with them beside the bundled ones.
       - If not set, E(ALIBABA_CLOUD_CA_BUNDLE) is used.
     type: path
   connect_timeout:
@@ -99,7 +114,7 @@ options:
   wait_timeout:
     description:
       - How long the whole task may take, in seconds. Busy and throttled answers, lost answers and reading again are all
-        retried within this time.
+        retried within this time. Keys are fetched within it, too.
     type: int
     default: 120
 requirements:

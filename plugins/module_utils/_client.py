@@ -17,13 +17,13 @@ import time
 import typing as t
 from urllib.parse import quote, quote_plus
 
-from ansible_collections.aliyun_community.slb.plugins.module_utils._credentials import Keys, KeySource
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import (
     SlbError,
     Unanswered,
     is_retried,
     is_uncertain,
 )
+from ansible_collections.aliyun_community.slb.plugins.module_utils._keys import Keys, KeySource
 from ansible_collections.aliyun_community.slb.plugins.module_utils._transport import (
     Answer,
     Connection,

@@ -4,18 +4,42 @@
 
 # This code is private to the collection aliyun_community.slb: no compatibility is promised to others.
 
-"""Where the keys come from.
+"""Where the keys come from: docs/credentials.md has the table of it.
 
-One source is used, whole: the first of the options ``access_key``, ``profile``, ``ecs_role_name``, and only when none
-of them is given the first of the environment's counterparts. So no variable of the environment can override an option
-or lend it half a key. ``assume_role`` then exchanges what was found for a role's temporary keys.
+One source is used, whole: the first that the options name, and only when they name none the first that the environment
+names. So no variable of the environment can override an option or lend it half a key, and no file and no service is
+asked that nobody named. ``assume_role`` then exchanges what was found for a role's temporary keys.
 """
 
 from __future__ import annotations
 
+import os
+import re
 import typing as t
 
-from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import InvalidArgument, SlbError
+from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import InvalidArgument
+from ansible_collections.aliyun_community.slb.plugins.module_utils._fetched_keys import (
+    Reach,
+    Role,
+    assumed_role,
+    cloud_sso,
+    credentials_uri,
+    ecs_role,
+    external,
+    oauth,
+    oidc_role,
+)
+from ansible_collections.aliyun_community.slb.plugins.module_utils._keys import (
+    CredentialsUnobtainable,
+    Keys,
+    KeySource,
+    StaticKeys,
+)
+from ansible_collections.aliyun_community.slb.plugins.module_utils._profiles import (
+    Profile,
+    find_profile,
+    read_profile,
+)
 
 # Each row is one family of names (key id, secret, token): the older tools' first, then the vendor's SDKs'.
 ENVIRONMENT_KEYS: tuple[tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]], ...] = (
@@ -31,74 +55,48 @@ ENVIRONMENT_KEYS: tuple[tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]
     ),
 )
 ENVIRONMENT_PROFILE = ("ALICLOUD_PROFILE", "ALIBABA_CLOUD_PROFILE")
+ENVIRONMENT_FILE = ("ALICLOUD_SHARED_CREDENTIALS_FILE", "ALIBABA_CLOUD_CREDENTIALS_FILE")
 ENVIRONMENT_ECS_ROLE = ("ALICLOUD_ECS_ROLE_NAME", "ALIBABA_CLOUD_ECS_METADATA")
+ENVIRONMENT_URI = "ALIBABA_CLOUD_CREDENTIALS_URI"
+ENVIRONMENT_OIDC = ("ALIBABA_CLOUD_ROLE_ARN", "ALIBABA_CLOUD_OIDC_PROVIDER_ARN", "ALIBABA_CLOUD_OIDC_TOKEN_FILE")
+
+SHORTEST_SESSION = 900  # seconds; what STS gives at least
+
+Environ = t.Mapping[str, str]
+
+_HOST = re.compile(r"[A-Za-z0-9.-]+(:[0-9]{1,5})?", re.ASCII)
 
 
-class Keys(t.NamedTuple):
-    """What signs a request. ``security_token`` is None for the long-lived keys of a user."""
-
-    access_key_id: str
-    access_key_secret: str
-    security_token: str | None = None
-
-
-class KeySource(t.Protocol):
-    """Gives the keys for the next request; temporary ones are fetched again before they expire."""
-
-    def keys(self) -> Keys: ...
-
-
-class StaticKeys:
-    """Keys that were given as they are."""
-
-    def __init__(self, keys: Keys) -> None:
-        self._keys = keys
-
-    def keys(self) -> Keys:
-        return self._keys
-
-
-class ProvidedKeys:
-    """Keys from a provider of the vendor's package ``alibabacloud-credentials``, which caches and renews them."""
-
-    def __init__(self, provider: t.Any, source: str) -> None:
-        self._provider = provider
-        self._source = source
-
-    def keys(self) -> Keys:
-        try:
-            found = self._provider.get_credentials()
-        except Exception as exc:  # the package raises many kinds, bare Exceptions among them
-            raise _unobtainable(self._source, exc) from exc
-        keys = Keys(
-            found.get_access_key_id() or "",
-            found.get_access_key_secret() or "",
-            found.get_security_token() or None,
-        )
-        if not keys.access_key_id or not keys.access_key_secret:
-            raise _unobtainable(self._source, None)
-        return keys
-
-
-def find_keys(options: t.Mapping[str, t.Any], environ: t.Mapping[str, str]) -> KeySource:
+def find_keys(options: t.Mapping[str, t.Any], environ: Environ, reach: Reach) -> KeySource:
     """The source of keys that the options, or else the environment, name.
 
-    ``options``: access_key, secret_key, security_token, profile, ecs_role_name and assume_role, each may be None.
-    Raises InvalidArgument when there is no complete source, SlbError when the vendor's package is missing.
+    ``options``: access_key, secret_key, security_token, profile, shared_credentials_file, ecs_role_name and
+    assume_role, each may be None.
+    Raises InvalidArgument when there is no complete source, CredentialsUnobtainable for a file or a profile that cannot
+    be used, SlbError when the vendor's package is missing.
     """
-    source = _from_options(options) or _from_environment(environ)
+    source = _from_options(options, environ, reach) or _from_environment(environ, reach)
     if source is None:
         raise InvalidArgument(
-            "no credentials: the options access_key and secret_key, profile and ecs_role_name are not given, and "
-            "the environment has none of ALICLOUD_ACCESS_KEY, ALIBABA_CLOUD_ACCESS_KEY_ID, ALICLOUD_PROFILE and "
-            "ALICLOUD_ECS_ROLE_NAME",
+            "no credentials: the options access_key and secret_key, profile, shared_credentials_file and ecs_role_name "
+            "are not given, and the environment has none of "
+            + ", ".join(
+                (
+                    *(row[0][0] for row in ENVIRONMENT_KEYS),
+                    ENVIRONMENT_OIDC[-1],
+                    *ENVIRONMENT_PROFILE,
+                    *ENVIRONMENT_FILE,
+                    *ENVIRONMENT_ECS_ROLE,
+                    ENVIRONMENT_URI,
+                )
+            ),
             "Give one of them.",
         )
     assume_role = options.get("assume_role")
-    return _assume_role(source, assume_role) if assume_role else source
+    return _assume_role(source, assume_role, environ, reach) if assume_role else source
 
 
-def _from_options(options: t.Mapping[str, t.Any]) -> KeySource | None:
+def _from_options(options: t.Mapping[str, t.Any], environ: Environ, reach: Reach) -> KeySource | None:
     key, secret, token = (options.get(name) or "" for name in ("access_key", "secret_key", "security_token"))
     if key and secret:
         return StaticKeys(Keys(key, secret, token or None))
@@ -108,106 +106,160 @@ def _from_options(options: t.Mapping[str, t.Any]) -> KeySource | None:
             f"{missing} is missing beside the other keys of the task",
             "Give access_key and secret_key together, or neither of them to use the environment.",
         )
-    if options.get("profile"):
-        return _profile(options["profile"])
+    if options.get("profile") or options.get("shared_credentials_file"):
+        return ProfileKeys(options.get("profile"), options.get("shared_credentials_file"), environ, reach)
     if options.get("ecs_role_name"):
-        return _ecs_role(options["ecs_role_name"])
+        return _ecs_role(options["ecs_role_name"], "ecs_role_name", environ, reach)
     return None
 
 
-def _from_environment(environ: t.Mapping[str, str]) -> KeySource | None:
-    for key_names, secret_names, token_names in ENVIRONMENT_KEYS:
-        key, secret = _first(environ, key_names), _first(environ, secret_names)
+def _from_environment(environ: Environ, reach: Reach) -> KeySource | None:
+    """In the order of the vendor's SDKs."""
+    for names in ENVIRONMENT_KEYS:
+        key, secret, token = (_first(environ, row) for row in names)
         if key and secret:
-            return StaticKeys(Keys(key, secret, _first(environ, token_names)))
-        if key or secret:
-            missing = secret_names[0] if key else key_names[0]
-            raise InvalidArgument(f"the environment has half a key: {missing} is not set", f"Set {missing}.")
-    profile = _first(environ, ENVIRONMENT_PROFILE)
-    if profile:
-        return _profile(profile)
-    role = _first(environ, ENVIRONMENT_ECS_ROLE)
-    return _ecs_role(role) if role else None
+            return StaticKeys(Keys(key, secret, token))
+        if key or secret or token:
+            raise _half("a key", names[1][0] if key else names[0][0])
+    role_arn, provider_arn, token_file = (environ.get(name) for name in ENVIRONMENT_OIDC)
+    if provider_arn or token_file:
+        for name in ENVIRONMENT_OIDC:
+            if not environ.get(name):
+                raise _half("an OIDC role", name)
+        role = Role(str(role_arn), environ.get("ALIBABA_CLOUD_ROLE_SESSION_NAME"))
+        sts_host = _sts_host(None, None, environ)
+        return oidc_role(role, str(provider_arn), str(token_file), ENVIRONMENT_OIDC[-1], sts_host, reach)
+    profile, path = _first(environ, ENVIRONMENT_PROFILE), _first(environ, ENVIRONMENT_FILE)
+    if profile or path:
+        return ProfileKeys(profile, path, environ, reach)
+    for name in ENVIRONMENT_ECS_ROLE:
+        if environ.get(name):
+            return _ecs_role(environ[name], name, environ, reach)
+    uri = environ.get(ENVIRONMENT_URI)
+    return credentials_uri(uri, ENVIRONMENT_URI, reach) if uri else None
 
 
-def _first(environ: t.Mapping[str, str], names: tuple[str, ...]) -> str | None:
+def _first(environ: Environ, names: tuple[str, ...]) -> str | None:
     return next((environ[name] for name in names if environ.get(name)), None)
 
 
-def _profile(name: str) -> KeySource:
-    with _VendorPackage("profile"):
-        from alibabacloud_credentials.provider.cli_profile import CLIProfileCredentialsProvider
-
-        provider = CLIProfileCredentialsProvider(profile_name=name)
-    return ProvidedKeys(provider, f"profile {name}")
+def _half(what: str, missing: str) -> InvalidArgument:
+    return InvalidArgument(f"the environment has half of {what}: {missing} is not set", f"Set {missing}.")
 
 
-def _ecs_role(name: str) -> KeySource:
-    with _VendorPackage("ecs_role_name"):
-        from alibabacloud_credentials.provider.ecs_ram_role import EcsRamRoleCredentialsProvider
+class ProfileKeys:
+    """The keys of a profile in a file, which is read again when the API refuses them."""
 
-        # IMDSv2 only, and no thread that would go on after the task.
-        provider = EcsRamRoleCredentialsProvider(role_name=name, disable_imds_v1=True, async_update_enabled=False)
-    return ProvidedKeys(provider, f"ECS role {name}")
+    def __init__(self, name: str | None, path: str | None, environ: Environ, reach: Reach) -> None:
+        self._name = name
+        self._path = os.path.expanduser(path) if path else None
+        self._environ = environ
+        self._reach = reach
+        self._source = self._read()
+        self._given: Keys | None = None
+
+    def keys(self) -> Keys:
+        self._given = self._source.keys()
+        return self._given
+
+    def renew(self) -> bool:
+        refused = self._given
+        self._source = self._read()
+        return self.keys() != refused
+
+    def _read(self) -> KeySource:
+        if self._path:
+            profile = read_profile(self._name, self._path)
+        else:
+            home = self._environ.get("HOME") or os.path.expanduser("~")
+            profile = find_profile(str(self._name), home)
+        return _source_of(profile, self._environ, self._reach)
 
 
-def _assume_role(base: KeySource, role: t.Mapping[str, t.Any]) -> KeySource:
-    with _VendorPackage("assume_role"):
-        from alibabacloud_credentials.provider.ram_role_arn import RamRoleArnCredentialsProvider
+def _source_of(profile: Profile, environ: Environ, reach: Reach, above: tuple[str, ...] = ()) -> KeySource:
+    """What the type of a profile stands for. ``above``: the profiles that have this one for their source_profile."""
+    kind = profile.settings.get("type")
+    if kind == "access_key":
+        return StaticKeys(_profile_keys(profile)._replace(security_token=None))
+    if kind == "sts":
+        return StaticKeys(_profile_keys(profile)._replace(security_token=profile.setting("security_token")))
+    if kind == "ecs_ram_role":
+        return _ecs_role(profile.optional("role_name") or "", str(profile), environ, reach)
+    if kind == "credentials_uri":
+        return credentials_uri(profile.setting("credentials_uri"), str(profile), reach)
+    if kind == "cloud_sso":
+        return cloud_sso(profile, reach)
+    if kind == "oauth":
+        return oauth(profile, reach)
+    if kind == "external":
+        return external(profile, reach)
+    sts_host = _sts_host(None, profile.optional("sts_region"), environ)
+    if kind == "ram_role_arn":
+        base = _base_of(profile, environ, reach, above)
+        return assumed_role(base, _role_of(profile), str(profile), sts_host, reach)
+    if kind == "oidc_role_arn":
+        role, provider_arn = _role_of(profile), profile.setting("oidc_provider_arn")
+        return oidc_role(role, provider_arn, profile.setting("oidc_token_file_path"), str(profile), sts_host, reach)
+    raise CredentialsUnobtainable(
+        str(profile), f"{profile.own_names.get('type', 'type')} {kind!r} is not known", "See docs/credentials.md."
+    )
 
-        provider = RamRoleArnCredentialsProvider(
-            credentials_provider=_VendorSource(base),
-            role_arn=role["role_arn"],
-            role_session_name=role.get("session_name") or "aliyun_community.slb",
-            duration_seconds=role.get("duration_seconds") or 3600,
-            policy=role.get("policy"),
-            external_id=role.get("external_id"),
-            sts_endpoint=role.get("sts_endpoint"),
+
+def _profile_keys(profile: Profile) -> Keys:
+    return Keys(
+        profile.setting("access_key_id"), profile.setting("access_key_secret"), profile.optional("security_token")
+    )
+
+
+def _role_of(profile: Profile) -> Role:
+    return Role(
+        profile.setting("role_arn"),
+        profile.optional("role_session_name"),
+        profile.seconds("duration_seconds"),
+        profile.optional("policy"),
+        profile.optional("external_id"),
+    )
+
+
+def _base_of(profile: Profile, environ: Environ, reach: Reach, above: tuple[str, ...]) -> KeySource:
+    """The keys that a role of a profile is taken on with."""
+    source_profile = profile.optional("source_profile")
+    if not source_profile:
+        return StaticKeys(_profile_keys(profile))
+    above = (*above, profile.name)
+    if source_profile in above:
+        raise CredentialsUnobtainable(str(profile), "its source_profile leads back to itself", "Mend the profile.")
+    return _source_of(read_profile(source_profile, profile.path), environ, reach, above)
+
+
+def _ecs_role(name: str, named_by: str, environ: Environ, reach: Reach) -> KeySource:
+    if environ.get("ALIBABA_CLOUD_ECS_METADATA_DISABLED", "").lower() == "true":
+        raise InvalidArgument(
+            "the environment forbids the metadata service with ALIBABA_CLOUD_ECS_METADATA_DISABLED",
+            "Unset it, or give other keys.",
         )
-    return ProvidedKeys(provider, f"role {role['role_arn']}")
+    return ecs_role(name, named_by, reach)
 
 
-class _VendorSource:
-    """A source of keys in the form that the vendor's package takes as the base of another provider."""
-
-    def __init__(self, source: KeySource) -> None:
-        self._source = source
-
-    def get_credentials(self) -> t.Any:
-        from alibabacloud_credentials.provider.refreshable import Credentials
-
-        keys = self._source.keys()
-        return Credentials(
-            access_key_id=keys.access_key_id,
-            access_key_secret=keys.access_key_secret,
-            security_token=keys.security_token,
-            provider_name="aliyun_community.slb",
+def _assume_role(base: KeySource, role: t.Mapping[str, t.Any], environ: Environ, reach: Reach) -> KeySource:
+    if not role["role_arn"]:
+        raise InvalidArgument("assume_role.role_arn is empty", "Give the ARN of the role.")
+    duration = role.get("duration_seconds")
+    if duration is not None and duration < SHORTEST_SESSION:
+        raise InvalidArgument(
+            f"assume_role.duration_seconds is {duration}", f"Give at least {SHORTEST_SESSION} seconds."
         )
-
-    def get_provider_name(self) -> str:
-        return "aliyun_community.slb"
-
-
-class _VendorPackage:
-    """Turns a missing package and the package's refusals into one sentence about the option."""
-
-    def __init__(self, option: str) -> None:
-        self._option = option
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: t.Any, exc: BaseException | None, trace: t.Any) -> None:
-        if isinstance(exc, ImportError):
-            raise SlbError(
-                "MissingLibrary",
-                f"{self._option} needs the Python package alibabacloud-credentials, which this host does not have",
-                advice="Install it: pip install alibabacloud-credentials.",
-            ) from exc
-        if isinstance(exc, Exception):
-            raise _unobtainable(self._option, exc) from exc
+    endpoint = role.get("sts_endpoint")
+    if endpoint and not _HOST.fullmatch(endpoint):
+        raise InvalidArgument("assume_role.sts_endpoint is no host", "Give HOST or HOST:PORT; it is always https.")
+    session = Role(role["role_arn"], role.get("session_name"), duration, role.get("policy"), role.get("external_id"))
+    return assumed_role(base, session, "assume_role", _sts_host(endpoint, None, environ), reach)
 
 
-def _unobtainable(source: str, exc: Exception | None) -> SlbError:
-    detail = f": {exc}" if exc is not None else ", the answer had none"
-    return SlbError("CredentialsUnobtainable", f"no keys from {source}{detail}", advice="Check this source of keys.")
+def _sts_host(endpoint: str | None, region: str | None, environ: Environ) -> str:
+    """As the vendor's package finds it: the region of the profile, or else that of the environment."""
+    region = region or environ.get("ALIBABA_CLOUD_STS_REGION")
+    if endpoint or not region:
+        return endpoint or "sts.aliyuncs.com"
+    inside = environ.get("ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED", "").lower() == "true"
+    return f"{'sts-vpc' if inside else 'sts'}.{region}.aliyuncs.com"

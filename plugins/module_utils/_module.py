@@ -18,6 +18,7 @@ from ansible.module_utils.basic import AnsibleModule, env_fallback
 from ansible_collections.aliyun_community.slb.plugins.module_utils._client import Client, Deadline
 from ansible_collections.aliyun_community.slb.plugins.module_utils._credentials import ENVIRONMENT_KEYS, find_keys
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import InvalidArgument, SlbError
+from ansible_collections.aliyun_community.slb.plugins.module_utils._fetched_keys import Reach
 from ansible_collections.aliyun_community.slb.plugins.module_utils._transport import Connection
 
 _REGION = re.compile(r"[a-z]{2,}(-[a-z0-9]+)+", re.ASCII)
@@ -43,6 +44,7 @@ def connection_argument_spec() -> dict[str, t.Any]:
         "secret_key": {"type": "str", "no_log": True},
         "security_token": {"type": "str", "no_log": True},
         "profile": {"type": "str"},
+        "shared_credentials_file": {"type": "path"},
         "ecs_role_name": {"type": "str"},
         "assume_role": {
             "type": "dict",
@@ -84,8 +86,9 @@ def open_client(module: AnsibleModule) -> Client:
     )
     if connection.endpoint.startswith("http://") and not _LOOPBACK.fullmatch(_host(connection.endpoint)):
         module.warn(f"The endpoint {connection.endpoint} is not encrypted: requests can be read and repeated by others")
-    keys = find_keys(options, os.environ)
-    return Client(connection, keys, Deadline(options["wait_timeout"]))
+    deadline = Deadline(options["wait_timeout"])
+    reach = Reach(options["connect_timeout"], options["read_timeout"], options["ca_path"], deadline.remaining)
+    return Client(connection, find_keys(options, os.environ, reach), deadline)
 
 
 def fail(module: AnsibleModule, exc: SlbError, subject: str, **result: t.Any) -> t.NoReturn:

@@ -25,8 +25,8 @@ from importlib import import_module
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from ansible_collections.aliyun_community.slb.plugins.module_utils._credentials import Keys
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import SlbError
+from ansible_collections.aliyun_community.slb.plugins.module_utils._keys import Keys
 
 API_VERSION = "v20140515"
 
@@ -123,7 +123,7 @@ class Transport:
         if cause is None:
             return SlbError("SdkFailure", f"the SDK could not build the request ({type(exc).__name__})")
         library = self._sdk.requests_exceptions
-        chain = _causes(cause)
+        chain = causes(cause)
         refusal = next((link for link in chain if isinstance(link, self._sdk.certificate_errors)), None)
         if refusal is not None:
             # OpenSSL's refusals have a verify_message, those of the vendored check of the host name have not.
@@ -132,10 +132,10 @@ class Transport:
         if any(isinstance(link, ssl.SSLError) and link.reason == "WRONG_VERSION_NUMBER" for link in chain):
             return NotSent("the endpoint does not speak TLS", permanent=True)
         if isinstance(cause, (library.ConnectTimeout, library.ProxyError)):
-            return NotSent(_describe(chain))
+            return NotSent(innermost_reason(chain))
         if any(isinstance(link, self._sdk.NewConnectionError) for link in chain):
-            return NotSent(_describe(chain))
-        return NoAnswer(_describe(chain))
+            return NotSent(innermost_reason(chain))
+        return NoAnswer(innermost_reason(chain))
 
 
 class _Wire:
@@ -277,7 +277,7 @@ def proxies_for(endpoint: str) -> dict[str, str | None]:
     return {**direct, **{scheme: proxies[scheme] for scheme in direct if scheme in proxies}}
 
 
-def _causes(exc: BaseException | None) -> list[BaseException]:
+def causes(exc: BaseException | None) -> list[BaseException]:
     """The exception and all that it wraps: the HTTP library hides its causes in args and ``reason``."""
     found: list[BaseException] = []
     waiting = [exc]
@@ -291,7 +291,7 @@ def _causes(exc: BaseException | None) -> list[BaseException]:
     return found
 
 
-def _describe(chain: list[BaseException]) -> str:
+def innermost_reason(chain: list[BaseException]) -> str:
     """The innermost reason in the operating system's words: outer texts carry the signed URL."""
     for link in reversed(chain):
         if isinstance(link, OSError) and link.strerror and not getattr(link, "request", None):

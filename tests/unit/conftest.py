@@ -99,6 +99,7 @@ class Certificates(t.NamedTuple):
 
     ca: str
     localhost: tuple[str, str]
+    vendor: tuple[str, str]
     other_name: tuple[str, str]
     expired: tuple[str, str]
 
@@ -109,9 +110,10 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     authority = _Authority(folder)
     return Certificates(
         ca=authority.path,
-        localhost=authority.issue("localhost", days=1),
+        localhost=authority.issue("localhost", "127.0.0.1", days=1),
+        vendor=authority.issue("*.aliyuncs.com", "*.cn-beijing.aliyuncs.com", "*.aliyun.com", days=1),
         other_name=authority.issue("slb.example.invalid", days=1),
-        expired=authority.issue("localhost", days=-1),
+        expired=authority.issue("localhost", "127.0.0.1", days=-1),
     )
 
 
@@ -124,20 +126,18 @@ class _Authority:
         self._name = self._named("rehearsal CA")
         self.path = self._write("ca.pem", self._sign(self._key, self._name, [], days=1, is_ca=True))
 
-    def issue(self, host: str, days: int) -> tuple[str, str]:
+    def issue(self, *names: str, days: int) -> tuple[str, str]:
         from cryptography import x509
         from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
         key = self._new_key()
-        alternative = x509.SubjectAlternativeName(
-            [x509.DNSName(host), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
-            if host == "localhost"
-            else [x509.DNSName(host)]
-        )
-        certificate = self._sign(key, self._named(host), [alternative], days=days)
+        alternatives = [
+            x509.IPAddress(ipaddress.ip_address(name)) if name[0].isdecimal() else x509.DNSName(name) for name in names
+        ]
+        certificate = self._sign(key, self._named(names[0]), [x509.SubjectAlternativeName(alternatives)], days=days)
         pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        name = f"{host}{days}"
-        return self._write(f"{name}.pem", certificate), self._write(f"{name}.key", pem)
+        file = f"{names[0].replace('*', 'any')}{days}"
+        return self._write(f"{file}.pem", certificate), self._write(f"{file}.key", pem)
 
     def _sign(self, key: t.Any, name: t.Any, extensions: list[t.Any], days: int, is_ca: bool = False) -> bytes:
         from cryptography import x509
@@ -154,7 +154,16 @@ class _Authority:
             .not_valid_before(now - datetime.timedelta(days=2))
             .not_valid_after(now + datetime.timedelta(days=days))
             .add_extension(x509.BasicConstraints(ca=is_ca, path_length=None), critical=True)
+            # Python 3.13 looks for these.
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)
         )
+        if is_ca:
+            usage = dict.fromkeys(
+                ("digital_signature", "content_commitment", "key_encipherment", "data_encipherment"), False
+            )
+            usage.update(dict.fromkeys(("key_agreement", "encipher_only", "decipher_only", "crl_sign"), False))
+            builder = builder.add_extension(x509.KeyUsage(key_cert_sign=True, **usage), critical=True)
         for extension in extensions:
             builder = builder.add_extension(extension, critical=False)
         return builder.sign(self._key, SHA256()).public_bytes(Encoding.PEM)

@@ -12,17 +12,19 @@ import pytest
 
 from ansible_collections.aliyun_community.slb.plugins.module_utils._credentials import (
     ENVIRONMENT_KEYS,
-    Keys,
     find_keys,
 )
-from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import InvalidArgument
+from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import InvalidArgument, SlbError
+from ansible_collections.aliyun_community.slb.plugins.module_utils._fetched_keys import Reach
+from ansible_collections.aliyun_community.slb.plugins.module_utils._keys import CredentialsUnobtainable, Keys
 
 OLD = {"ALICLOUD_ACCESS_KEY": "old-id", "ALICLOUD_SECRET_KEY": "old-secret"}
 NEW = {"ALIBABA_CLOUD_ACCESS_KEY_ID": "new-id", "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "new-secret"}
+REACH = Reach(2.0, 5.0, None, lambda: 20.0)
 
 
 def keys_of(options: dict[str, t.Any], environ: dict[str, str]) -> Keys:
-    return find_keys(options, environ).keys()
+    return find_keys(options, environ, REACH).keys()
 
 
 @pytest.mark.parametrize(
@@ -60,21 +62,194 @@ def test_every_name_of_the_environment_is_read(row: tuple[tuple[str, ...], ...])
         ({"access_key": "id"}, "secret_key"),
         ({"secret_key": "secret"}, "access_key"),
         ({"security_token": "token"}, "access_key"),
+        ({"access_key": "id", "profile": "web"}, "secret_key"),
     ],
 )
 def test_half_a_key_is_not_completed_from_the_environment(options: dict[str, t.Any], missing: str) -> None:
     with pytest.raises(InvalidArgument) as caught:
-        find_keys(options, {**OLD, **NEW})
+        find_keys(options, {**OLD, **NEW}, REACH)
     assert caught.value.message.startswith(f"{missing} is missing")
 
 
-def test_half_a_key_in_the_environment_is_named() -> None:
-    with pytest.raises(InvalidArgument, match="ALICLOUD_SECRET_KEY is not set"):
-        find_keys({}, {"ALICLOUD_ACCESS_KEY": "id", **NEW})
+@pytest.mark.parametrize(
+    ("environ", "missing"),
+    [
+        ({"ALICLOUD_ACCESS_KEY": "id", **NEW}, "ALICLOUD_SECRET_KEY"),
+        ({"ALICLOUD_SECURITY_TOKEN": "token", **NEW}, "ALICLOUD_ACCESS_KEY"),
+        ({"ALIBABA_CLOUD_ACCESS_KEY_SECRET": "secret", "ALICLOUD_PROFILE": "web"}, "ALIBABA_CLOUD_ACCESS_KEY_ID"),
+        ({"ALIBABA_CLOUD_OIDC_TOKEN_FILE": "file", "ALICLOUD_PROFILE": "web"}, "ALIBABA_CLOUD_ROLE_ARN"),
+        (
+            {"ALIBABA_CLOUD_OIDC_PROVIDER_ARN": "arn", "ALIBABA_CLOUD_ROLE_ARN": "arn"},
+            "ALIBABA_CLOUD_OIDC_TOKEN_FILE",
+        ),
+    ],
+)
+def test_half_a_source_in_the_environment_is_named(environ: dict[str, str], missing: str) -> None:
+    with pytest.raises(InvalidArgument, match=f"{missing} is not set"):
+        find_keys({}, environ, REACH)
 
 
-def test_no_source_names_those_that_were_tried() -> None:
+def test_no_source_names_those_that_were_looked_for() -> None:
     with pytest.raises(InvalidArgument) as caught:
-        find_keys({}, {})
-    for name in ("access_key", "profile", "ecs_role_name", "ALICLOUD_ACCESS_KEY", "ALIBABA_CLOUD_ACCESS_KEY_ID"):
+        find_keys({}, {"ALIBABA_CLOUD_ROLE_ARN": "acs:ram::1:role/of-another-tool"}, REACH)
+    for name in (
+        *("access_key", "profile", "shared_credentials_file", "ecs_role_name", "ALICLOUD_ACCESS_KEY"),
+        *("ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABA_CLOUD_OIDC_TOKEN_FILE", "ALICLOUD_PROFILE"),
+        *("ALIBABA_CLOUD_CREDENTIALS_FILE", "ALICLOUD_ECS_ROLE_NAME", "ALIBABA_CLOUD_CREDENTIALS_URI"),
+    ):
         assert name in caught.value.message
+
+
+# Profiles that hold their keys
+
+
+def in_file(folder: t.Any, text: str) -> str:
+    path = folder / "profiles"
+    path.write_text(text, encoding="utf-8")
+    return str(path)
+
+
+INI = """
+[default]
+type = access_key            # a comment
+access_key_id = id
+access_key_secret = s#c%r;t  # not in the secret
+
+[temporary]
+type = sts
+access_key_id = STS.id
+access_key_secret = secret
+security_token = token=
+"""
+
+
+@pytest.mark.parametrize(
+    ("profile", "keys"),
+    [
+        (None, Keys("id", "s#c%r;t")),
+        ("default", Keys("id", "s#c%r;t")),
+        ("temporary", Keys("STS.id", "secret", "token=")),
+    ],
+)
+def test_ini_file(tmp_path: t.Any, profile: str | None, keys: Keys) -> None:
+    assert keys_of({"shared_credentials_file": in_file(tmp_path, INI), "profile": profile}, OLD) == keys
+
+
+@pytest.mark.parametrize("name", ["ALICLOUD_SHARED_CREDENTIALS_FILE", "ALIBABA_CLOUD_CREDENTIALS_FILE"])
+def test_file_of_the_environment_is_of_either_format(tmp_path: t.Any, name: str) -> None:
+    """The vendor's SDKs have an ini file in this variable, Terraform's provider the command line tool's JSON."""
+    environ = {name: in_file(tmp_path, INI), "ALICLOUD_PROFILE": "temporary"}
+    assert keys_of({}, environ).access_key_id == "STS.id"
+    row = '{"name": "web", "mode": "ak", "access_key_id": "json-id", "access_key_secret": "secret"}'
+    assert keys_of({}, {name: in_file(tmp_path, f'{{"current": "web", "profiles": [{row}]}}')}) == Keys(
+        "json-id", "secret"
+    )
+
+
+def test_option_does_not_use_the_file_of_the_environment(tmp_path: t.Any) -> None:
+    environ = {"ALIBABA_CLOUD_CREDENTIALS_FILE": in_file(tmp_path, INI), "HOME": str(tmp_path)}
+    with pytest.raises(CredentialsUnobtainable, match="it is in none of"):
+        find_keys({"profile": "temporary"}, environ, REACH)
+
+
+def test_first_file_that_has_the_profile_counts(tmp_path: t.Any) -> None:
+    home = {"HOME": str(tmp_path)}
+    for number, file in enumerate(
+        (".alibabacloud/credentials.ini", ".alibabacloud/credentials", ".aliyun/config.json")
+    ):
+        path = tmp_path / file
+        path.parent.mkdir(exist_ok=True)
+        if file.endswith(".json"):
+            row = f'{{"name": "web", "mode": "AK", "access_key_id": "id{number}", "access_key_secret": "secret"}}'
+            path.write_text(f'{{"profiles": [{row}]}}')
+        else:
+            path.write_text(f"[web]\ntype=access_key\naccess_key_id=id{number}\naccess_key_secret=secret\n")
+        assert keys_of({"profile": "web"}, home).access_key_id == f"id{number}"
+
+
+def test_home_folder_of_a_path_is_found(tmp_path: t.Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    in_file(tmp_path, INI)
+    assert keys_of({}, {"ALIBABA_CLOUD_CREDENTIALS_FILE": "~/profiles"}).access_key_id == "id"
+
+
+def test_profile_is_not_completed_from_the_environment(tmp_path: t.Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in NEW.items():
+        monkeypatch.setenv(name, value)
+    path = in_file(tmp_path, "[default]\ntype = access_key\naccess_key_id = id\n")
+    with pytest.raises(CredentialsUnobtainable, match="access_key_secret is not set"):
+        find_keys({"shared_credentials_file": path}, NEW, REACH)
+
+
+SECRET = "secret-of-a-file"
+BROKEN: list[tuple[str, str]] = [
+    (f'{{"profiles": [{{"name": "web", "access_key_secret": "{SECRET}"}},', "neither JSON .* see line 1"),
+    (f'{{"profiles": {{"web": "{SECRET}"}}}}', "neither JSON"),
+    (f"{SECRET}\n[web]\n", "neither JSON .* see line 1"),
+    (f"[web]\ntype = access_key\naccess_key_id = {SECRET}\naccess_key_id = {SECRET}\n", "see line 4"),
+    (f"[other]\ntype = access_key\naccess_key_secret = {SECRET}\n", "the file has other"),
+    ("", "the file has none"),
+    (f"[web]\ntype = rsa\nprivate_key = {SECRET}\n", "type 'rsa' is not known"),
+    (f'{{"profiles": [{{"name": "web", "mode": "Bearer", "token": "{SECRET}"}}]}}', "mode 'Bearer' is not known"),
+    (f'{{"profiles": [{{"name": "web", "token": "{SECRET}"}}]}}', "mode '' is not known"),
+    (f"[web]\naccess_key_secret = {SECRET}\n", "type None is not known"),
+    (f"[web]\ntype = sts\naccess_key_id = id\naccess_key_secret = {SECRET}\n", "security_token is not set"),
+    (
+        f"[web]\ntype = ram_role_arn\naccess_key_id = id\naccess_key_secret = {SECRET}\nrole_arn = r\n"
+        "duration_seconds = 1h\n",
+        "duration_seconds is no number of seconds",
+    ),
+    ('{"profiles": [{"name": "web", "mode": "RamRoleArn"}]}', "access_key_id is not set"),
+    ('{"profiles": [{"name": "web", "mode": "OIDC"}]}', "ram_role_arn is not set"),
+    ('{"profiles": [{"name": "web", "mode": "OIDC", "ram_role_arn": "r"}]}', "oidc_provider_arn is not set"),
+    ('{"profiles": [{"name": "web", "mode": "External"}]}', "process_command is not set"),
+    ('{"profiles": [{"name": "web", "mode": "CredentialsURI", "credentials_uri": "/x"}]}', "no URL"),
+    ('{"profiles": [{"name": "web", "mode": "CloudSSO", "cloud_sso_sign_in_url": "x"}]}', "no URL"),
+    ('{"profiles": [{"name": "web", "mode": "ChainableRamRoleArn", "source_profile": "web"}]}', "leads back to itself"),
+    ('{"profiles": [{"name": "web", "mode": "ChainableRamRoleArn", "source_profile": "x"}]}', "profile x of"),
+]
+
+
+@pytest.mark.parametrize(("text", "reason"), BROKEN, ids=[reason for _text, reason in BROKEN])
+def test_file_that_cannot_be_used_is_named(tmp_path: t.Any, text: str, reason: str) -> None:
+    path = in_file(tmp_path, text)
+    with pytest.raises(CredentialsUnobtainable, match=reason) as caught:
+        find_keys({"shared_credentials_file": path, "profile": "web"}, NEW, REACH)
+    assert path in caught.value.message
+    assert SECRET not in caught.value.sentence()
+    assert caught.value.code == "CredentialsUnobtainable"
+
+
+def test_file_that_is_not_there_is_named(tmp_path: t.Any) -> None:
+    with pytest.raises(CredentialsUnobtainable, match=f"{tmp_path}/none: No such file or directory"):
+        find_keys({"shared_credentials_file": f"{tmp_path}/none"}, NEW, REACH)
+
+
+# Options of a role
+
+
+@pytest.mark.parametrize(
+    ("role", "reason"),
+    [
+        ({"role_arn": ""}, "role_arn is empty"),
+        ({"role_arn": "r", "duration_seconds": 60}, "duration_seconds is 60"),
+        ({"role_arn": "r", "sts_endpoint": "http://sts.aliyuncs.com"}, "sts_endpoint is no host"),
+        ({"role_arn": "r", "sts_endpoint": "sts.aliyuncs.com/?"}, "sts_endpoint is no host"),
+    ],
+)
+def test_role_that_cannot_be_asked_for(role: dict[str, t.Any], reason: str) -> None:
+    with pytest.raises(InvalidArgument, match=reason):
+        find_keys({"assume_role": role}, NEW, REACH)
+
+
+def test_metadata_service_can_be_forbidden() -> None:
+    with pytest.raises(InvalidArgument, match="ALIBABA_CLOUD_ECS_METADATA_DISABLED"):
+        find_keys({"ecs_role_name": "web"}, {"ALIBABA_CLOUD_ECS_METADATA_DISABLED": "True"}, REACH)
+
+
+def test_package_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(t.cast("dict[str, t.Any]", __import__("sys").modules), "alibabacloud_credentials", None)
+    with pytest.raises(SlbError, match="MissingLibrary: ECS role web .* needs .* alibabacloud-credentials") as caught:
+        find_keys({"ecs_role_name": "web"}, {}, REACH)
+    assert "pip install" in caught.value.advice
+    assert keys_of({}, NEW).access_key_id == "new-id"
