@@ -20,6 +20,7 @@ from urllib.parse import quote, quote_plus
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import (
     SlbError,
     Unanswered,
+    is_refusal_of_keys,
     is_retried,
     is_uncertain,
 )
@@ -91,11 +92,16 @@ class Client:
         self, action: str, parameters: t.Mapping[str, str], at_least: float, again: tuple[type[SlbError], ...]
     ) -> Json:
         tries = 0
+        renewed = False
         while True:
             tries += 1
             try:
                 return self._attempt(action, parameters, max(at_least, self.deadline.remaining()))
             except SlbError as exc:
+                if is_refusal_of_keys(exc.code) and not renewed:
+                    renewed = self._key_source.renew()
+                    if renewed and max(at_least, self.deadline.remaining()):
+                        continue
                 if not _is_worth_another_try(exc, tries, again) or not self.deadline.pause(tries):
                     raise
 

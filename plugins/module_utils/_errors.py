@@ -98,6 +98,15 @@ RETRIED_CODES = (
 UNCERTAIN_CODES = ("InternalError", "InternalInvokeError")
 
 
+# The keys, or their token, are refused: others may have taken their place.
+REFUSED_KEYS_CODES = ("InvalidSecurityToken", "InvalidAccessKeyId")
+
+
+def is_refusal_of_keys(code: str) -> bool:
+    """Whether the API refused the request for its keys, before it looked at anything else."""
+    return code.split(".", 1)[0] in REFUSED_KEYS_CODES
+
+
 def is_retried(code: str) -> bool:
     """Whether the API says with this code: not now, nothing was done, ask again."""
     return any(code == known or code.startswith(known + ".") for known in RETRIED_CODES)
