@@ -124,17 +124,17 @@ class FetchedKeys:
 
     def _unobtainable(self, exc: Exception) -> SlbError:
         """One sentence without the package's texts: those hold signed URLs, tokens and whole answers."""
-        answer = _json_in(str(exc))
+        answer, status = _json_in(str(exc)), _HTTP_STATUS.search(str(exc))
         code, request_id = _word(answer.get("Code")), _word(answer.get("RequestId"))
-        status = _HTTP_STATUS.search(str(exc))
+        advice = ""
         if status:
             reason = f"{self._origin.host} answered {code or 'no keys'} with HTTP status {status[1]}"
         else:
-            reason = _reason(exc, self._origin.host)
+            reason, advice = _reason(exc, self._origin)
         return CredentialsUnobtainable(
             self._origin.name,
             reason,
-            self._origin.advice,
+            advice or self._origin.advice,
             code=code if is_retried(code) else "",
             request_id=request_id or None,
         )
@@ -154,8 +154,8 @@ class _Package:
                 f"{exc.name or 'it'} cannot be imported",
                 advice="Install it: pip install 'alibabacloud-credentials>=1.0.12'.",
             ) from exc
-        # Both log whole exceptions, with signed URLs, to handlers of their own on stderr.
-        for name in ("credentials", "alibabacloud-tea"):
+        # They log signed URLs, the first two to handlers of their own on stderr.
+        for name in ("credentials", "alibabacloud-tea", "urllib3"):
             logging.getLogger(name).setLevel(logging.CRITICAL + 1)
         self.providers = provider
         self.HttpOptions = HttpOptions
@@ -347,27 +347,30 @@ def _within(seconds: float, fetch: t.Callable[[], t.Any]) -> t.Any:
     return result
 
 
-def _reason(exc: Exception, host: str) -> str:
-    """What went wrong, in words that hold no answer, no URL and no token."""
+def _reason(exc: Exception, origin: _Origin) -> tuple[str, str]:
+    """What went wrong, in words that hold no answer, no URL and no token; and what to do unless the origin says it."""
+    host = origin.host
     chain = causes(exc)
     text = str(exc)
-    exit_status = _EXIT_STATUS.search(text)
-    file = next((link for link in chain if isinstance(link, OSError) and link.filename and link.strerror), None)
     if isinstance(exc, _TookTooLong):
-        return "no answer within the time that is left"
+        return "no answer within the time that was left", "Raise wait_timeout."
+    exit_status = _EXIT_STATUS.search(text)
     if exit_status:
-        return f"its command ended with exit status {exit_status[1]}"
-    if file is not None:
-        return f"{file.strerror}: {file.filename}"
+        return f"its command ended with exit status {exit_status[1]}", ""
     if "No cached value" in text:
-        return "those that came have expired; the clock of this host may be wrong"
+        return "those that came have expired", "Set the clock of this host, or mend the service."
     refusal = next((link for link in chain if isinstance(link, ssl.SSLCertVerificationError)), None)
     if refusal is not None:
-        return f"the certificate of {host} is not accepted: {refusal.verify_message}"
+        reason = f"the certificate of {host} is not accepted: {refusal.verify_message}"
+        return reason, "Give the CA that signed it with ca_path."
     failures: list[BaseException] = [link for link in chain if isinstance(link, OSError)]
+    file = next((link for link in failures if isinstance(link, OSError) and link.filename and link.strerror), None)
+    if file is not None:
+        return f"{file.strerror}: {file.filename}", ""
     if failures:
-        return f"no answer from {host} ({innermost_reason(failures)})"
-    return f"what came is not of the form that the package expects ({type(chain[-1]).__name__})"
+        advice = "" if origin.direct else "Check the network and proxy of this host."
+        return f"no answer from {host} ({innermost_reason(failures)})", advice
+    return "what came is not of the form that the package expects", ""
 
 
 def _json_in(text: str) -> dict[str, t.Any]:
@@ -397,10 +400,8 @@ def _host_of(url: str, named_by: str) -> str:
 
 def _without_spaces(policy: str | None) -> str | None:
     """The same policy, for the package signs a space as another character than the API does."""
-    if not policy:
-        return None
     try:
-        compact = json.dumps(json.loads(policy), separators=(",", ":"))
+        compact = json.dumps(json.loads(policy or ""), separators=(",", ":"))
     except ValueError:
-        raise ValueError("policy is no JSON") from None
+        return policy
     return compact.replace(" ", "\\u0020")  # those left are within strings

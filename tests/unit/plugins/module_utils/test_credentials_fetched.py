@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
+import os
 import re
 import socket
 import sys
@@ -21,11 +23,13 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.aliyun_community.slb.plugins.module_utils import _slb
+from ansible_collections.aliyun_community.slb.plugins.module_utils import _client, _fetched_keys, _slb
 from ansible_collections.aliyun_community.slb.plugins.module_utils._client import Client, Deadline
 from ansible_collections.aliyun_community.slb.plugins.module_utils._credentials import find_keys
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import SlbError
 from ansible_collections.aliyun_community.slb.plugins.module_utils._fetched_keys import Reach
+from ansible_collections.aliyun_community.slb.plugins.module_utils._keys import CredentialsUnobtainable
+from ansible_collections.aliyun_community.slb.plugins.module_utils._records import Member
 from ansible_collections.aliyun_community.slb.plugins.module_utils._transport import Connection
 from ansible_collections.aliyun_community.slb.tests.unit.plugins.module_utils.key_services import (
     BEARER,
@@ -196,6 +200,13 @@ SOURCES: list[tuple[str, dict[str, t.Any], dict[str, str], str, list[str]]] = [
 
 ROLE = {"ram_role_arn": ROLE_ARN, "ram_session_name": "web"}
 PRINT_KEYS = json.dumps({"mode": "AK", **AK})
+SSO = {
+    "cloud_sso_sign_in_url": "https://signin-cn-shanghai.aliyuncs.com/start/login",
+    "cloud_sso_account_id": "1",
+    "cloud_sso_access_config": "ac-1",
+    "access_token": BEARER,
+    "cloud_sso_access_token_expire": 32503680000,
+}
 EXTERNAL = f"{sys.executable} HOME/print_keys.py"
 
 # Mode, settings in JSON, the same in ini (None where there is no such type), the key that the SLB sees, what gave it.
@@ -241,13 +252,7 @@ PROFILES: list[tuple[str, dict[str, t.Any], str | None, str, list[str]]] = [
     ),
     (
         "CloudSSO",
-        {
-            "cloud_sso_sign_in_url": "https://signin-cn-shanghai.aliyuncs.com/start/login",
-            "cloud_sso_account_id": "1",
-            "cloud_sso_access_config": "ac-1",
-            "access_token": BEARER,
-            "cloud_sso_access_token_expire": 32503680000,
-        },
+        SSO,
         None,
         "STS.1",
         ["POST /cloud-credentials"],
@@ -410,3 +415,411 @@ def test_no_thread_is_left_beside_the_task(place: Place) -> None:
     describe(place.client({"ecs_role_name": "weights"}, {}))
     left = {thread.name for thread in set(threading.enumerate()) - before}
     assert not {name for name in left if "APScheduler" in name or "refresh" in name or "fetch keys" in name}
+
+
+# Keys that expire and keys that are replaced
+
+RENEWED: list[tuple[dict[str, t.Any], dict[str, str]]] = [
+    ({"assume_role": {"role_arn": ROLE_ARN}}, OLD_KEYS),
+    ({"ecs_role_name": "weights"}, {}),
+    ({}, OIDC),
+    ({}, URI),
+    ({"profile": "role"}, {}),
+]
+
+
+@pytest.mark.parametrize(("options", "environ"), RENEWED[:2])
+def test_task_goes_on_with_new_keys_when_the_old_ones_are_about_to_expire(
+    place: Place, options: dict[str, t.Any], environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_client, "FIRST_PAUSE", 0.8)
+    place.services.lifetime = _fetched_keys.RENEW_SECONDS + 1
+    place.slb.add_fault({"kind": "error", "code": "BackendServer.configuring", "times": 3})
+    client = place.client(options, environ)
+    _slb.set_backend_servers(client, "lb-web", [Member("i-web1", 0)])  # takes 2.8 seconds at least
+    used = place.keys_used()
+    assert (used[0], len(used)) == ("STS.1", 4)
+    assert used[-1] != "STS.1"
+    assert place.slb.members("lb-web")[0].weight == 0
+
+
+def test_keys_are_fetched_once_while_they_last(place: Place) -> None:
+    """The package by itself would fetch keys with 15 minutes left for each request."""
+    place.services.lifetime = 900
+    client = place.client({}, OIDC)
+    describe(client)
+    describe(client)
+    assert (place.asked(), place.keys_used()) == (["AssumeRoleWithOIDC"], ["STS.1", "STS.1"])
+
+
+def test_token_file_is_read_at_every_fetch(place: Place) -> None:
+    client = place.client({}, OIDC)
+    (place.home / "token").write_text("old")
+    with pytest.raises(CredentialsUnobtainable, match="AuthenticationFail"):
+        describe(client)
+    (place.home / "token").write_text(OIDC_TOKEN)
+    describe(client)
+
+
+@pytest.mark.parametrize(
+    ("options", "environ", "refused"),
+    [
+        *((*row, {"token_expired": True}) for row in RENEWED),
+        (*RENEWED[0], {"access_key_id": "STS.unknown"}),
+        (*RENEWED[0], {"status": "inactive"}),
+    ],
+)
+def test_keys_that_the_api_refuses_are_fetched_again(
+    open_place: t.Callable[..., Place], options: dict[str, t.Any], environ: dict[str, str], refused: dict[str, t.Any]
+) -> None:
+    place = open_place(**refused)
+    place.write_profiles({"name": "role", "mode": "RamRoleArn", **AK, **ROLE})
+    client = place.client(options, environ)
+    _slb.set_backend_servers(client, "lb-web", [Member("i-web1", 0)])
+    assert place.keys_used() == ["STS.1", "STS.2"]
+    assert place.slb.members("lb-web")[0].weight == 0
+
+
+def test_keys_that_are_refused_again_end_the_task(place: Place) -> None:
+    place.slb.add_fault({"kind": "error", "code": "InvalidSecurityToken.Expired", "times": 0})
+    with pytest.raises(SlbError, match=r"InvalidSecurityToken\.Expired"):
+        describe(place.client({}, OIDC))
+    assert place.keys_used() == ["STS.1", "STS.2"]
+
+
+def test_nothing_is_written_with_new_keys_after_the_deadline(place: Place) -> None:
+    place.slb.add_fault({"kind": "error", "code": "InvalidSecurityToken.Expired", "times": 0})
+    client = place.client({}, OIDC)
+    with pytest.raises(SlbError, match=r"InvalidSecurityToken\.Expired"):
+        client._until_answered("SetBackendServers", {}, 0.0, again=())
+    client.deadline = Deadline(0)
+    with pytest.raises(SlbError, match=r"InvalidSecurityToken\.Expired"):
+        client._until_answered("SetBackendServers", {}, 0.0, again=())
+    assert len(place.slb.requests) == 2 + 1
+
+
+def test_profile_is_read_again_when_its_key_is_refused(place: Place) -> None:
+    place.write_profiles({"name": "web", "mode": "AK", "access_key_id": "replaced", "access_key_secret": SECRET})
+    client = place.client({"profile": "web"}, {})
+    place.write_profiles({"name": "web", "mode": "AK", **AK})
+    describe(client)
+    assert place.keys_used() == ["replaced", KEY]
+
+
+@pytest.mark.parametrize("options", [{"profile": "web"}, {"access_key": "nobody", "secret_key": SECRET}])
+def test_request_is_not_repeated_with_the_same_keys(place: Place, options: dict[str, t.Any]) -> None:
+    place.write_profiles({"name": "web", "mode": "AK", "access_key_id": "nobody", "access_key_secret": SECRET})
+    with pytest.raises(SlbError, match=r"InvalidAccessKeyId\.NotFound"):
+        describe(place.client(options, {}))
+    assert place.keys_used() == ["nobody"]
+
+
+def test_sts_that_throttles_is_asked_again(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_client, "FIRST_PAUSE", 0.01)
+    place.services.instead = [(400, {"Code": "Throttling.User", "Message": "slow down"})] * 2
+    describe(place.client({}, OIDC))
+    assert place.asked() == ["AssumeRoleWithOIDC"] * 3
+
+
+# What goes wrong
+
+LEAK = "secret-of-an-answer"
+FAILING_SCRIPT = f"import sys; print('{LEAK}', file=sys.stderr); sys.exit(3)"
+
+# Name, options, environment, answers of the stand-ins in place of their own, what the message says.
+FAILURES: list[tuple[str, dict[str, t.Any], dict[str, str], list[t.Any], str]] = [
+    (
+        "STS is not there",
+        {"assume_role": {"role_arn": ROLE_ARN, "sts_endpoint": "127.0.0.1:9"}},
+        OLD_KEYS,
+        [],
+        r"role acs:ram::1:role/weights \(assume_role\): no answer from 127.0.0.1:9 \(Connection refused\)",
+    ),
+    (
+        "STS does not speak TLS",
+        {"assume_role": {"role_arn": ROLE_ARN, "sts_endpoint": "127.0.0.1:PORT"}},
+        OLD_KEYS,
+        [],
+        "no answer from 127.0.0.1",
+    ),
+    (
+        "STS with another name in its certificate",
+        {"assume_role": {"role_arn": ROLE_ARN, "sts_endpoint": "localhost:TLSPORT"}},
+        OLD_KEYS,
+        [],
+        "the certificate of localhost:[0-9]+ is not accepted: .*localhost",
+    ),
+    (
+        "role that does not exist",
+        {"assume_role": {"role_arn": "acs:ram::1:role/none"}},
+        OLD_KEYS,
+        [],
+        r"sts.aliyuncs.com answered EntityNotExist.Role with HTTP status 404. Request id A-1. .* sts:AssumeRole",
+    ),
+    (
+        "key that STS does not know",
+        {"assume_role": {"role_arn": ROLE_ARN}},
+        {**OLD_KEYS, "ALICLOUD_ACCESS_KEY": "nobody"},
+        [],
+        "answered InvalidAccessKeyId.NotFound",
+    ),
+    (
+        "wrong secret",
+        {"assume_role": {"role_arn": ROLE_ARN}},
+        {**OLD_KEYS, "ALICLOUD_SECRET_KEY": LEAK},
+        [],
+        "answered SignatureDoesNotMatch",
+    ),
+    ("STS with HTML", {}, OIDC, [(200, f"<html>{LEAK}")], "not of the form that the package expects"),
+    ("STS without keys", {}, OIDC, [(200, {"Credentials": {"AccessKeySecret": LEAK}})], "not of the form"),
+    ("STS with a failure", {}, OIDC, [(503, LEAK)], "answered no keys with HTTP status 503"),
+    (
+        "token file that is not there",
+        {},
+        {**OIDC, "ALIBABA_CLOUD_OIDC_TOKEN_FILE": "HOME/none"},
+        [],
+        r"OIDC role .* \(ALIBABA_CLOUD_OIDC_TOKEN_FILE\): No such file or directory: .*/none",
+    ),
+    (
+        "token of somebody else",
+        {},
+        {**OIDC, "ALIBABA_CLOUD_OIDC_PROVIDER_ARN": "acs:ram::1:oidc-provider/other"},
+        [],
+        "answered AuthenticationFail.OIDCToken.Invalid with HTTP status 400. .*oidc-provider/other",
+    ),
+    (
+        "instance without this role",
+        {"ecs_role_name": "other"},
+        {},
+        [],
+        r"ECS role other \(ecs_role_name\): the metadata service answered no keys with HTTP status 404. .*IMDSv2",
+    ),
+    (
+        "metadata service without IMDSv2",
+        {},
+        {"ALICLOUD_ECS_ROLE_NAME": "weights"},
+        [(405, "")],
+        r"\(ALICLOUD_ECS_ROLE_NAME\): the metadata service answered no keys with HTTP status 405",
+    ),
+    (
+        "metadata service that failed",
+        {"ecs_role_name": "weights"},
+        {},
+        [(200, "token"), (200, {"Code": "Failed", "AccessKeySecret": LEAK})],
+        "not of the form",
+    ),
+    (
+        "URI that gives no keys",
+        {},
+        URI,
+        [(200, {"Code": "Failed", "AccessKeySecret": LEAK})],
+        r"the URI at 127.0.0.1:[0-9]+ \(ALIBABA_CLOUD_CREDENTIALS_URI\): what came is not of the form",
+    ),
+    (
+        "URI that gives empty keys",
+        {},
+        URI,
+        [
+            (
+                200,
+                {
+                    "Code": "Success",
+                    "Expiration": "2100-01-01T00:00:00Z",
+                    "AccessKeyId": "",
+                    "AccessKeySecret": LEAK,
+                    "SecurityToken": LEAK,
+                },
+            )
+        ],
+        "the answer had none",
+    ),
+    (
+        "URI with a date that is none",
+        {},
+        URI,
+        [
+            (
+                200,
+                {
+                    "Code": "Success",
+                    "Expiration": LEAK,
+                    "AccessKeyId": "i",
+                    "AccessKeySecret": LEAK,
+                    "SecurityToken": LEAK,
+                },
+            )
+        ],
+        "not of the form",
+    ),
+    (
+        "sign-in that CloudSSO does not know",
+        {"profile": "sso"},
+        {},
+        [(401, {"Code": "InvalidToken", "Token": LEAK})],
+        "profile sso of .*: signin.aliyuncs.com answered InvalidToken .* aliyun configure --mode CloudSSO --profile sso",
+    ),
+    ("sign-in that has expired", {"profile": "old"}, {}, [], "profile old of .*re-login"),
+    (
+        "OAuth that refuses",
+        {"profile": "oauth"},
+        {},
+        [(400, {"Code": "InvalidToken", "Token": LEAK})],
+        "profile oauth of .*: oauth.aliyun.com answered InvalidToken",
+    ),
+    (
+        "command that fails",
+        {"profile": "failing"},
+        {},
+        [],
+        "profile failing of .*: its command ended with exit status 3",
+    ),
+    ("command that is not there", {"profile": "missing"}, {}, [], "No such file or directory: .*/none"),
+    ("command that prints no keys", {"profile": "printing"}, {}, [], "not of the form"),
+]
+
+
+@pytest.mark.parametrize(
+    ("options", "environ", "instead", "says"), [row[1:] for row in FAILURES], ids=[row[0] for row in FAILURES]
+)
+def test_failure_is_one_sentence_without_a_secret(
+    place: Place,
+    clean_environment: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+    options: dict[str, t.Any],
+    environ: dict[str, str],
+    instead: list[t.Any],
+    says: str,
+) -> None:
+    caplog.set_level(logging.DEBUG, logger="")
+    place.write("fail.py", FAILING_SCRIPT)
+    place.write("print.py", f"print('{LEAK}')")
+    sso = {**SSO, "cloud_sso_sign_in_url": "https://signin.aliyuncs.com/"}
+    place.write_profiles(
+        {"name": "sso", "mode": "CloudSSO", **sso},
+        {"name": "old", "mode": "CloudSSO", **sso, "cloud_sso_access_token_expire": 1},
+        {"name": "oauth", "mode": "OAuth", "oauth_refresh_token": LEAK, "oauth_access_token_expire": 1},
+        {"name": "failing", "mode": "External", "process_command": f"{sys.executable} HOME/fail.py"},
+        {"name": "missing", "mode": "External", "process_command": "HOME/none"},
+        {"name": "printing", "mode": "External", "process_command": f"{sys.executable} HOME/print.py"},
+    )
+    place.services.instead = list(instead)
+    client = place.client(options, environ)
+    clean_environment.setenv("DEBUG", "sdk")
+    with pytest.raises(CredentialsUnobtainable) as caught:
+        describe(client)
+    sentence = caught.value.sentence()
+    assert re.search(says, sentence)
+    assert "\n" not in sentence
+    assert caught.value.__cause__ is None
+    shown = [sentence, json.dumps(caught.value.as_dict()), *capfd.readouterr(), caplog.text]
+    secrets = (LEAK, SECRET, OIDC_TOKEN, BEARER, "temporary-", "Signature=", "SecurityToken=", "OIDCToken=", "keys?of")
+    for secret in secrets:
+        assert [text for text in shown if secret in text] == []
+    assert not place.slb.requests
+    assert os.environ["DEBUG"] == "sdk"
+
+
+def test_sts_without_a_trusted_certificate(place: Place) -> None:
+    with pytest.raises(CredentialsUnobtainable, match="certificate of sts.aliyuncs.com is not accepted"):
+        describe(place.client({}, OIDC, ca=None))
+    assert not place.services.requests
+
+
+@pytest.mark.parametrize(("options", "environ"), RENEWED[:4])
+def test_keys_that_have_expired_already(place: Place, options: dict[str, t.Any], environ: dict[str, str]) -> None:
+    place.services.lifetime = -5
+    with pytest.raises(CredentialsUnobtainable, match="those that came have expired") as caught:
+        describe(place.client(options, environ))
+    assert "clock" in caught.value.advice
+
+
+def test_old_protocol_of_the_metadata_service_is_not_tried(place: Place) -> None:
+    place.services.instead = [(403, "")] * 5
+    with pytest.raises(CredentialsUnobtainable):
+        describe(place.client({"ecs_role_name": "weights"}, {"ALIBABA_CLOUD_IMDSV1_DISABLED": "false"}))
+    assert place.asked() == ["PUT /latest/api/token"]
+
+
+# Time
+
+
+@pytest.mark.parametrize(
+    ("options", "environ"), [({"ecs_role_name": "weights"}, {}), ({}, URI)], ids=["metadata service", "URI"]
+)
+def test_service_that_does_not_answer_has_the_time_to_connect(
+    place: Place, options: dict[str, t.Any], environ: dict[str, str]
+) -> None:
+    place.services.hold.clear()
+    client = place.client(options, environ, seconds=600, connect_timeout=0.5)
+    with pytest.raises(CredentialsUnobtainable, match="no answer from .* \\(ReadTimeout\\)"):
+        describe(client)
+    assert client.deadline.remaining() > 300
+
+
+@pytest.mark.parametrize(("options", "environ"), RENEWED[:2])
+def test_service_that_does_not_answer_ends_with_the_deadline(
+    place: Place, options: dict[str, t.Any], environ: dict[str, str]
+) -> None:
+    place.services.hold.clear()
+    client = place.client(options, environ, seconds=1, connect_timeout=500)
+    with pytest.raises(CredentialsUnobtainable, match="no answer"):
+        describe(client)
+
+
+def test_answer_that_never_ends_ends_with_the_deadline(place: Place) -> None:
+    """No timeout of the package ends it, since each byte of it is in time."""
+    end = threading.Event()
+
+    def drip(listening: socket.socket) -> None:
+        connection, _peer = listening.accept()
+        with connection, contextlib.suppress(OSError):
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+            for _byte in range(100):
+                if end.wait(0.1):
+                    return
+                connection.sendall(b" ")
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=drip, args=(listening,), daemon=True)
+        thread.start()
+        uri = f"http://127.0.0.1:{listening.getsockname()[1]}/"
+        with pytest.raises(CredentialsUnobtainable, match="no answer within the time that was left"):
+            describe(place.client({}, {"ALIBABA_CLOUD_CREDENTIALS_URI": uri}, seconds=1))
+        end.set()
+        thread.join()
+
+
+# Proxies
+
+
+@pytest.fixture
+def dead_proxy(clean_environment: pytest.MonkeyPatch) -> None:
+    """Proxies in the environment that nobody listens at."""
+    for name in ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy"):
+        clean_environment.setenv(name, "http://user:proxy-password@127.0.0.1:9")
+    clean_environment.setenv("NO_PROXY", "127.0.0.1")  # the rehearsal SLB
+
+
+@pytest.mark.usefixtures("dead_proxy")
+@pytest.mark.parametrize(("options", "environ"), [({"ecs_role_name": "weights"}, {}), ({}, URI)])
+def test_no_proxy_gets_the_keys_of_this_host(
+    place: Place, clean_environment: pytest.MonkeyPatch, options: dict[str, t.Any], environ: dict[str, str]
+) -> None:
+    clean_environment.setenv("NO_PROXY", "127.0.0.1")
+    describe(place.client(options, environ))
+    assert os.environ["HTTP_PROXY"].endswith("@127.0.0.1:9")
+
+
+@pytest.mark.usefixtures("dead_proxy")
+@pytest.mark.parametrize("no_proxy", ["sts.aliyuncs.com", ".aliyuncs.com", "aliyuncs.com", "*"])
+def test_no_proxy_counts_for_sts(place: Place, clean_environment: pytest.MonkeyPatch, no_proxy: str) -> None:
+    clean_environment.setenv("NO_PROXY", f"127.0.0.1,{no_proxy}" if no_proxy != "*" else "*")
+    describe(place.client({}, OIDC))
+
+
+@pytest.mark.usefixtures("dead_proxy")
+def test_proxy_counts_for_sts(place: Place) -> None:
+    with pytest.raises(CredentialsUnobtainable, match="no answer from sts.aliyuncs.com") as caught:
+        describe(place.client({}, OIDC))
+    assert "proxy-password" not in caught.value.sentence()
