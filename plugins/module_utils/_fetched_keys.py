@@ -154,7 +154,7 @@ class _Package:
                 f"{exc.name or 'it'} cannot be imported",
                 advice="Install it: pip install 'alibabacloud-credentials>=1.0.12'.",
             ) from exc
-        # They log signed URLs, the first two to handlers of their own on stderr.
+        # They log signed URLs and whole answers, the first two to handlers of their own on stderr.
         for name in ("credentials", "alibabacloud-tea", "urllib3"):
             logging.getLogger(name).setLevel(logging.CRITICAL + 1)
         self.providers = provider
@@ -297,9 +297,9 @@ def external(profile: Profile, reach: Reach) -> FetchedKeys:
 def _environment(origin: _Origin, ca_path: str | None) -> t.Iterator[None]:
     """The environment as the package may see it: for want of parameters it is led by these variables.
 
-    It asks a proxy whatever NO_PROXY says, prints whole requests for DEBUG, and trusts what OpenSSL does.
+    It asks a proxy whatever NO_PROXY says, and trusts what OpenSSL does.
     """
-    changed: dict[str, str | None] = {"DEBUG": None}
+    changed: dict[str, str | None] = {}
     if origin.direct or proxy_bypass(origin.host):
         changed.update(dict.fromkeys(_PROXY_VARIABLES))
     if ca_path:
