@@ -33,6 +33,7 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._keys import 
     CredentialsUnobtainable,
     Keys,
     KeySource,
+    Reach,
 )
 from ansible_collections.aliyun_community.slb.plugins.module_utils._profiles import Profile
 from ansible_collections.aliyun_community.slb.plugins.module_utils._transport import causes, innermost_reason
@@ -45,15 +46,6 @@ _PROXY_VARIABLES = ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy")
 _HTTP_STATUS = re.compile(r"(?:http_code|HttpCode|status code)\s*[:=]\s*(\d{3})")
 _EXIT_STATUS = re.compile(r"exit status (-?\d+)")
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,99}")
-
-
-class Reach(t.NamedTuple):
-    """How far a fetch may go. ``remaining``: the seconds until the task must have ended."""
-
-    connect_timeout: float
-    read_timeout: float
-    ca_path: str | None
-    remaining: t.Callable[[], float]
 
 
 class Role(t.NamedTuple):

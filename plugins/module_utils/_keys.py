@@ -12,6 +12,8 @@ import typing as t
 
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import SlbError
 
+Environ = t.Mapping[str, str]
+
 
 class Keys(t.NamedTuple):
     """What signs a request. ``security_token`` is None for the long-lived keys of a user."""
@@ -44,6 +46,15 @@ class StaticKeys:
 
     def renew(self) -> bool:
         return False
+
+
+class Reach(t.NamedTuple):
+    """How far a fetch may go. ``remaining``: the seconds until the task must have ended."""
+
+    connect_timeout: float
+    read_timeout: float
+    ca_path: str | None
+    remaining: t.Callable[[], float]
 
 
 class CredentialsUnobtainable(SlbError):

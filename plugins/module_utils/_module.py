@@ -18,7 +18,7 @@ from ansible.module_utils.basic import AnsibleModule, env_fallback
 from ansible_collections.aliyun_community.slb.plugins.module_utils._client import Client, Deadline
 from ansible_collections.aliyun_community.slb.plugins.module_utils._credentials import ENVIRONMENT_KEYS, find_keys
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import InvalidArgument, SlbError
-from ansible_collections.aliyun_community.slb.plugins.module_utils._fetched_keys import Reach
+from ansible_collections.aliyun_community.slb.plugins.module_utils._keys import Reach
 from ansible_collections.aliyun_community.slb.plugins.module_utils._transport import Connection
 
 _REGION = re.compile(r"[a-z]{2,}(-[a-z0-9]+)+", re.ASCII)

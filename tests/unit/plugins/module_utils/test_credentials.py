@@ -15,8 +15,7 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._credentials 
     find_keys,
 )
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import InvalidArgument, SlbError
-from ansible_collections.aliyun_community.slb.plugins.module_utils._fetched_keys import Reach
-from ansible_collections.aliyun_community.slb.plugins.module_utils._keys import CredentialsUnobtainable, Keys
+from ansible_collections.aliyun_community.slb.plugins.module_utils._keys import CredentialsUnobtainable, Keys, Reach
 
 OLD = {"ALICLOUD_ACCESS_KEY": "old-id", "ALICLOUD_SECRET_KEY": "old-secret"}
 NEW = {"ALIBABA_CLOUD_ACCESS_KEY_ID": "new-id", "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "new-secret"}

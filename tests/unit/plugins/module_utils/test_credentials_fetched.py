@@ -27,8 +27,7 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils import _clien
 from ansible_collections.aliyun_community.slb.plugins.module_utils._client import Client, Deadline
 from ansible_collections.aliyun_community.slb.plugins.module_utils._credentials import find_keys
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import SlbError
-from ansible_collections.aliyun_community.slb.plugins.module_utils._fetched_keys import Reach
-from ansible_collections.aliyun_community.slb.plugins.module_utils._keys import CredentialsUnobtainable
+from ansible_collections.aliyun_community.slb.plugins.module_utils._keys import CredentialsUnobtainable, Reach
 from ansible_collections.aliyun_community.slb.plugins.module_utils._records import Member
 from ansible_collections.aliyun_community.slb.plugins.module_utils._transport import Connection
 from ansible_collections.aliyun_community.slb.tests.unit.plugins.module_utils.key_services import (
