@@ -22,8 +22,8 @@ from tempfile import TemporaryDirectory
 from schedule import LOAD_BALANCER, PLAIN_OPTIONS, Document, Schedule
 
 from ansible_collections.aliyun_community.slb.plugins.module_utils import _client, _set_weights, _weights
-from ansible_collections.aliyun_community.slb.plugins.module_utils._credentials import Keys, StaticKeys
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import SlbError
+from ansible_collections.aliyun_community.slb.plugins.module_utils._keys import Keys, StaticKeys
 from ansible_collections.aliyun_community.slb.plugins.module_utils._transport import Connection
 from slb_emulator import running
 from slb_emulator.emulator import Emulator

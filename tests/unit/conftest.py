@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.aliyun_community.slb.plugins.module_utils._client import Client, Deadline
-from ansible_collections.aliyun_community.slb.plugins.module_utils._credentials import Keys, StaticKeys
+from ansible_collections.aliyun_community.slb.plugins.module_utils._keys import Keys, StaticKeys
 from ansible_collections.aliyun_community.slb.plugins.module_utils._transport import Connection
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "emulator"))

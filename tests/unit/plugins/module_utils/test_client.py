@@ -18,8 +18,8 @@ import typing as t
 import pytest
 
 from ansible_collections.aliyun_community.slb.plugins.module_utils import _client, _errors, _slb
-from ansible_collections.aliyun_community.slb.plugins.module_utils._credentials import Keys
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import SlbError, Unanswered
+from ansible_collections.aliyun_community.slb.plugins.module_utils._keys import Keys
 from ansible_collections.aliyun_community.slb.plugins.module_utils._records import Member
 
 KEY, SECRET, TOKEN = "rehearsal", "rehearsal-secret+/=", "rehearsal-token+/=="

@@ -486,15 +486,21 @@ def test_keys_that_are_refused_again_end_the_task(place: Place) -> None:
     assert place.keys_used() == ["STS.1", "STS.2"]
 
 
-def test_nothing_is_written_with_new_keys_after_the_deadline(place: Place) -> None:
-    place.slb.add_fault({"kind": "error", "code": "InvalidSecurityToken.Expired", "times": 0})
+def test_nothing_is_written_with_new_keys_after_the_deadline(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    place.slb.add_fault({"kind": "error", "code": "InvalidSecurityToken.Expired"})
     client = place.client({}, OIDC)
+    renew = client._key_source.renew
+
+    def renew_for_long() -> bool:
+        renewed = renew()
+        client.deadline = Deadline(0)
+        return renewed
+
+    monkeypatch.setattr(client._key_source, "renew", renew_for_long)
     with pytest.raises(SlbError, match=r"InvalidSecurityToken\.Expired"):
-        client._until_answered("SetBackendServers", {}, 0.0, again=())
-    client.deadline = Deadline(0)
-    with pytest.raises(SlbError, match=r"InvalidSecurityToken\.Expired"):
-        client._until_answered("SetBackendServers", {}, 0.0, again=())
-    assert len(place.slb.requests) == 2 + 1
+        _slb.set_backend_servers(client, "lb-web", [Member("i-web1", 0)])
+    assert place.keys_used() == ["STS.1"]
+    assert place.slb.members("lb-web")[0].weight == 100
 
 
 def test_profile_is_read_again_when_its_key_is_refused(place: Place) -> None:
