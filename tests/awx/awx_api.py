@@ -24,6 +24,8 @@ from werkzeug.serving import make_server
 
 TOKEN = "stand-in-token"
 Fields = dict[str, t.Any]
+Snapshot = dict[str, dict[str, Fields]]
+WAYS = ("success_nodes", "failure_nodes", "always_nodes")
 
 NAMED: Fields = {"name": "", "description": ""}
 ASKS = (
@@ -81,7 +83,7 @@ KINDS = {
         "workflow_job_template_node",
         {"identifier": "", "job_type": None},
         {"workflow_job_template": "workflow_job_templates", "unified_job_template": "job_templates"},
-        {name: "workflow_job_template_nodes" for name in ("success_nodes", "failure_nodes", "always_nodes")},
+        dict.fromkeys(WAYS, "workflow_job_template_nodes"),
     ),
 }
 # What clients send although AWX decides it: the organization of a job template is that of its project.
@@ -101,7 +103,6 @@ class Awx:
         self.objects: dict[str, dict[int, Fields]] = {name: {} for name in KINDS}
         self.surveys: dict[tuple[str, int], Fields] = {}
         self.related: dict[tuple[str, int, str], list[int]] = {}
-        self.changes: list[str] = []  # every request that changed something, as "POST /api/v2/projects/"
         self.make("organizations", {"name": "Default"})
 
     def make(self, kind: str, fields: Fields) -> Fields:
@@ -160,7 +161,7 @@ class Awx:
         found = [page for page in pages if all(str(page.get(name)) == value for name, value in wanted.items())]
         return {"count": len(found), "next": None, "previous": None, "results": found}
 
-    def snapshot(self) -> Fields:
+    def snapshot(self) -> Snapshot:
         """All that was made, with names in place of ids: equal for two servers that hold the same."""
         return {
             kind: {self.title(kind, number): self.readable(kind, number) for number in objects}
@@ -169,9 +170,7 @@ class Awx:
 
     def readable(self, kind: str, number: int) -> Fields:
         fields = {name: value for name, value in self.objects[kind][number].items() if name != "id"}
-        links = {
-            name: fields[name] and self.title(target, fields[name]) for name, target in KINDS[kind].links.items()
-        }
+        links = {name: fields[name] and self.title(target, fields[name]) for name, target in KINDS[kind].links.items()}
         lists = {
             name: sorted(self.title(target, other) for other in self.related.get((kind, number, name), []))
             for name, target in KINDS[kind].lists.items()
@@ -188,11 +187,9 @@ def build_app(awx: Awx) -> Flask:
 
     @app.before_request
     def authenticate() -> None:
-        if request.path.startswith("/api/v2/") and request.path != "/api/v2/":
-            if request.headers.get("Authorization") != f"Bearer {TOKEN}":
-                raise Unauthorized
-        if request.method not in ("GET", "OPTIONS"):
-            awx.changes.append(f"{request.method} {request.path}")
+        public = request.path in ("/api/", "/api/v2/")
+        if not public and request.headers.get("Authorization") != f"Bearer {TOKEN}":
+            raise Unauthorized
 
     @app.after_request
     def introduce(response: Response) -> Response:
@@ -234,9 +231,9 @@ def build_app(awx: Awx) -> Flask:
     def create(kind: str) -> tuple[Fields, int]:
         page = awx.make(kind, request.get_json())
         if kind == "workflow_job_template_nodes":
-            awx.related.setdefault(("workflow_job_templates", page["workflow_job_template"], "workflow_nodes"), []).append(
-                page["id"]
-            )
+            awx.related.setdefault(
+                ("workflow_job_templates", page["workflow_job_template"], "workflow_nodes"), []
+            ).append(page["id"])
         return page, 201
 
     @app.get("/api/v2/<kind>/<int:number>/")

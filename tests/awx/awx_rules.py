@@ -111,7 +111,9 @@ def survey_errors(spec: dict[str, t.Any]) -> list[str]:
         missing = {"question_name", "variable", "type", "required"} - set(question)
         strange = set(question) - KEYS_OF_A_QUESTION
         if missing or strange or question["type"] not in SURVEY_TYPES or not isinstance(question["required"], bool):
-            errors.append(f"{question.get('variable')}: missing {missing}, unknown {strange}, or a bad type or required")
+            errors.append(
+                f"{question.get('variable')}: missing {missing}, unknown {strange}, or a bad type or required"
+            )
         elif "multi" in question["type"] and not question.get("choices"):
             errors.append(f"{question['variable']}: no choices")
         elif question.get("default") not in (None, ""):
@@ -148,7 +150,9 @@ def _size_errors(question: dict[str, t.Any], size: float) -> list[str]:
 
 def accepted_answers(spec: dict[str, t.Any], answers: dict[str, t.Any]) -> dict[str, t.Any]:
     """The extra variables of a job: defaults, and over them the answers. Raises ValueError with what AWX would say."""
-    errors = [error for question in spec["spec"] for error in answer_errors(question, answers | _defaults(spec, answers))]
+    errors = [
+        error for question in spec["spec"] for error in answer_errors(question, answers | _defaults(spec, answers))
+    ]
     if errors:
         raise ValueError("; ".join(errors))
     return _defaults(spec, answers) | answers

@@ -38,7 +38,7 @@ import yaml
 # The kinds of files that the artifact is made of.
 ARTIFACT_TOP = {
     ".ansible-lint", ".yamllint", "CHANGELOG.md", "FILES.json", "LICENSE", "LICENSES", "MANIFEST.json", "README.md",
-    "REUSE.toml", "changelogs", "docs", "meta", "playbooks", "plugins", "pyproject.toml", "roles", "tests",
+    "REUSE.toml", "changelogs", "docs", "extensions", "meta", "playbooks", "plugins", "pyproject.toml", "roles", "tests",
 }  # fmt: skip
 ARTIFACT_FORBIDDEN = re.compile(
     r"(^|/)(__pycache__|\.[a-z_]*cache|\.venv|venv|\.git|\.ci|output|inventory)(/|$)|\.pyc$|\.tar\.gz$|^tests/tools"
@@ -156,6 +156,7 @@ def types(log: Log) -> Result:
     log.run(*mypy, "--package", "slb_rolling", cwd=workspace.COPY / "tests" / "rolling", MYPYPATH=emulator_folder)
     log.run(*mypy, ".", cwd=workspace.COPY / "tests" / "tools")
     log.run(*mypy, ".", cwd=campaign.FOLDER, MYPYPATH=campaign.python_path())
+    log.run(*mypy, ".", cwd=workspace.COPY / "tests" / "awx", MYPYPATH=workspace.COPY / "tests" / "tools")
     return one()
 
 
@@ -282,6 +283,11 @@ def rolling(log: Log) -> Result:
     return run_pytest(log, workspace.COPY / "tests" / "rolling", ANSIBLE_COLLECTIONS_PATH=workspace.COLLECTIONS)
 
 
+def awx(log: Log) -> Result:
+    """The kit for AWX, with the programs that AWX is made of."""
+    return run_pytest(log, workspace.COPY / "tests" / "awx", PYTHONPATH=project.ROOT / "tests" / "tools")
+
+
 # --- the artifact -------------------------------------------------------------------------
 
 
@@ -373,6 +379,7 @@ CHECKS: dict[str, tuple[str, Check]] = {
     "emulator": ("the rehearsal SLB against other clients", emulator),
     "chaos": ("the module's word against the truth, under faults", chaos),
     "rolling": ("a roll under real traffic, and without the role", rolling),
+    "awx": ("job templates, workflow, import and execution environment", awx),
     "first-playbook": ("README's first playbook with the artifact alone", first_playbook),
     "importer": ("galaxy-importer", importer),
     "units": ("ansible-test units, every Python here", units),

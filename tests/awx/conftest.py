@@ -1,0 +1,122 @@
+# Copyright (c) 2026 aliyun_community.slb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import subprocess
+import sys
+import typing as t
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import project
+import pytest
+import rehearsal
+import workspace
+import yaml
+from awx_job import HERE, Awx, kit
+from awx_state import STATE, full_credential, reset
+
+# What needs a package index, once: kept beside .venv.
+CACHE = project.CACHE / "awx"
+COLLECTION = HERE / "collection.txt"
+LIST = HERE.parents[1] / "meta" / "ee-requirements.txt"
+
+
+def pip(*arguments: str | Path) -> None:
+    command = ["-m", "pip", "--quiet", "--no-input", "--disable-pip-version-check", *arguments]
+    subprocess.run([sys.executable, *command], env=project.environment(), check=True)
+
+
+def once(name: str, make: t.Callable[[Path], None], *depends_on: str) -> Path:
+    """The folder that ``make`` has filled, made anew when something changes that it depends on."""
+    digest = hashlib.sha256("\0".join([sys.version, *depends_on]).encode()).hexdigest()[:16]
+    folder = CACHE / f"{name}-{digest}"
+    if not (folder / "complete").exists():
+        for old in CACHE.glob(f"{name}-*"):
+            shutil.rmtree(old)
+        folder.mkdir(parents=True)
+        make(folder)
+        (folder / "complete").touch()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def awx_collection() -> Path:
+    """The collection awx.awx alone, out of the package that brings it with a hundred others."""
+
+    def make(folder: Path) -> None:
+        pip("download", "--no-deps", "--dest", folder / "wheel", "--requirement", COLLECTION)
+        (wheel,) = (folder / "wheel").iterdir()
+        with zipfile.ZipFile(wheel) as archive:
+            archive.extractall(
+                folder, [name for name in archive.namelist() if name.startswith("ansible_collections/awx/")]
+            )
+        shutil.rmtree(folder / "wheel")
+
+    return once("collection", make, COLLECTION.read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="session")
+def image_python() -> Path:
+    """A Python with what the execution environment asks for: its ansible-core and the list of the collection."""
+    core = kit("execution-environment.yml")["dependencies"]["ansible_core"]["package_pip"]
+
+    def make(folder: Path) -> None:
+        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+        pip("--python", folder / "bin" / "python", "install", core, "--requirement", LIST)
+
+    return once("image", make, core, LIST.read_text(encoding="utf-8")) / "bin" / "python"
+
+
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The collections of a project whose collections/requirements.yml names the built artifact, as AWX installs them."""
+    folder = tmp_path_factory.mktemp("project")
+    requirements = folder / "requirements.yml"
+    content = {"collections": [{"name": str(workspace.build_artifact()), "type": "file"}]}
+    requirements.write_text(yaml.safe_dump(content), encoding="utf-8")
+    subprocess.run(
+        [
+            project.BIN / "ansible-galaxy",
+            "collection",
+            "install",
+            "--offline",
+            "-r",
+            requirements,
+            "-p",
+            folder / "installed",
+        ],
+        env=project.environment(),
+        check=True,
+        capture_output=True,
+    )
+    return folder / "installed"
+
+
+@pytest.fixture(scope="session")
+def running_slb() -> Iterator[rehearsal.Rehearsal]:
+    with rehearsal.running(STATE) as slb:
+        yield slb
+
+
+@pytest.fixture
+def slb(running_slb: rehearsal.Rehearsal) -> rehearsal.Rehearsal:
+    """The rehearsal SLB as files/state.yml has it."""
+    reset(running_slb)
+    return running_slb
+
+
+@pytest.fixture
+def awx(tmp_path: Path, installed: Path) -> Awx:
+    (tmp_path / "jobs").mkdir()
+    return Awx(tmp_path / "jobs", installed)
+
+
+@pytest.fixture
+def credential(slb: rehearsal.Rehearsal) -> dict[str, str]:
+    return full_credential(slb)

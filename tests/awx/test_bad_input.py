@@ -1,0 +1,99 @@
+# Copyright (c) 2026 aliyun_community.slb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is wrong with a job stands in its output, in a sentence that says what to do."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import typing as t
+from pathlib import Path
+
+import pytest
+from awx_job import HERE, Awx
+from rehearsal import Rehearsal
+
+DOCS = HERE.parents[1] / "docs" / "awx.md"
+WEIGHTS = {"slb_load_balancer_id": "lb-rehearsal", "slb_backend_servers": "i-web1=0"}
+WRITE = "write ID=WEIGHT on each line, such as i-bp1c3zrr37ablp8ujo7v=0."
+
+
+@pytest.mark.parametrize(
+    ("template", "answers", "sentence"),
+    [
+        (
+            "SLB set weights",
+            WEIGHTS | {"slb_backend_servers": " \n "},
+            "slb_backend_servers names no server: give each server and its weight, in a survey as ID=WEIGHT on a line of its own.",
+        ),
+        (
+            "SLB set weights",
+            WEIGHTS | {"slb_backend_servers": "i-web1=0\ni-web2 50"},
+            f"slb_backend_servers has text that is no server with its weight, i-web2 50: {WRITE}",
+        ),
+        (
+            "SLB set weights",
+            WEIGHTS | {"slb_backend_servers": "i-web1=101"},
+            "Give a whole number from 0 to 100.",
+        ),
+        (
+            "SLB recover",
+            {},
+            "There is no record to recover from: give rolling_update_id, which the failed roll names, or put the result, in "
+            'JSON, of its last task "Record | Hand it to the next job of an AWX workflow" into slb_record.',
+        ),
+        (
+            "SLB recover",
+            {"slb_record": '{"ansible_stats": {"data": {"rolling_'},
+            'slb_record is not the record of a roll: copy the whole result, in JSON, of the last task "Record | Hand it to '
+            "the next job of an AWX workflow\" of the roll's job.",
+        ),
+    ],
+    ids=["empty-list", "malformed-line", "weight", "no-record", "cut-record"],
+)
+def test_answers(
+    awx: Awx, slb: Rehearsal, credential: dict[str, str], template: str, answers: dict[str, t.Any], sentence: str
+) -> None:
+    job = awx.launch(template, answers, credential)
+    assert job.status == "failed"
+    assert sentence in job.last_message
+    assert not slb.actions()
+
+
+def test_a_credential_without_a_region(awx: Awx, slb: Rehearsal, credential: dict[str, str]) -> None:
+    job = awx.launch("SLB set weights", WEIGHTS, credential | {"region": ""})
+    assert job.status == "failed"
+    assert job.last_message.endswith("region is missing. Give region, or set ALICLOUD_REGION.")
+    assert not slb.actions()
+
+
+def test_an_inventory_without_servers(awx: Awx, slb: Rehearsal, credential: dict[str, str]) -> None:
+    job = awx.launch("SLB rolling update", {}, credential, inventory={"all": {"hosts": {"db1": {}}}})
+    assert job.status == "failed"
+    assert job.last_message == (
+        "The inventory has no host in slb_servers: put the servers into that group, or name another one in slb_hosts."
+    )
+    assert not slb.actions()
+
+
+def test_a_project_without_the_collection(awx: Awx, slb: Rehearsal, credential: dict[str, str]) -> None:
+    """It is Ansible that speaks here, since nothing of ours is there; the docs have its sentence."""
+    job = awx.launch("SLB set weights", WEIGHTS, credential, with_collection=False)
+    assert job.status == "failed"
+    sentence = "the playbook: aliyun_community.slb.set_weights could not be found"
+    assert sentence in job.said
+    assert sentence in DOCS.read_text(encoding="utf-8")
+
+
+def test_an_execution_environment_without_the_sdk(
+    awx: Awx, slb: Rehearsal, credential: dict[str, str], tmp_path: Path
+) -> None:
+    bare = tmp_path / "bare"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", bare], check=True)
+    extra = {"ansible_python_interpreter": str(bare / "bin" / "python")}
+    job = awx.launch("SLB set weights", WEIGHTS, credential, extra=extra)
+    assert job.status == "failed"
+    assert "aliyun-python-sdk-core and aliyun-python-sdk-slb" in job.last_message
+    assert not slb.actions()

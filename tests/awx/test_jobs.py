@@ -1,0 +1,197 @@
+# Copyright (c) 2026 aliyun_community.slb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Each job template with answers of every kind, and the workflow: what one job hands to the next.
+
+AWX hands each job of a workflow what the jobs before it have set, the later over the earlier, and goes the way of a failure
+also for a job that was cancelled.
+"""
+
+from __future__ import annotations
+
+import json
+import typing as t
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+from awx_job import HERE, Awx, Finished, kept_texts
+from awx_state import full_credential, reset
+from rehearsal import Rehearsal
+
+START = {"i-web1": 100, "i-web2": 60, "i-web3": 0, "i-web4": 100}
+HAND_ON = "Record | Hand it to the next job of an AWX workflow"
+
+
+def weights(slb: Rehearsal) -> dict[str, int]:
+    """Of the servers that do not share their id."""
+    return {server: weight for server, weight in slb.weights().items() if server != "eni-pod"}
+
+
+def written(slb: Rehearsal) -> list[list[int]]:
+    """The weights that each write set, sorted."""
+    requests = slb.control("GET", "requests")["requests"]
+    lists = [
+        json.loads(request["parameters"]["BackendServers"])
+        for request in requests
+        if request["action"] == "SetBackendServers"
+    ]
+    return [sorted(int(server["Weight"]) for server in servers) for servers in lists]
+
+
+def inventory_in_which(host: str, **variables: t.Any) -> dict[str, t.Any]:
+    """The inventory of the tests, with more variables for one host."""
+    inventory: dict[str, t.Any] = yaml.safe_load((HERE / "files" / "inventory.yml").read_text(encoding="utf-8"))
+    inventory["slb_servers"]["hosts"][host] |= variables
+    return inventory
+
+
+def test_set_weights(awx: Awx, slb: Rehearsal, credential: dict[str, str]) -> None:
+    """A text area with lines, spaces and an address; the other questions keep their defaults."""
+    servers = "i-web1=0\n\n i-web2 = 30 \neni-pod@10.0.0.2=5\n"
+    job = awx.launch(
+        "SLB set weights", {"slb_load_balancer_id": "lb-rehearsal ", "slb_backend_servers": servers}, credential
+    )
+    assert job.status == "successful", job.output
+    assert weights(slb) == START | {"i-web1": 0, "i-web2": 30}
+    assert written(slb) == [[0, 5, 30]]
+    assert [server["weight"] for server in job.artifacts["slb_previous"]] == [100, 60, 50]
+    assert "rehearsal-secret" not in kept_texts(job.folder)
+
+
+def test_set_weights_in_check_mode(awx: Awx, slb: Rehearsal, credential: dict[str, str]) -> None:
+    answers = {"slb_load_balancer_id": "lb-rehearsal", "slb_backend_servers": "i-web1=0, i-stranger=0"}
+    answers |= {"slb_on_missing": "ignore", "slb_check_listeners": "warn"}
+    job = awx.launch("SLB set weights", answers | {"slb_min_active": 0}, credential, check=True)
+    assert job.status == "successful", job.output
+    assert "i-web1: 0" in job.output
+    assert not written(slb)
+
+
+def test_temporary_keys(awx: Awx, slb: Rehearsal, credential: dict[str, str]) -> None:
+    keys = {"access_key": "STS.rehearsal", "secret_key": "temporary-secret", "security_token": "temporary-token"}
+    answers = {"slb_load_balancer_id": "lb-rehearsal", "slb_backend_servers": "i-web1=0"}
+    job = awx.launch("SLB set weights", answers, credential | keys)
+    assert job.status == "successful", job.output
+    assert not {"temporary-secret", "temporary-token"} & set(kept_texts(job.folder).split('"'))
+
+
+def test_rolling_update(awx: Awx, slb: Rehearsal, credential: dict[str, str]) -> None:
+    """Choices, several choices, integers and a text area; and nothing in an answer is a template."""
+    answers = {
+        "slb_load_balancer_ids": "lb-rehearsal\n",
+        "slb_serial": "2",
+        "slb_ramp": ["10", "50"],
+        "rolling_update_min_active": 2,
+        "rolling_update_on_failure": "restore",
+    }
+    extra = {"rolling_update_ramp_pause": 0, "new_version": "{{ 1 + 1 }}"}
+    job = awx.launch("SLB rolling update", answers, credential, extra=extra, limit="web1,web2")
+    assert job.status == "successful", job.output
+    assert weights(slb) == START
+    assert written(slb) == [[0, 0], [6, 10], [30, 50], [60, 100]]
+    assert "updated web2 with {{ 1 + 1 }}" in job.said
+    record = job.artifacts["rolling_update_record"]
+    assert record["id"] == "awx-job-1"
+    assert {server["host"]: server["state"] for server in record["servers"]} == {"web1": "restored", "web2": "restored"}
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A roll that was cancelled with web1 out of traffic, and where its record was kept."""
+
+    job: Finished
+    volume: dict[str, str]
+
+
+@pytest.fixture(scope="module")
+def check(running_slb: Rehearsal, installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    """The first job of the workflow."""
+    reset(running_slb)
+    awx = Awx(tmp_path_factory.mktemp("check"), installed)
+    job = awx.launch("SLB rolling update", {"slb_serial": "5"}, full_credential(running_slb), check=True)
+    assert job.status == "successful", job.output
+    assert not written(running_slb)
+    return job
+
+
+@pytest.fixture(scope="module")
+def cancelled(running_slb: Rehearsal, installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Broken:
+    reset(running_slb)
+    volume = {"rolling_update_record_dir": str(tmp_path_factory.mktemp("volume"))}
+    job = Awx(tmp_path_factory.mktemp("cancelled"), installed).cancel(
+        lambda: weights(running_slb)["i-web1"] == 0,
+        "SLB rolling update",
+        {},
+        full_credential(running_slb),
+        inventory=inventory_in_which("web1", hangs=True),
+        extra=volume,
+    )
+    assert job.status == "canceled"
+    assert weights(running_slb) == START | {"i-web1": 0}
+    return Broken(job, volume)
+
+
+def test_a_roll_that_fails_hands_its_record_to_recover(
+    awx: Awx, slb: Rehearsal, credential: dict[str, str], check: Finished
+) -> None:
+    inventory = inventory_in_which("web2", fails=True)
+    roll = awx.launch(
+        "SLB rolling update", {}, credential, inventory=inventory, artifacts=check.artifacts, limit="web2"
+    )
+    assert roll.status == "failed"
+    assert "web2 failed" in roll.said
+    assert weights(slb) == START | {"i-web2": 0}
+
+    recover = awx.launch("SLB recover", {}, credential, artifacts=check.artifacts | roll.artifacts)
+    assert recover.status == "successful", recover.output
+    assert weights(slb) == START
+    assert "Put back: web2. Left alone: nothing." in recover.said
+
+
+def test_a_roll_that_fails_before_it_begins_leaves_nothing_to_recover(
+    awx: Awx, slb: Rehearsal, credential: dict[str, str], check: Finished
+) -> None:
+    """Its empty record takes the place of the one of the check: what somebody has set since the check stays."""
+    reset(slb, {"i-web2": 0})
+    answers = {"slb_tasks_file": "nowhere.yml"}
+    roll = awx.launch("SLB rolling update", answers, credential, artifacts=check.artifacts, limit="web2")
+    assert roll.status == "failed"
+    assert f"there is no file {roll.folder}/project/nowhere.yml" in roll.said
+    recover = awx.launch("SLB recover", {}, credential, artifacts=check.artifacts | roll.artifacts)
+    assert recover.status == "successful", recover.output
+    assert "Put back: nothing. Left alone: nothing." in recover.said
+    assert not written(slb)
+
+
+def test_a_cancelled_roll_hands_on_nothing(cancelled: Broken) -> None:
+    assert not cancelled.job.artifacts
+    assert not [event for event in cancelled.job.events if event["event"] == "playbook_on_stats"]
+
+
+def recover_after(awx: Awx, slb: Rehearsal, answers: dict[str, t.Any], **more: t.Any) -> None:
+    """Recover from a cancelled roll, on the load balancer as that roll has left it."""
+    reset(slb, {"i-web1": 0})
+    recover = awx.launch("SLB recover", answers, full_credential(slb), **more)
+    assert recover.status == "successful", recover.output
+    assert weights(slb) == START
+    assert "Put back: web1. Left alone: nothing." in recover.said
+
+
+def test_in_the_workflow_the_check_before_has_handed_on_what_the_weights_were(
+    awx: Awx, slb: Rehearsal, check: Finished, cancelled: Broken
+) -> None:
+    recover_after(awx, slb, {}, artifacts=check.artifacts | cancelled.job.artifacts)
+
+
+def test_the_record_can_be_copied_from_the_page_of_the_cancelled_job(
+    awx: Awx, slb: Rehearsal, cancelled: Broken
+) -> None:
+    recover_after(awx, slb, {"slb_record": json.dumps(cancelled.job.results(HAND_ON)[-1], indent=2)})
+
+
+def test_the_record_is_in_a_folder_that_outlives_the_job(awx: Awx, slb: Rehearsal, cancelled: Broken) -> None:
+    """A volume of the execution environment, named in the extra variables of the templates."""
+    recover_after(awx, slb, {"rolling_update_id": "awx-job-1"}, extra=cancelled.volume)
