@@ -57,6 +57,8 @@ options:
   assume_role:
     description:
       - A RAM role to take on with the keys found otherwise, whichever these are.
+      - If not set, and the keys come from the environment, the role E(ALICLOUD_ASSUME_ROLE_ARN) is used, if there is one,
+        with E(ALICLOUD_ASSUME_ROLE_SESSION_NAME) and E(ALICLOUD_ASSUME_ROLE_EXTERNAL_ID).
       - Needs the Python package C(alibabacloud-credentials).
     type: dict
     suboptions:

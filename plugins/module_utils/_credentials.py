@@ -43,6 +43,12 @@ ENVIRONMENT_ECS_ROLE = ("ALICLOUD_ECS_ROLE_NAME", "ALIBABA_CLOUD_ECS_METADATA")
 ENVIRONMENT_URI = "ALIBABA_CLOUD_CREDENTIALS_URI"
 ENVIRONMENT_OIDC = ("ALIBABA_CLOUD_ROLE_ARN", "ALIBABA_CLOUD_OIDC_PROVIDER_ARN", "ALIBABA_CLOUD_OIDC_TOKEN_FILE")
 
+ENVIRONMENT_ROLE = {
+    "role_arn": "ALICLOUD_ASSUME_ROLE_ARN",
+    "session_name": "ALICLOUD_ASSUME_ROLE_SESSION_NAME",
+    "external_id": "ALICLOUD_ASSUME_ROLE_EXTERNAL_ID",
+}
+
 
 def find_keys(options: t.Mapping[str, t.Any], environ: Environ, reach: Reach) -> KeySource:
     """The source of keys that the options, or else the environment, name.
@@ -52,7 +58,9 @@ def find_keys(options: t.Mapping[str, t.Any], environ: Environ, reach: Reach) ->
     Raises InvalidArgument when there is no complete source, CredentialsUnobtainable for a file or a profile that cannot
     be used, SlbError when the vendor's package is missing.
     """
-    source = _from_options(options, environ, reach) or _from_environment(environ, reach)
+    source, role = _from_options(options, environ, reach), options.get("assume_role")
+    if source is None:
+        source, role = _from_environment(environ, reach), role or _role_of_environment(environ)
     if source is None:
         raise InvalidArgument(
             "no credentials: the options access_key and secret_key, profile, shared_credentials_file and ecs_role_name "
@@ -69,11 +77,11 @@ def find_keys(options: t.Mapping[str, t.Any], environ: Environ, reach: Reach) ->
             ),
             "Give one of them.",
         )
-    if not options.get("assume_role"):
+    if not role:
         return source
     from ansible_collections.aliyun_community.slb.plugins.module_utils import _key_sources
 
-    return _key_sources.assume_role(source, options["assume_role"], environ, reach)
+    return _key_sources.assume_role(source, role, environ, reach)
 
 
 def _from_options(options: t.Mapping[str, t.Any], environ: Environ, reach: Reach) -> KeySource | None:
@@ -125,6 +133,13 @@ def _from_environment(environ: Environ, reach: Reach) -> KeySource | None:
 
 def _first(environ: Environ, names: tuple[str, ...]) -> str | None:
     return next((environ[name] for name in names if environ.get(name)), None)
+
+
+def _role_of_environment(environ: Environ) -> dict[str, str] | None:
+    """For keys of the environment. Empty variables count as not set: AWX sets all that a credential could have."""
+    if not environ.get(ENVIRONMENT_ROLE["role_arn"]):
+        return None
+    return {key: environ[name] for key, name in ENVIRONMENT_ROLE.items() if environ.get(name)}
 
 
 def _half(what: str, missing: str) -> InvalidArgument:

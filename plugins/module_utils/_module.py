@@ -16,7 +16,11 @@ from urllib.parse import urlsplit
 from ansible.module_utils.basic import AnsibleModule, env_fallback
 
 from ansible_collections.aliyun_community.slb.plugins.module_utils._client import Client, Deadline
-from ansible_collections.aliyun_community.slb.plugins.module_utils._credentials import ENVIRONMENT_KEYS, find_keys
+from ansible_collections.aliyun_community.slb.plugins.module_utils._credentials import (
+    ENVIRONMENT_KEYS,
+    ENVIRONMENT_ROLE,
+    find_keys,
+)
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import InvalidArgument, SlbError
 from ansible_collections.aliyun_community.slb.plugins.module_utils._keys import Reach
 from ansible_collections.aliyun_community.slb.plugins.module_utils._transport import Connection
@@ -98,10 +102,10 @@ def fail(module: AnsibleModule, exc: SlbError, subject: str, **result: t.Any) ->
 
 def _hide_environment_secrets(module: AnsibleModule) -> None:
     """Let Ansible censor keys of the environment as it does those of options with no_log."""
-    for _key_names, secret_names, token_names in ENVIRONMENT_KEYS:
-        for name in (*secret_names, *token_names):
-            if os.environ.get(name):
-                module.no_log_values.add(os.environ[name])
+    names = [name for _keys, secrets, tokens in ENVIRONMENT_KEYS for name in (*secrets, *tokens)]
+    for name in (*names, ENVIRONMENT_ROLE["external_id"]):
+        if os.environ.get(name):
+            module.no_log_values.add(os.environ[name])
 
 
 def _region(region: str | None) -> str:

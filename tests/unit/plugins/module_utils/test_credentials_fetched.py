@@ -386,6 +386,42 @@ def test_role_with_all_of_its_options(place: Place, certificates: t.Any) -> None
     ]
 
 
+ROLE_OF_ENVIRONMENT = {
+    "ALICLOUD_ASSUME_ROLE_ARN": ROLE_ARN,
+    "ALICLOUD_ASSUME_ROLE_SESSION_NAME": "awx",
+    "ALICLOUD_ASSUME_ROLE_EXTERNAL_ID": "partner:1/2",
+}
+
+
+def test_role_of_the_environment_goes_with_keys_of_the_environment(place: Place) -> None:
+    describe(place.client({}, {**OLD_KEYS, **ROLE_OF_ENVIRONMENT}))
+    [request] = place.services.requests
+    assert [request.parameters[name] for name in ("RoleArn", "RoleSessionName", "ExternalId")] == [
+        *(ROLE_ARN, "awx", "partner:1/2")
+    ]
+    assert place.keys_used() == ["STS.1"]
+
+
+@pytest.mark.parametrize(
+    ("options", "environ", "roles"),
+    [
+        ({"access_key": KEY, "secret_key": SECRET}, ROLE_OF_ENVIRONMENT, []),
+        ({}, {**OLD_KEYS, **dict.fromkeys(ROLE_OF_ENVIRONMENT, "")}, []),
+        (
+            {"assume_role": {"role_arn": ROLE_ARN}},
+            {**OLD_KEYS, "ALICLOUD_ASSUME_ROLE_ARN": "acs:ram::1:role/x"},
+            [ROLE_ARN],
+        ),
+    ],
+    ids=["keys of the task", "empty variables", "option"],
+)
+def test_role_of_the_environment_changes_nothing_of_the_task(
+    place: Place, options: dict[str, t.Any], environ: dict[str, str], roles: list[str]
+) -> None:
+    describe(place.client(options, environ))
+    assert [request.parameters["RoleArn"] for request in place.services.requests] == roles
+
+
 @pytest.mark.parametrize(
     ("environ", "host"),
     [
