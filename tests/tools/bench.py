@@ -5,9 +5,10 @@
 """``make bench``: what a task costs, as Markdown; with SAVE=1 also into docs/benchmarks.md.
 
 Time per task is (play with 20 iterations - empty play) / 20, the median of rounds
-in which all plays take turns. Calls, seconds and memory are those of the module
-run as a process of its own. Figures above a limit are marked; wrong numbers of
-calls end the program with an error.
+in which all plays take turns. Calls, seconds and memory of a change are those of
+the module run as a process of its own. A roll is played over hosts that are only
+names, by the role and by the usual way. Figures above a limit are marked; wrong
+numbers of calls and weights that are not as before end the program with an error.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
@@ -33,6 +35,7 @@ import yaml
 from rehearsal import LOAD_BALANCER, Rehearsal
 
 COLLECTIONS = project.CACHE / "bench" / "collections"
+FILES = Path(__file__).with_name("bench")
 MODULE = f"{project.collection_name()}.slb_backend_weights"
 SAVED = project.ROOT / "docs" / "benchmarks.md"
 
@@ -41,6 +44,13 @@ ROUNDS = 5
 SERVERS = (1, 20, 21, 100, 200, 1000)
 BATCH = 20
 MEMORY_LIMIT = 120.0  # MB, at the largest of SERVERS
+
+HOSTS = (10, 50, 200)  # of a roll
+BATCHES = 10
+LATENCY = 0.1  # seconds until the API answers a roll
+BUSY_SECONDS = 1.0  # after each write of a roll
+BUSY = "BackendServer.configuring"
+USUAL_WAY_HOSTS = 50  # at most so many are played by the usual way, which needs seconds for each
 
 HEADER = """\
 <!--
@@ -52,7 +62,7 @@ SPDX-License-Identifier: GPL-3.0-or-later
 
 
 class WrongCount(Exception):
-    """The module made another number of calls than it should, or than it says."""
+    """Another number of calls was made than should be or than is said, or weights are not as they should be."""
 
 
 @dataclass(frozen=True)
@@ -94,16 +104,12 @@ def playbook(case: Case) -> str:
     return yaml.safe_dump([{"name": "Measure", **play}], sort_keys=False)
 
 
-def time_play(slb: Rehearsal, path: Path) -> float:
-    """Seconds that ansible-playbook takes for the play."""
-    environment = project.environment(
-        ANSIBLE_COLLECTIONS_PATH=COLLECTIONS,
-        ANSIBLE_LIBRARY=Path(__file__).with_name("bench"),
-        **slb.connection(),
-    )
+def time_play(slb: Rehearsal, *arguments: str | Path) -> float:
+    """Seconds that ansible-playbook takes with these arguments."""
+    environment = project.environment(ANSIBLE_COLLECTIONS_PATH=COLLECTIONS, ANSIBLE_LIBRARY=FILES, **slb.connection())
     started = time.perf_counter()
     subprocess.run(
-        [project.PYTHON, project.BIN / "ansible-playbook", path],
+        [project.PYTHON, project.BIN / "ansible-playbook", *arguments],
         env=environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -157,13 +163,28 @@ class Change:
 
 def many_servers(count: int) -> dict[str, Any]:
     """A state with one load balancer of that many servers, all with weight 100."""
-    members = [{"server_id": f"i-bench{number:04}", "weight": 100, "type": "ecs"} for number in range(count)]
-    return {
-        "access_keys": [{"access_key_id": "rehearsal", "access_key_secret": "rehearsal-secret"}],
-        "load_balancers": [
-            {"load_balancer_id": LOAD_BALANCER, "region_id": "cn-hangzhou", "backend_servers": members, "listeners": []}
+    load_balancer = {
+        "load_balancer_id": LOAD_BALANCER,
+        "region_id": "cn-hangzhou",
+        "backend_servers": [{"server_id": server, "weight": 100, "type": "ecs"} for server in server_ids(count)],
+        "listeners": [
+            {"listener_port": 80, "listener_protocol": "http", "backend_server_port": 80, "health_check": "on"}
         ],
     }
+    return {
+        "access_keys": [{"access_key_id": "rehearsal", "access_key_secret": "rehearsal-secret"}],
+        "load_balancers": [load_balancer],
+    }
+
+
+def server_ids(count: int) -> list[str]:
+    return [f"i-bench{number:04}" for number in range(count)]
+
+
+def state_file(count: int, folder: Path) -> Path:
+    path = folder / "state.yml"
+    path.write_text(yaml.safe_dump(many_servers(count)), encoding="utf-8")
+    return path
 
 
 def run_module(slb: Rehearsal, arguments: dict[str, Any], folder: Path) -> tuple[dict[str, Any], float, float]:
@@ -191,10 +212,8 @@ def run_module(slb: Rehearsal, arguments: dict[str, Any], folder: Path) -> tuple
 
 def measure_change(count: int, folder: Path) -> Change:
     """Change the weights of that many servers, in one task."""
-    state = folder / "state.yml"
-    state.write_text(yaml.safe_dump(many_servers(count)), encoding="utf-8")
-    servers = [{"server_id": f"i-bench{number:04}", "weight": 50} for number in range(count)]
-    with rehearsal.running(state) as slb:
+    servers = [{"server_id": server, "weight": 50} for server in server_ids(count)]
+    with rehearsal.running(state_file(count, folder)) as slb:
         arguments = {"load_balancer_id": LOAD_BALANCER, "backend_servers": servers}
         result, seconds, megabytes = run_module(slb, arguments, folder)
         recorded = len(slb.actions())
@@ -206,6 +225,82 @@ def measure_change(count: int, folder: Path) -> Change:
             f" weights afterwards: {weights}"
         )
     return Change(count, recorded, seconds, megabytes)
+
+
+@dataclass(frozen=True)
+class Way:
+    """A way to roll: its playbook, and the calls it makes but for those that were answered with BUSY."""
+
+    playbook: str
+    calls_per_host: int = 0
+    calls_per_batch: int = 0
+    calls_per_roll: int = 0
+    most_hosts: int = max(HOSTS)
+
+    def calls(self, hosts: int, batches: int) -> int:
+        return self.calls_per_host * hosts + self.calls_per_batch * batches + self.calls_per_roll
+
+
+# Drain 3, health 1, restore 3; before the first batch the members and the listeners.
+ROLE = Way("role.yml", calls_per_batch=7, calls_per_roll=2)
+USUAL_WAY = Way("usual_way.yml", calls_per_host=6, most_hosts=USUAL_WAY_HOSTS)
+
+
+@dataclass(frozen=True)
+class Roll:
+    """What a roll took. ``factor``: how many times as many hosts it is for as were played."""
+
+    calls: int
+    busy: int
+    seconds: float
+    factor: float = 1
+
+    def cells(self) -> str:
+        about = "about " if self.factor > 1 else ""
+        figures = (self.calls, self.busy, self.seconds)
+        return " | ".join(f"{about}{figure * self.factor:.0f}" for figure in figures)
+
+
+def inventory(servers: list[str], folder: Path) -> Path:
+    """Hosts that are only names: their tasks run on this machine."""
+    variables = {
+        "ansible_connection": "local",
+        "ansible_python_interpreter": "{{ ansible_playbook_python }}",
+        "rolling_update_record_dir": str(folder / "records"),
+    }
+    hosts = {server.removeprefix("i-"): {"rolling_update_server_id": server} for server in servers}
+    path = folder / "inventory.yml"
+    path.write_text(yaml.safe_dump({"all": {"hosts": hosts, "vars": variables}}), encoding="utf-8")
+    return path
+
+
+def measure_roll(way: Way, count: int, folder: Path) -> Roll:
+    """Roll over that many hosts. Every server must have been out and be back, with no other call than it takes."""
+    print(f"roll over {count} hosts with {way.playbook}", file=sys.stderr, flush=True)
+    batch = count // BATCHES
+    hosts = min(count, way.most_hosts // batch * batch)
+    arguments: list[str | Path] = [
+        "-i",
+        inventory(server_ids(hosts), folder),
+        "-e",
+        f"batch={batch}",
+        FILES / way.playbook,
+    ]
+    options = ["--latency", str(LATENCY), "--busy-seconds", str(BUSY_SECONDS)]
+    with rehearsal.running(state_file(count, folder), *options) as slb:
+        before = slb.weights()
+        seconds = time_play(slb, *arguments)
+        after = slb.weights()
+        requests = slb.control("GET", "requests")["requests"]
+    busy = [request["code"] for request in requests].count(BUSY)
+    moves = Counter(change["server_id"] for request in requests for change in request["changed_members"])
+    expected = way.calls(hosts, hosts // batch)
+    if len(requests) - busy != expected or after != before or set(moves.values()) != {2} or len(moves) != hosts:
+        raise WrongCount(
+            f"{way.playbook}, {hosts} hosts: {expected} calls expected, {len(requests) - busy} recorded;"
+            f" weights {'as' if after == before else 'not as'} before; changes of each server: {dict(moves)}"
+        )
+    return Roll(len(requests), busy, seconds, count / hosts)
 
 
 def processor() -> str:
@@ -265,6 +360,23 @@ def change_table(changes: list[Change]) -> str:
     return "\n".join(lines)
 
 
+def roll_table(rolls: dict[int, tuple[Roll, Roll]]) -> str:
+    """For each number of hosts the role's roll and that of the usual way."""
+    lines = [
+        f"A roll in {BATCHES} batches over the servers of one load balancer, with an update that does nothing."
+        f" The API answers after {LATENCY:g} s and is busy for {BUSY_SECONDS:g} s after each write: calls that it refused"
+        " for that count as calls too. The role drains and restores a batch with one task each. The usual way has"
+        " two tasks of `slb_backend_weights` for each host, delegated to the controller, in a play with the same `serial`;"
+        f" it was played over {USUAL_WAY_HOSTS} hosts at most, and what is *about* was reckoned from that.",
+        "",
+        "| hosts | batches | role: API calls | refused | seconds | usual way: API calls | refused | seconds |",
+        "|---:|---:|---:|---:|---:|---:|---:|---:|",
+    ]
+    for hosts, (role, usual) in rolls.items():
+        lines.append(f"| {hosts} | {BATCHES} | {role.cells()} | {usual.cells()} |")
+    return "\n".join(lines)
+
+
 def main() -> int:
     workspace.build_artifact()
     workspace.install_artifact(COLLECTIONS)
@@ -273,13 +385,16 @@ def main() -> int:
             folder = Path(name)
             changes = [measure_change(count, folder) for count in SERVERS]
             costs = measure_tasks(folder)
+            rolls = {
+                count: (measure_roll(ROLE, count, folder), measure_roll(USUAL_WAY, count, folder)) for count in HOSTS
+            }
     except (WrongCount, rehearsal.RehearsalError) as error:
         print(error, file=sys.stderr)
         return 1
     except subprocess.CalledProcessError as error:
         print(f"{error.output}\n{error}", file=sys.stderr)
         return 1
-    text = "\n\n".join(["# Benchmarks", machine(), task_table(costs), change_table(changes)]) + "\n"
+    text = "\n\n".join(["# Benchmarks", machine(), task_table(costs), change_table(changes), roll_table(rolls)]) + "\n"
     print(text, end="")
     if os.environ.get("SAVE"):
         SAVED.parent.mkdir(exist_ok=True)
