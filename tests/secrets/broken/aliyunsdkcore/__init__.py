@@ -1,0 +1,7 @@
+# Copyright (c) 2026 aliyun_community.slb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""In place of the SDK: makes the module crash after it has read the keys."""
+
+raise RuntimeError("this SDK is broken")

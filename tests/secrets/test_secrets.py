@@ -1,0 +1,340 @@
+# Copyright (c) 2026 aliyun_community.slb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""No secret is shown, logged, left or listed, however a task ends.
+
+Real playbooks run at -vvvv against rehearsal SLBs, one for each scenario. Everything that comes out of them is searched:
+stdout and stderr, the log, the results as callbacks get them, the files that are left, and the command lines of all
+processes while they run.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import os
+import secrets
+import subprocess
+import sys
+import threading
+import typing as t
+from pathlib import Path
+from urllib.parse import quote, quote_plus
+
+import pytest
+
+import slb_emulator.gateway
+from ansible_collections.aliyun_community.slb.tests.unit.certificates import Certificates, make_certificates
+from slb_emulator import running
+
+FOLDER = Path(__file__).resolve().parent
+ANSIBLE_PLAYBOOK = Path(sys.executable).with_name("ansible-playbook")
+KEY = "STS.rehearsal"
+# Signs that a URL or a request leaked, whatever its values were.
+MARKS = ("Signature=", "Signature%3D", "SignatureNonce", "SecurityToken=", "SecurityToken%3D", "Authorization")
+
+
+class Secrets(t.NamedTuple):
+    """Random, so that nothing else on this machine looks like them, with what needs to be encoded in URLs."""
+
+    secret_key: str
+    security_token: str
+    proxy_password: str
+
+
+class Scenario(t.NamedTuple):
+    """One way to end. ``code`` is that of the error, empty for a task that succeeds or dies without one."""
+
+    name: str
+    code: str = ""
+    failed: bool = True
+    key: dict[str, t.Any] = {}  # what the rehearsal SLB knows otherwise about the key
+    tls: bool = False
+    fault: dict[str, t.Any] | None = None
+    arguments: dict[str, t.Any] = {}  # of the task; ENDPOINT stands for the rehearsal SLB's address
+    environment: dict[str, str] = {}
+
+
+SHORT = {"wait_timeout": 1}
+SCENARIOS = (
+    Scenario("good", failed=False),
+    Scenario("good-with-the-SDKs-debugging", failed=False, environment={"DEBUG": "sdk"}),
+    Scenario("unknown-key", "InvalidAccessKeyId.NotFound", key={"access_key_id": "somebody"}),
+    Scenario("wrong-secret", "SignatureDoesNotMatch", key={"access_key_secret": "another"}),
+    Scenario("wrong-token", "InvalidSecurityToken.Malformed", key={"security_token": "another"}),
+    Scenario("expired-token", "InvalidSecurityToken.Expired", key={"token_expired": True}),
+    Scenario(
+        "expired-token-with-the-SDKs-debugging",
+        "InvalidSecurityToken.Expired",
+        key={"token_expired": True},
+        environment={"DEBUG": "sdk"},
+    ),
+    Scenario("dead-endpoint", "EndpointUnreachable", arguments={"endpoint": "http://127.0.0.1:9", **SHORT}),
+    Scenario("name-that-nobody-has", "EndpointUnreachable", arguments={"endpoint": "slb.invalid", **SHORT}),
+    Scenario("certificate-of-a-stranger", "CertificateInvalid", tls=True),
+    Scenario("endpoint-without-TLS", "EndpointUnusable", arguments={"endpoint": "https://ENDPOINT"}),
+    Scenario("dead-proxy", "EndpointUnreachable", arguments={"endpoint": "http://localhost:9", **SHORT}),
+    Scenario(
+        "HTML", "UnusableAnswer", fault={"kind": "raw", "http_status": 200, "body": "<html>SECRET"}, arguments=SHORT
+    ),
+    Scenario("cut", "NoAnswer", fault={"kind": "cut_before"}, arguments=SHORT),
+    Scenario(
+        "error-that-quotes-the-request",
+        "Code.TOKEN",
+        fault={"kind": "error", "code": "Code.TOKEN", "http_status": 400, "message": "SECRET TOKEN"},
+    ),
+    Scenario(
+        "busy-until-the-deadline",
+        "BackendServer.configuring",
+        fault={"kind": "error", "code": "BackendServer.configuring", "action": "SetBackendServers"},
+        arguments={"wait_timeout": 8},
+    ),
+    Scenario(
+        "write-without-an-answer",
+        "NoAnswer",
+        fault={"kind": "cut_before", "action": "SetBackendServers"},
+        arguments={"wait_timeout": 8},
+    ),
+    Scenario(
+        "ambiguous-server", "InvalidArgument", arguments={"backend_servers": [{"server_id": "eni-1", "weight": 0}]}
+    ),
+    Scenario("unknown-member", "UnknownMember", arguments={"backend_servers": [{"server_id": "i-none", "weight": 0}]}),
+    Scenario(
+        "weight-that-is-none",
+        "InvalidArgument",
+        arguments={"backend_servers": [{"server_id": "i-web1", "weight": 101}]},
+    ),
+    Scenario("choice-that-is-none", arguments={"on_missing": "perhaps"}),
+    Scenario("option-that-is-none", arguments={"colour": "red"}),
+    Scenario("type-that-is-none", arguments={"assume_role": "SECRET"}),
+    Scenario(
+        "role-that-cannot-be-had",
+        "CredentialsUnobtainable",
+        arguments={"assume_role": {"role_arn": "acs:ram::1:role/none", "sts_endpoint": "127.0.0.1:9"}},
+    ),
+    Scenario("crash", environment={"PYTHONPATH": str(FOLDER / "broken")}),
+)
+
+
+class Run(t.NamedTuple):
+    """Everything that came out of one playbook. ``results``: as callbacks get them."""
+
+    output: str
+    log: str
+    results: list[dict[str, t.Any]]
+    left: dict[str, bytes]
+
+    def texts(self) -> dict[str, str]:
+        left = {name: content.decode("utf-8", "replace") for name, content in self.left.items()}
+        return {"the output": self.output, "the log": self.log, "the results": json.dumps(self.results), **left}
+
+
+class Watch:
+    """Collects the command lines of all processes of this machine while it runs."""
+
+    def __init__(self) -> None:
+        self.seen: set[str] = set()
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> Watch:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self._end.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._end.wait(0.02):
+            for file in Path("/proc").glob("[0-9]*/cmdline"):
+                with contextlib.suppress(OSError):  # it has ended
+                    self.seen.add(file.read_bytes().replace(b"\0", b" ").decode("utf-8", "replace"))
+
+
+def leaks(text: str, wanted: t.Iterable[str]) -> list[str]:
+    """What of ``wanted`` the text has, as it is or as URLs, JSON and base64 carry it, with what is around it."""
+    found = []
+    for secret in wanted:
+        plain = [secret, quote(secret, safe=""), quote_plus(secret), quote(quote(secret, safe=""), safe="")]
+        encoded = [base64.b64encode(secret.encode()).decode().rstrip("="), json.dumps(secret)[1:-1]]
+        for form in {*plain, *encoded}:
+            place = text.find(form)
+            if place >= 0:
+                found.append(text[max(0, place - 200) : place + len(form) + 50])
+    return found
+
+
+@pytest.fixture(scope="module")
+def hidden() -> Secrets:
+    return Secrets(*(f"{secrets.token_hex(16)}+/=" for _field in Secrets._fields))
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    return make_certificates(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture(scope="module")
+def signatures() -> t.Iterator[set[str]]:
+    """The signatures of all requests that reach a rehearsal SLB."""
+    found: set[str] = set()
+    read_proof = slb_emulator.gateway.rpc_proof
+
+    def remember(request: t.Any) -> t.Any:
+        found.add(request.parameters["Signature"])
+        return read_proof(request)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(slb_emulator.gateway, "rpc_proof", remember)
+        yield found
+
+
+def state(hidden: Secrets, key: dict[str, t.Any]) -> dict[str, t.Any]:
+    known = {"access_key_id": KEY, "access_key_secret": hidden.secret_key, "security_token": hidden.security_token}
+    servers: list[dict[str, t.Any]] = [
+        {"server_id": "i-web1"},
+        {"server_id": "eni-1", "type": "eni", "server_ip": "10.0.0.1"},
+        {"server_id": "eni-1", "type": "eni", "server_ip": "10.0.0.2"},
+    ]
+    balancer = {"load_balancer_id": "lb-web", "region_id": "cn-hangzhou", "backend_servers": servers}
+    return {"access_keys": [{**known, **key}], "load_balancers": [balancer]}
+
+
+def filled(value: t.Any, hidden: Secrets, endpoint: str = "") -> t.Any:
+    """With SECRET, TOKEN and ENDPOINT in all texts replaced."""
+    text = json.dumps(value).replace("ENDPOINT", endpoint)
+    return json.loads(text.replace("SECRET", hidden.secret_key).replace("TOKEN", hidden.security_token))
+
+
+def play(
+    folder: Path,
+    playbook: str,
+    hosts: dict[str, t.Any],
+    keys: dict[str, str],
+    environment: dict[str, str],
+    *options: str,
+) -> Run:
+    """Run a playbook with all that it writes in a folder of its own. ``hosts``: their variables."""
+    kept = [folder / name for name in ("home", "local", "remote", "tmp")]
+    for path in kept:
+        path.mkdir(parents=True)
+    usual = {"ansible_python_interpreter": sys.executable, "ansible_connection": "local"}
+    (folder / "inventory.json").write_text(json.dumps({"all": {"hosts": hosts, "vars": usual}}))
+    # A file, since the command line is for everybody to see.
+    (folder / "keys.json").write_text(json.dumps({"keys": keys}))
+    places = {
+        "HOME": kept[0],
+        "ANSIBLE_LOCAL_TEMP": kept[1],
+        "ANSIBLE_REMOTE_TEMP": kept[2],
+        "TMPDIR": kept[3],
+        "ANSIBLE_LOG_PATH": folder / "log",
+        "EVERY_RESULT_FILE": folder / "results",
+        "ANSIBLE_CALLBACK_PLUGINS": FOLDER / "callbacks",
+    }
+    done = subprocess.run(
+        [
+            *(ANSIBLE_PLAYBOOK, "-vvvv", "--forks", "6", *options),
+            *("-i", folder / "inventory.json", "-e", f"@{folder}/keys.json", FOLDER / playbook),
+        ],
+        env={
+            "PATH": os.environ["PATH"],
+            "LC_ALL": "C.UTF-8",
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "ANSIBLE_COLLECTIONS_PATH": os.environ["ANSIBLE_COLLECTIONS_PATH"],
+            "ANSIBLE_CALLBACKS_ENABLED": "every_result",
+            **{name: str(path) for name, path in places.items()},
+            **environment,
+        },
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=500,
+        check=False,
+    )
+    assert done.returncode in (0, 2), done.stdout  # 2: a host failed
+    results = [json.loads(line) for line in (folder / "results").read_text().splitlines()]
+    files = [file for path in kept for file in path.rglob("*") if file.is_file()]
+    return Run(
+        done.stdout,
+        (folder / "log").read_text(),
+        results,
+        {str(file): file.read_bytes() for file in files},
+    )
+
+
+def play_all(
+    folder: Path,
+    hidden: Secrets,
+    certificates: Certificates,
+    from_environment: bool,
+    environment: dict[str, str],
+    *options: str,
+) -> Run:
+    """Play every scenario, each with a rehearsal SLB of its own."""
+    hosts = {}
+    with contextlib.ExitStack() as stack:
+        for scenario in SCENARIOS:
+            tls = certificates.localhost if scenario.tls else None
+            slb = stack.enter_context(running(state(hidden, scenario.key), tls=tls))
+            if scenario.fault:
+                slb.add_fault(filled({"times": 0, **scenario.fault}, hidden))
+            arguments = filled(scenario.arguments, hidden, slb.url.rpartition("/")[2])
+            surroundings = filled(scenario.environment, hidden)
+            hosts[scenario.name] = {"arguments": {"endpoint": slb.url, **arguments}, "surroundings": surroundings}
+        proxy = f"http://user:{quote(hidden.proxy_password, safe='')}@127.0.0.1:9"
+        environment = {**environment, "HTTP_PROXY": proxy, "http_proxy": proxy, "NO_PROXY": "127.0.0.1"}
+        keys = {"access_key": KEY, "secret_key": hidden.secret_key, "security_token": hidden.security_token}
+        if from_environment:
+            environment = {**environment, **{f"ALICLOUD_{name.upper()}": value for name, value in keys.items()}}
+        return play(folder, "play.yml", hosts, {} if from_environment else keys, environment, *options)
+
+
+WAYS: dict[str, tuple[bool, dict[str, str], tuple[str, ...]]] = {
+    "keys in options": (False, {}, ()),
+    "keys in the environment": (True, {"ANSIBLE_PIPELINING": "1"}, ()),
+    "keys in options, check and diff mode": (False, {"ANSIBLE_PIPELINING": "1"}, ("--check", "--diff")),
+    "keys in the environment, check and diff mode": (True, {}, ("--check", "--diff")),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_nothing_secret_gets_out(
+    way: str, tmp_path: Path, hidden: Secrets, certificates: Certificates, signatures: set[str]
+) -> None:
+    with Watch() as watch:
+        run = play_all(tmp_path, hidden, certificates, *WAYS[way][:2], *WAYS[way][2])
+    results = {line["host"]: line for line in run.results}
+    writes = "--check" not in WAYS[way][2]
+    for scenario in SCENARIOS:
+        line = results[scenario.name]
+        needs_a_write = (scenario.fault or {}).get("action") == "SetBackendServers"
+        expected = (scenario.failed, scenario.code) if writes or not needs_a_write else (False, "")
+        happened = (line["failed"], line["result"].get("error", {}).get("code", ""))
+        assert happened == (expected[0], expected[1].replace("TOKEN", "********")), line
+    assert len(signatures) > 20
+    assert any(str(ANSIBLE_PLAYBOOK) in line for line in watch.seen)
+    listed = "\n".join(watch.seen)
+    for place, text in {**run.texts(), "the list of processes": listed}.items():
+        assert leaks(text, [*hidden, *signatures, *MARKS]) == [], f"in {place}"
+    assert not run.left, f"left behind: {sorted(run.left)}"
+
+
+def test_search_finds_what_gets_out(tmp_path: Path, hidden: Secrets) -> None:
+    with Watch() as watch:
+        run = play(tmp_path, "leak.yml", {"localhost": {}}, {"secret_key": hidden.secret_key}, {})
+    for text in (run.output, run.log, json.dumps(run.results), "\n".join(watch.seen)):
+        assert leaks(text, [hidden.secret_key])
+    [left] = run.left.values()
+    assert leaks(left.decode(), [hidden.secret_key])
+
+
+@pytest.mark.parametrize("form", ["a{}b", '{{"url": "/?Signature={}"}}'])
+def test_search_knows_how_secrets_are_carried(form: str) -> None:
+    secret = "se/cret+text=="
+    carried = (secret, quote(secret, safe=""), quote_plus(secret), base64.b64encode(secret.encode()).decode())
+    assert [bool(leaks(form.format(text), [secret])) for text in carried] == [True] * 4
+    assert not leaks(form.format("se/cret"), [secret])
