@@ -53,7 +53,7 @@ class Scenario(t.NamedTuple):
     key: dict[str, t.Any] = {}  # what the rehearsal SLB knows otherwise about the key
     tls: bool = False
     fault: dict[str, t.Any] | None = None
-    arguments: dict[str, t.Any] = {}  # of the task; ENDPOINT stands for the rehearsal SLB's address
+    arguments: dict[str, t.Any] = {}  # of the task
     environment: dict[str, str] = {}
 
 
@@ -63,10 +63,8 @@ SCENARIOS = (
     Scenario("good-with-the-SDKs-debugging", failed=False, environment={"DEBUG": "sdk"}),
     Scenario("unknown-key", "InvalidAccessKeyId.NotFound", key={"access_key_id": "somebody"}),
     Scenario("wrong-secret", "SignatureDoesNotMatch", key={"access_key_secret": "another"}),
-    Scenario("wrong-token", "InvalidSecurityToken.Malformed", key={"security_token": "another"}),
-    Scenario("expired-token", "InvalidSecurityToken.Expired", key={"token_expired": True}),
     Scenario(
-        "expired-token-with-the-SDKs-debugging",
+        "expired-token",
         "InvalidSecurityToken.Expired",
         key={"token_expired": True},
         environment={"DEBUG": "sdk"},
@@ -74,7 +72,6 @@ SCENARIOS = (
     Scenario("dead-endpoint", "EndpointUnreachable", arguments={"endpoint": "http://127.0.0.1:9", **SHORT}),
     Scenario("name-that-nobody-has", "EndpointUnreachable", arguments={"endpoint": "slb.invalid", **SHORT}),
     Scenario("certificate-of-a-stranger", "CertificateInvalid", tls=True),
-    Scenario("endpoint-without-TLS", "EndpointUnusable", arguments={"endpoint": "https://ENDPOINT"}),
     Scenario("dead-proxy", "EndpointUnreachable", arguments={"endpoint": "http://localhost:9", **SHORT}),
     Scenario(
         "HTML", "UnusableAnswer", fault={"kind": "raw", "http_status": 200, "body": "<html>SECRET"}, arguments=SHORT
@@ -114,7 +111,17 @@ SCENARIOS = (
         "CredentialsUnobtainable",
         arguments={"assume_role": {"role_arn": "acs:ram::1:role/none", "sts_endpoint": "127.0.0.1:9"}},
     ),
-    Scenario("crash", environment={"PYTHONPATH": str(FOLDER / "broken")}),
+    Scenario("crash", environment={"PYTHONPATH": str(FOLDER / "broken" / "sdk")}),
+    Scenario(
+        "crash-after-a-request",
+        arguments={"endpoint": "http://127.0.0.1:9"},
+        environment={"PYTHONPATH": str(FOLDER / "broken" / "sleep"), "DEBUG": "sdk"},
+    ),
+    Scenario(
+        "crash-after-an-answer",
+        fault={"kind": "raw", "http_status": 500, "body": "SECRET"},
+        environment={"PYTHONPATH": str(FOLDER / "broken" / "sleep"), "DEBUG": "sdk"},
+    ),
 )
 
 
@@ -167,6 +174,10 @@ def leaks(text: str, wanted: t.Iterable[str]) -> list[str]:
     return found
 
 
+def error_code(result: dict[str, t.Any]) -> str:
+    return str(result.get("error", {}).get("code", ""))
+
+
 @pytest.fixture(scope="module")
 def hidden() -> Secrets:
     return Secrets(*(f"{secrets.token_hex(16)}+/=" for _field in Secrets._fields))
@@ -203,10 +214,10 @@ def state(hidden: Secrets, key: dict[str, t.Any]) -> dict[str, t.Any]:
     return {"access_keys": [{**known, **key}], "load_balancers": [balancer]}
 
 
-def filled(value: t.Any, hidden: Secrets, endpoint: str = "") -> t.Any:
-    """With SECRET, TOKEN and ENDPOINT in all texts replaced."""
-    text = json.dumps(value).replace("ENDPOINT", endpoint)
-    return json.loads(text.replace("SECRET", hidden.secret_key).replace("TOKEN", hidden.security_token))
+def filled(value: t.Any, hidden: Secrets) -> t.Any:
+    """With SECRET and TOKEN in all texts replaced."""
+    text = json.dumps(value).replace("SECRET", hidden.secret_key).replace("TOKEN", hidden.security_token)
+    return json.loads(text)
 
 
 def play(
@@ -215,7 +226,6 @@ def play(
     hosts: dict[str, t.Any],
     keys: dict[str, str],
     environment: dict[str, str],
-    *options: str,
 ) -> Run:
     """Run a playbook with all that it writes in a folder of its own. ``hosts``: their variables."""
     kept = [folder / name for name in ("home", "local", "remote", "tmp")]
@@ -236,7 +246,7 @@ def play(
     }
     done = subprocess.run(
         [
-            *(ANSIBLE_PLAYBOOK, "-vvvv", "--forks", "6", *options),
+            *(ANSIBLE_PLAYBOOK, "-vvvv", "--forks", "6"),
             *("-i", folder / "inventory.json", "-e", f"@{folder}/keys.json", FOLDER / playbook),
         ],
         env={
@@ -245,6 +255,8 @@ def play(
             "PYTHONDONTWRITEBYTECODE": "1",
             "ANSIBLE_COLLECTIONS_PATH": os.environ["ANSIBLE_COLLECTIONS_PATH"],
             "ANSIBLE_CALLBACKS_ENABLED": "every_result",
+            "ANSIBLE_INJECT_INVOCATION": "1",
+            "ANSIBLE_DISPLAY_TRACEBACK": "always",
             **{name: str(path) for name, path in places.items()},
             **environment,
         },
@@ -270,11 +282,10 @@ def play_all(
     folder: Path,
     hidden: Secrets,
     certificates: Certificates,
-    from_environment: bool,
+    options: dict[str, str],
     environment: dict[str, str],
-    *options: str,
 ) -> Run:
-    """Play every scenario, each with a rehearsal SLB of its own."""
+    """Play every scenario, each with a rehearsal SLB of its own. ``options``: those that name the keys."""
     hosts = {}
     with contextlib.ExitStack() as stack:
         for scenario in SCENARIOS:
@@ -282,39 +293,41 @@ def play_all(
             slb = stack.enter_context(running(state(hidden, scenario.key), tls=tls))
             if scenario.fault:
                 slb.add_fault(filled({"times": 0, **scenario.fault}, hidden))
-            arguments = filled(scenario.arguments, hidden, slb.url.rpartition("/")[2])
-            surroundings = filled(scenario.environment, hidden)
-            hosts[scenario.name] = {"arguments": {"endpoint": slb.url, **arguments}, "surroundings": surroundings}
+            arguments = filled(scenario.arguments, hidden)
+            special = filled(scenario.environment, hidden)
+            hosts[scenario.name] = {"arguments": {"endpoint": slb.url, **arguments}, "surroundings": special}
         proxy = f"http://user:{quote(hidden.proxy_password, safe='')}@127.0.0.1:9"
-        environment = {**environment, "HTTP_PROXY": proxy, "http_proxy": proxy, "NO_PROXY": "127.0.0.1"}
-        keys = {"access_key": KEY, "secret_key": hidden.secret_key, "security_token": hidden.security_token}
-        if from_environment:
-            environment = {**environment, **{f"ALICLOUD_{name.upper()}": value for name, value in keys.items()}}
-        return play(folder, "play.yml", hosts, {} if from_environment else keys, environment, *options)
+        surroundings = {**environment, "HTTP_PROXY": proxy, "http_proxy": proxy, "NO_PROXY": "127.0.0.1"}
+        return play(folder, "play.yml", hosts, options, surroundings)
 
 
-WAYS: dict[str, tuple[bool, dict[str, str], tuple[str, ...]]] = {
-    "keys in options": (False, {}, ()),
-    "keys in the environment": (True, {"ANSIBLE_PIPELINING": "1"}, ()),
-    "keys in options, check and diff mode": (False, {"ANSIBLE_PIPELINING": "1"}, ("--check", "--diff")),
-    "keys in the environment, check and diff mode": (True, {}, ("--check", "--diff")),
-}
-
-
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("keys_from", ["options", "environment", "file"])
 def test_nothing_secret_gets_out(
-    way: str, tmp_path: Path, hidden: Secrets, certificates: Certificates, signatures: set[str]
+    keys_from: str, tmp_path: Path, hidden: Secrets, certificates: Certificates, signatures: set[str]
 ) -> None:
+    options = {"access_key": KEY, "secret_key": hidden.secret_key, "security_token": hidden.security_token}
+    environment: dict[str, str] = {}
+    if keys_from == "environment":
+        environment = {f"ALICLOUD_{name.upper()}": value for name, value in options.items()}
+        options = {}
+    elif keys_from == "file":
+        # Ansible knows nothing of these and cannot hide them.
+        profile = tmp_path / "profile"
+        profile.write_text(
+            f"[default]\ntype = sts\naccess_key_id = {KEY}\naccess_key_secret = {hidden.secret_key}\n"
+            f"security_token = {hidden.security_token}\n"
+        )
+        options = {"shared_credentials_file": str(profile)}
+        environment = {"ANSIBLE_PIPELINING": "1"}  # without it, arguments are in files for a moment
     with Watch() as watch:
-        run = play_all(tmp_path, hidden, certificates, *WAYS[way][:2], *WAYS[way][2])
-    results = {line["host"]: line for line in run.results}
-    writes = "--check" not in WAYS[way][2]
+        run = play_all(tmp_path, hidden, certificates, options, environment)
+    happened = {(line["task"], line["host"]): (line["failed"], error_code(line["result"])) for line in run.results}
     for scenario in SCENARIOS:
-        line = results[scenario.name]
-        needs_a_write = (scenario.fault or {}).get("action") == "SetBackendServers"
-        expected = (scenario.failed, scenario.code) if writes or not needs_a_write else (False, "")
-        happened = (line["failed"], line["result"].get("error", {}).get("code", ""))
-        assert happened == (expected[0], expected[1].replace("TOKEN", "********")), line
+        expected = (scenario.failed, scenario.code.replace("TOKEN", "********"))
+        assert happened["Do", scenario.name] == expected, scenario.name
+        if (scenario.fault or {}).get("action") == "SetBackendServers":
+            expected = (False, "")
+        assert happened["Check", scenario.name] == expected, scenario.name
     assert len(signatures) > 20
     assert any(str(ANSIBLE_PLAYBOOK) in line for line in watch.seen)
     listed = "\n".join(watch.seen)

@@ -29,8 +29,8 @@ class CallbackModule(CallbackBase):
     CALLBACK_NAME = "every_result"
 
     def _write(self, result: t.Any, *_args: t.Any, **_options: t.Any) -> None:
-        line = {"host": result.host.get_name(), "failed": result.is_failed(), "result": result.result}
+        line = {"task": result.task.get_name(), "host": result.host.get_name(), "failed": result.is_failed()}
         with Path(os.environ["EVERY_RESULT_FILE"]).open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line, default=str) + "\n")
+            file.write(json.dumps({**line, "result": result.result}, default=str) + "\n")
 
     v2_runner_on_ok = v2_runner_on_failed = v2_runner_on_unreachable = _write
