@@ -4,10 +4,10 @@
 
 """``make test``: every check that must hold before a change lands, cheap ones first.
 
-Two lanes run side by side, each in a copy of the checkout (see workspace.py): the
-integration targets, which mostly wait, and all else. The whole output of each check
-goes to .cache/logs; that of a failing one is shown. The last line is
-``N passed, N failed``: single tests where a tool reports them, else one per check.
+Two lanes run side by side, on copies of the checkout (see workspace.py), for
+ansible-test does not run twice in one. The whole output of each check goes to
+.cache/logs; that of a failing one is shown. The last line is ``N passed, N failed``:
+single tests where a tool reports them, else one per check.
 """
 
 from __future__ import annotations
@@ -283,6 +283,16 @@ def rolling(log: Log) -> Result:
     return run_pytest(log, workspace.COPY / "tests" / "rolling", ANSIBLE_COLLECTIONS_PATH=workspace.COLLECTIONS)
 
 
+def secrets(log: Log) -> Result:
+    """Nothing that a task prints, logs or leaves has a secret in it, however it ends."""
+    folders = (workspace.COLLECTIONS, workspace.COPY / "tests" / "emulator")
+    python_path = os.pathsep.join(map(str, folders))
+    collections = workspace.COLLECTIONS
+    return run_pytest(
+        log, workspace.COPY / "tests" / "secrets", PYTHONPATH=python_path, ANSIBLE_COLLECTIONS_PATH=collections
+    )
+
+
 def awx(log: Log) -> Result:
     """The kit for AWX, with the programs that AWX is made of."""
     return run_pytest(log, workspace.COPY / "tests" / "awx", PYTHONPATH=project.ROOT / "tests" / "tools")
@@ -379,6 +389,7 @@ CHECKS: dict[str, tuple[str, Check]] = {
     "emulator": ("the rehearsal SLB against other clients", emulator),
     "chaos": ("the module's word against the truth, under faults", chaos),
     "rolling": ("a roll under real traffic, and without the role", rolling),
+    "secrets": ("no secret in any output, log or file", secrets),
     "awx": ("job templates, workflow, import and execution environment", awx),
     "first-playbook": ("README's first playbook with the artifact alone", first_playbook),
     "importer": ("galaxy-importer", importer),
@@ -389,8 +400,8 @@ CHECKS: dict[str, tuple[str, Check]] = {
 }
 
 
-# The checks of the second lane; they run in workspace.INTEGRATION_COPY.
-SECOND_LANE = ("integration", "integration-oldest")
+# The checks of the second lane: ansible-test in workspace.INTEGRATION_COPY, and what only reads a copy.
+SECOND_LANE = ("emulator", "rolling", "secrets", "integration", "integration-oldest")
 
 
 def perform(name: str) -> Result:
