@@ -24,7 +24,7 @@ help: ## show this list
 setup: ## make .venv with all that the demo and the tests need
 	$(RUN) tests
 
-demo: ## show what the collection does, on a rehearsal SLB on this machine
+demo: ## show what the collection does, on a rehearsal SLB on this machine; SAVE=1 keeps the picture for the README
 	$(RUN) base demo.py
 
 test: ## run every check; CHECKS="lint units" picks some, CHECKS=list names them

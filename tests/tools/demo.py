@@ -2,15 +2,19 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""``make demo``: drain a server, put it back, and see at each step what reached the API.
+"""``make demo``: drain a server and put it back, see at each step what reached the API, and roll under traffic.
 
 The story is told with the built collection and the playbook that it ships, on
 the rehearsal SLB. Every step is compared with the rehearsal SLB's own state.
+SAVE=1 puts the picture of the roll into docs/images.
 """
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -20,6 +24,7 @@ from typing import Any
 
 import project
 import rehearsal
+import system_packages
 import workspace
 import yaml
 from rehearsal import LOAD_BALANCER, Rehearsal
@@ -28,6 +33,9 @@ PLAYBOOK = f"{project.collection_name()}.set_weights"
 COLLECTIONS = project.CACHE / "demo" / "collections"
 READ, WRITE = "DescribeLoadBalancerAttribute", "SetBackendServers"
 PREVIOUS = "previous.yml"
+ROLLING = project.ROOT / "tests" / "rolling"
+PICTURE = project.CACHE / "demo" / "rolling_update.svg"
+SAVED_PICTURE = project.ROOT / "docs" / "images" / PICTURE.name
 
 
 class NotAsShown(Exception):
@@ -203,7 +211,28 @@ def put_back(stage: Stage, before: dict[str, int]) -> None:
     stage.compare(before)
 
 
+def roll() -> None:
+    heading("6. Roll a new version over six web servers under traffic, without the role and with it")
+    system_packages.ensure_haproxy()
+    command_line(f"python -m slb_rolling.show --picture {PICTURE.relative_to(project.ROOT)}")
+    done = subprocess.run(
+        [project.PYTHON, "-m", "slb_rolling.show", "--picture", PICTURE],
+        env=project.environment(
+            PYTHONPATH=os.pathsep.join(map(str, (ROLLING, rehearsal.EMULATOR))), ANSIBLE_COLLECTIONS_PATH=COLLECTIONS
+        ),
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+    require(done.returncode == 0, "The roll was not as it should be, see above.")
+    note(f"a picture of both: {PICTURE.relative_to(project.ROOT)}")
+    if os.environ.get("SAVE"):
+        SAVED_PICTURE.parent.mkdir(exist_ok=True)
+        shutil.copy(PICTURE, SAVED_PICTURE)
+
+
 def main() -> int:
+    # So that a terminated demo ends what it has started, as an interrupted one does.
+    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(143))
     try:
         install()
         with tempfile.TemporaryDirectory(prefix="slb-demo-") as folder, rehearsal.running() as slb:
@@ -214,10 +243,11 @@ def main() -> int:
             drain_again(stage, variables)
             preview(stage, second)
             put_back(stage, before)
+        roll()
     except NotAsShown as error:
         print(styled(f"\nNot as shown: {error}", "31"), file=sys.stderr)
         return 1
-    except rehearsal.RehearsalError as error:
+    except (rehearsal.RehearsalError, system_packages.NotInstalled) as error:
         print(error, file=sys.stderr)
         return 1
     except subprocess.CalledProcessError as error:
