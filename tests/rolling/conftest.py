@@ -43,8 +43,8 @@ def set_stage() -> Iterator[SetStage]:
         yield set_stage
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="class")
 def shared_stage() -> Iterator[SetStage]:
-    """For several."""
+    """For the tests of a class."""
     with stages() as set_stage:
         yield set_stage
