@@ -457,8 +457,10 @@ def check_error(run: Run, story: Story, expected: Expected) -> Iterator[Finding]
         return
     out_of_time = run.seconds > run.schedule.options["wait_timeout"] - LONGEST_PAUSE or run.schedule.as_process
     strange_form = any(fault.get("body") == "{}" for fault in run.schedule.faults) and "raw" in faults
+    # A machine that stands still for longer than an answer may take is a fault by itself.
+    something_happened = len(faults | {None}) > 1 or run.held_up > run.schedule.options["read_timeout"]
     has_reason = (
-        (code in PASSING and out_of_time and len(faults | {None}) > 1 or run.schedule.busy_seconds > 0)
+        (code in PASSING and out_of_time and something_happened or run.schedule.busy_seconds > 0)
         or (code in FINAL and any(record.code == code for record in run.requests))
         or (code == "ObtainIpFail" and "edit" in faults)
         or (code in ("ChangedMeanwhile", "MinActive") and "edit" in faults)
