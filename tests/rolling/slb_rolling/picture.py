@@ -16,6 +16,7 @@ mpl.use("svg")  # needs no display
 
 from matplotlib import pyplot as plt  # noqa: E402
 from matplotlib.axes import Axes  # noqa: E402
+from matplotlib.patches import Patch  # noqa: E402
 
 from slb_rolling.results import Request, failed  # noqa: E402
 
@@ -47,9 +48,9 @@ def draw(rolls: Mapping[str, Sequence[Request]], target: Path) -> None:
             _draw_roll(list(grid[:, column]), title, roll, servers, colours)
         for axes, name in zip(grid[:, 0], [*servers, FAILED]):
             axes.set_ylabel(name, rotation=0, horizontalalignment="right", verticalalignment="center")
-        patches = [plt.Rectangle((0, 0), 1, 1, color=colour) for colour in colours.values()]
         names = [*(f"version {version}" for version in versions), FAILED]
-        figure.legend(patches, names, loc="outside lower center", ncols=len(names), frameon=False)
+        patches = [Patch(color=colour, label=name) for name, colour in zip(names, colours.values())]
+        figure.legend(handles=patches, loc="outside lower center", ncols=len(names), frameon=False)
         figure.savefig(target, metadata={"Date": None})
         plt.close(figure)
 

@@ -44,12 +44,11 @@ def styled(text: str, style: str) -> str:
 
 def row(second: int, servers: Sequence[str], requests: Sequence[Request]) -> str:
     """What was answered in one second: for each server the version and the number of answers."""
-    counts = Counter((request.server, request.version) for request in requests if request.error is None)
     cells = []
     for server in servers:
-        found = {version: counts[name, version] for name, version in counts if name == server}
-        text = "+".join(f"v{version}:{count}" for version, count in sorted(found.items())) or "-"
-        cells.append(styled(text.rjust(COLUMN), STYLES.get(max(found, default=""), "")))
+        counts = Counter(request.version for request in requests if request.server == server and request.version)
+        text = "+".join(f"v{version}:{count}" for version, count in sorted(counts.items())) or "-"
+        cells.append(styled(text.rjust(COLUMN), STYLES.get(max(counts, default=""), "")))
     losses = len(failed(requests))
     return f"{second:5} s{''.join(cells)}{styled(str(losses or '-').rjust(COLUMN), STYLES['failed'] if losses else '')}"
 
