@@ -21,6 +21,7 @@ from slb_rolling.picture import draw
 from slb_rolling.results import Request, failed
 from slb_rolling.stage import NEW_VERSION, OLD_VERSION, Stage, staged
 
+AT_A_TIME = 3
 COLUMN = 10
 # How long after its end a request is certain to be in the file.
 LAG_SECONDS = 0.5
@@ -84,7 +85,7 @@ def show(playbook: str) -> list[Request]:
         before = stage.weights()
         ticker = Ticker(stage)
         ticker.tick_for(MARGIN_SECONDS)
-        with stage.playing(playbook) as process:
+        with stage.playing(playbook, roll_serial=AT_A_TIME) as process:
             while process.poll() is None:
                 ticker.tick()
         ticker.tick_for(MARGIN_SECONDS)
@@ -106,7 +107,7 @@ def main() -> int:
     parser.add_argument("--picture", type=Path, required=True, help="where to draw both rolls, as SVG")
     picture: Path = parser.parse_args().picture
     try:
-        print("Without the role: stop, update and start, two servers at a time")
+        print(f"Without the role: stop, update and start, {AT_A_TIME} servers at a time")
         bare = show("bare_roll.yml")
         print(f"{summary(bare)}\n\nWith the role rolling_update: the same, out of traffic")
         roll = show("roll.yml")
