@@ -458,13 +458,14 @@ def check_error(run: Run, story: Story, expected: Expected) -> Iterator[Finding]
     out_of_time = run.seconds > run.schedule.options["wait_timeout"] - LONGEST_PAUSE or run.schedule.as_process
     strange_form = any(fault.get("body") == "{}" for fault in run.schedule.faults) and "raw" in faults
     # A machine that stands still for longer than an answer may take is a fault by itself.
-    something_happened = len(faults | {None}) > 1 or run.held_up > run.schedule.options["read_timeout"]
+    held_up = run.held_up > run.schedule.options["read_timeout"]
+    something_happened = len(faults | {None}) > 1 or run.schedule.busy_seconds > 0 or held_up
     has_reason = (
-        (code in PASSING and out_of_time and something_happened or run.schedule.busy_seconds > 0)
+        (code in PASSING and out_of_time and something_happened)
         or (code in FINAL and any(record.code == code for record in run.requests))
         or (code == "ObtainIpFail" and "edit" in faults)
         or (code in ("ChangedMeanwhile", "MinActive") and "edit" in faults)
-        or (code in ("NotVerified", "DeadlineReached") and out_of_time)
+        or (code in ("NotVerified", "DeadlineReached") and out_of_time and something_happened)
         or (code == "UnusableAnswer" and strange_form)
     )
     if not has_reason:
