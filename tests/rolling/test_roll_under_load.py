@@ -31,6 +31,8 @@ SetStage = Callable[..., Stage]
 # Requests per second that a proof needs.
 LEAST_RATE = 200
 THREE = (Member(),) * 3
+# Of the playbooks where nothing else is asked for.
+SERIAL = 2
 
 
 def names(stage: Stage) -> set[str]:
@@ -102,7 +104,7 @@ def test_a_roll_loses_no_request(set_stage: SetStage) -> None:
         for request in requests
         if request.is_slow and request.server == name and was_under_way(request, drain)
     ]
-    assert play.output.count("its connections: gone") == len(stage.hosts)
+    assert play.output.count("left on: none.") == len(stage.hosts) // SERIAL
 
 
 def test_the_same_roll_without_the_role_loses_requests(set_stage: SetStage) -> None:
