@@ -15,6 +15,7 @@ import json
 import logging
 import os
 import re
+import shlex
 import socket
 import sys
 import threading
@@ -206,7 +207,7 @@ SSO = {
     "access_token": BEARER,
     "cloud_sso_access_token_expire": 32503680000,
 }
-EXTERNAL = f"{sys.executable} HOME/print_keys.py"
+EXTERNAL = f"{shlex.quote(sys.executable)} HOME/print_keys.py"
 
 # Mode, settings in JSON, the same in ini (None where there is no such type), the key that the SLB sees, what gave it.
 PROFILES: list[tuple[str, dict[str, t.Any], str | None, str, list[str]]] = [
@@ -740,9 +741,9 @@ def test_failure_is_one_sentence_without_a_secret(
         {"name": "sso", "mode": "CloudSSO", **sso},
         {"name": "old", "mode": "CloudSSO", **sso, "cloud_sso_access_token_expire": 1},
         {"name": "oauth", "mode": "OAuth", "oauth_refresh_token": LEAK, "oauth_access_token_expire": 1},
-        {"name": "failing", "mode": "External", "process_command": f"{sys.executable} HOME/fail.py"},
+        {"name": "failing", "mode": "External", "process_command": f"{shlex.quote(sys.executable)} HOME/fail.py"},
         {"name": "missing", "mode": "External", "process_command": "HOME/none"},
-        {"name": "printing", "mode": "External", "process_command": f"{sys.executable} HOME/print.py"},
+        {"name": "printing", "mode": "External", "process_command": f"{shlex.quote(sys.executable)} HOME/print.py"},
     )
     place.services.instead = list(instead)
     client = place.client(options, environ)
