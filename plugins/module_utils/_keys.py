@@ -28,11 +28,9 @@ class KeySource(t.Protocol):
 
     def keys(self) -> Keys:
         """The keys to use now; temporary ones are fetched again before they expire. Raises SlbError."""
-        ...
 
     def renew(self) -> bool:
         """Get the keys anew because the API refused them; whether others came. Raises SlbError."""
-        ...
 
 
 class StaticKeys:

@@ -130,9 +130,11 @@ def answer_errors(question: dict[str, t.Any], answers: dict[str, t.Any]) -> list
     if kind in TEXT_TYPES:
         return _size_errors(question, len(answer)) if isinstance(answer, str) else [f"{name}: not a text"]
     if kind == "integer":
-        return _size_errors(question, answer) if type(answer) is int else [f"{name}: not an integer"]
+        is_number = isinstance(answer, int) and not isinstance(answer, bool)
+        return _size_errors(question, answer) if is_number else [f"{name}: not an integer"]
     if kind == "float":
-        return _size_errors(question, answer) if type(answer) in (float, int) else [f"{name}: not a number"]
+        is_number = isinstance(answer, (float, int)) and not isinstance(answer, bool)
+        return _size_errors(question, answer) if is_number else [f"{name}: not a number"]
     if kind == "multiselect" and not isinstance(answer, list):
         return [f"{name}: not a list"]
     chosen = answer if kind == "multiselect" else [answer]

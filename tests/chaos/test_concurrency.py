@@ -25,18 +25,18 @@ OPTIONS = {**PLAIN_OPTIONS, "wait_timeout": 500, "read_timeout": 60}
 
 def test_disjoint_members() -> None:
     requests = [[server(3 * job + number, job + 1) for number in range(3)] for job in range(PROCESSES)]
-    before, after, log, results = run_together(3 * PROCESSES + 5, requests)
+    before, after, log, results = run_together(3 * PROCESSES + 5, requests, OPTIONS)
     assert all(result["changed"] and not result.get("failed") for result in results)
     asked = {entry["server_id"]: entry["weight"] for request in requests for entry in request}
     assert {member.server_id: member.weight for member in after} == {
         member.server_id: asked.get(member.server_id, member.weight) for member in before
     }
-    assert_truth(before, log, requests, results)
+    assert_truth(before, log, requests, results, OPTIONS)
 
 
 def test_overlapping_members() -> None:
     requests = [[server(number, job + 1) for number in range(3)] for job in range(PROCESSES)]
-    before, after, log, results = run_together(5, requests)
+    before, after, log, results = run_together(5, requests, OPTIONS)
     # By then another job may have written: the only failure there can be.
     codes = {result["error"]["code"] for result in results if result.get("failed")}
     assert codes <= {"ChangedMeanwhile"}
@@ -45,7 +45,7 @@ def test_overlapping_members() -> None:
         change.after.server_id: change.after.weight for change in last.changes if change.after
     }
     assert len({member.weight for member in after[:3]}) == 1
-    assert_truth(before, log, requests, results)
+    assert_truth(before, log, requests, results, OPTIONS)
 
 
 def test_drains_that_are_too_many_together() -> None:
@@ -70,7 +70,7 @@ def schedule_of(size: int, request: Sequence[Document], options: Document) -> Sc
 
 
 def run_together(
-    size: int, requests: Sequence[Sequence[Document]], options: Document = OPTIONS
+    size: int, requests: Sequence[Sequence[Document]], options: Document
 ) -> tuple[Members, Members, list[RecordedRequest], list[Document]]:
     """The group before and after, the log, and the results of one process for each request."""
     schedules = [schedule_of(size, request, options) for request in requests]
@@ -91,7 +91,7 @@ def assert_truth(
     log: list[RecordedRequest],
     requests: Sequence[Sequence[Document]],
     results: list[Document],
-    options: Document = OPTIONS,
+    options: Document,
 ) -> None:
     """Every job's word holds; to each of them, the others are another job that edits the group."""
     assert sum(result["api_calls"] for result in results) == len(log)

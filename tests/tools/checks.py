@@ -407,6 +407,8 @@ CHECKS: dict[str, tuple[str, Check]] = {
 }
 
 
+# These take minutes of their own and run only when CHECKS names them.
+ON_REQUEST = ("awx",)
 # The checks of the second lane: ansible-test in workspace.INTEGRATION_COPY, and what only reads a copy.
 SECOND_LANE = ("emulator", "concurrency", "rolling", "secrets", "integration", "integration-oldest")
 
@@ -457,7 +459,7 @@ def selected() -> list[str]:
     if unknown or "list" in wanted:
         print("\n".join(f"{name:<19}{purpose}" for name, (purpose, _check) in CHECKS.items()))
         sys.exit(f"There is no check named {', '.join(unknown)}." if unknown else 0)
-    return [name for name in CHECKS if not wanted or name in wanted]
+    return [name for name in CHECKS if name in (wanted or set(CHECKS) - set(ON_REQUEST))]
 
 
 def perform_all(names: list[str]) -> dict[str, Result]:
