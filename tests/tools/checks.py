@@ -410,7 +410,7 @@ CHECKS: dict[str, tuple[str, Check]] = {
 # These take minutes of their own and run only when CHECKS names them.
 ON_REQUEST = ("awx",)
 # The checks of the second lane: ansible-test in workspace.INTEGRATION_COPY, and what only reads a copy.
-SECOND_LANE = ("emulator", "concurrency", "rolling", "secrets", "integration", "integration-oldest")
+SECOND_LANE = ("concurrency", "rolling", "secrets", "integration", "integration-oldest")
 
 
 def perform(name: str) -> Result:
