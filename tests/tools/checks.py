@@ -408,7 +408,7 @@ CHECKS: dict[str, tuple[str, Check]] = {
 
 
 # These take minutes of their own and run only when CHECKS names them.
-ON_REQUEST = ("awx",)
+ON_REQUEST = ("secrets", "awx")
 # The checks of the second lane: ansible-test in workspace.INTEGRATION_COPY, and what only reads a copy.
 SECOND_LANE = ("concurrency", "rolling", "secrets", "integration", "integration-oldest")
 
