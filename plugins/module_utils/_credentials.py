@@ -58,9 +58,11 @@ def find_keys(options: t.Mapping[str, t.Any], environ: Environ, reach: Reach) ->
     Raises InvalidArgument when there is no complete source, CredentialsUnobtainable for a file or a profile that cannot
     be used, SlbError when the vendor's package is missing.
     """
-    source, role = _from_options(options, environ, reach), options.get("assume_role")
+    source, role, role_named_by = _from_options(options, environ, reach), options.get("assume_role"), "assume_role"
     if source is None:
-        source, role = _from_environment(environ, reach), role or _role_of_environment(environ)
+        source = _from_environment(environ, reach)
+        if not role:
+            role, role_named_by = _role_of_environment(environ), ENVIRONMENT_ROLE["role_arn"]
     if source is None:
         raise InvalidArgument(
             "no credentials: the options access_key and secret_key, profile, shared_credentials_file and ecs_role_name "
@@ -81,7 +83,7 @@ def find_keys(options: t.Mapping[str, t.Any], environ: Environ, reach: Reach) ->
         return source
     from ansible_collections.aliyun_community.slb.plugins.module_utils import _key_sources
 
-    return _key_sources.assume_role(source, role, environ, reach)
+    return _key_sources.assume_role(source, role, role_named_by, environ, reach)
 
 
 def _from_options(options: t.Mapping[str, t.Any], environ: Environ, reach: Reach) -> KeySource | None:

@@ -382,12 +382,11 @@ def _word(value: t.Any) -> str:
 def _host_of(url: str, named_by: str) -> str:
     try:
         parts = urlsplit(url)
-        host, port = parts.hostname, parts.port
+        if parts.scheme in ("http", "https") and parts.hostname:
+            return f"{parts.hostname}:{parts.port}" if parts.port else parts.hostname
     except ValueError:
-        host, port = None, None
-    if parts.scheme not in ("http", "https") or not host:
-        raise CredentialsUnobtainable(named_by, "it gives no URL with http or https", "Check it.")
-    return f"{host}:{port}" if port else host
+        pass
+    raise CredentialsUnobtainable(named_by, "it gives no URL with http or https", "Check it.")
 
 
 def _without_spaces(policy: str | None) -> str | None:

@@ -93,7 +93,7 @@ def _source_of(profile: Profile, environ: Environ, reach: Reach, above: tuple[st
             role, provider_arn, profile.setting("oidc_token_file_path"), str(profile), sts_host, reach
         )
     raise CredentialsUnobtainable(
-        str(profile), f"{profile.own_names.get('type', 'type')} {kind!r} is not known", "See docs/credentials.md."
+        str(profile), f"{profile.shown('type')} {kind!r} is not known", "See docs/credentials.md."
     )
 
 
@@ -134,8 +134,10 @@ def ecs_role(name: str, named_by: str, environ: Environ, reach: Reach) -> KeySou
     return _fetched_keys.ecs_role(name, named_by, reach)
 
 
-def assume_role(base: KeySource, role: t.Mapping[str, t.Any], environ: Environ, reach: Reach) -> KeySource:
-    """The option ``assume_role`` on top of other keys. Raises InvalidArgument."""
+def assume_role(
+    base: KeySource, role: t.Mapping[str, t.Any], named_by: str, environ: Environ, reach: Reach
+) -> KeySource:
+    """A role of the form of the option ``assume_role`` on top of other keys. Raises InvalidArgument."""
     if not role["role_arn"]:
         raise InvalidArgument("assume_role.role_arn is empty", "Give the ARN of the role.")
     duration = role.get("duration_seconds")
@@ -147,7 +149,7 @@ def assume_role(base: KeySource, role: t.Mapping[str, t.Any], environ: Environ, 
     if endpoint and not _HOST.fullmatch(endpoint):
         raise InvalidArgument("assume_role.sts_endpoint is no host", "Give HOST or HOST:PORT; it is always https.")
     session = Role(role["role_arn"], role.get("session_name"), duration, role.get("policy"), role.get("external_id"))
-    return _fetched_keys.assumed_role(base, session, "assume_role", _sts_host(endpoint, None, environ), reach)
+    return _fetched_keys.assumed_role(base, session, named_by, _sts_host(endpoint, None, environ), reach)
 
 
 def oidc_role(

@@ -58,12 +58,15 @@ class Profile(t.NamedTuple):
     def __str__(self) -> str:
         return f"profile {self.name} of {self.path}"
 
+    def shown(self, name: str) -> str:
+        """A setting as the file itself calls it."""
+        return self.own_names.get(name, name)
+
     def setting(self, name: str) -> str:
         """A setting that the type of the profile needs. Raises CredentialsUnobtainable."""
         value = self.settings.get(name)
         if not value:
-            shown = self.own_names.get(name, name)
-            raise CredentialsUnobtainable(str(self), f"{shown} is not set", "Complete the profile.")
+            raise CredentialsUnobtainable(str(self), f"{self.shown(name)} is not set", "Complete the profile.")
         return str(value)
 
     def optional(self, name: str) -> str | None:
@@ -74,8 +77,7 @@ class Profile(t.NamedTuple):
         """A setting that is a number, if it is there. Raises CredentialsUnobtainable."""
         value = self.optional(name)
         if value is not None and not value.isdecimal():
-            shown = self.own_names.get(name, name)
-            raise CredentialsUnobtainable(str(self), f"{shown} is no number of seconds", "Mend the profile.")
+            raise CredentialsUnobtainable(str(self), f"{self.shown(name)} is no number of seconds", "Mend the profile.")
         return int(value) if value else None
 
 
@@ -83,8 +85,12 @@ class _File(t.NamedTuple):
     """The content of a file. ``current``: the profile to use when none is named."""
 
     current: str
+    path: str
     profiles: t.Mapping[str, t.Mapping[str, t.Any]]
     own_names: t.Mapping[str, str]
+
+    def profile(self, name: str) -> Profile:
+        return Profile(name, self.path, self.profiles[name], self.own_names)
 
 
 def read_profile(name: str | None, path: str) -> Profile:
@@ -94,15 +100,16 @@ def read_profile(name: str | None, path: str) -> Profile:
     if name not in file.profiles:
         known = ", ".join(sorted(file.profiles)) or "none"
         raise CredentialsUnobtainable(f"profile {name} of {path}", f"the file has {known}", "Name one of these.")
-    return Profile(name, path, file.profiles[name], file.own_names)
+    return file.profile(name)
 
 
 def find_profile(name: str, home: str) -> Profile:
     """The profile in the first of DEFAULT_FILES that has one of this name. Raises CredentialsUnobtainable."""
     paths = [os.path.join(home, file) for file in DEFAULT_FILES]
     for path in paths:
-        if os.path.exists(path) and name in _read(path).profiles:
-            return read_profile(name, path)
+        file = _read(path) if os.path.exists(path) else None
+        if file and name in file.profiles:
+            return file.profile(name)
     raise CredentialsUnobtainable(
         f"profile {name}", f"it is in none of {', '.join(paths)}", "Check profile, or name the file that has it."
     )
@@ -113,7 +120,7 @@ def _read(path: str) -> _File:
     try:
         with open(path, encoding="utf-8-sig") as file:
             text = file.read()
-        return _from_json(text) if text.lstrip().startswith("{") else _from_ini(text)
+        return _from_json(path, text) if text.lstrip().startswith("{") else _from_ini(path, text)
     except OSError as exc:
         raise CredentialsUnobtainable(path, str(exc.strerror), "Check this file.") from None
     except (ValueError, configparser.Error) as exc:
@@ -125,7 +132,7 @@ def _read(path: str) -> _File:
         ) from None
 
 
-def _from_json(text: str) -> _File:
+def _from_json(path: str, text: str) -> _File:
     content = json.loads(text)
     rows = content.get("profiles")
     if not isinstance(rows, list) or not all(isinstance(row, dict) and row.get("name") for row in rows):
@@ -136,13 +143,13 @@ def _from_json(text: str) -> _File:
         mode = str(settings.get("type", ""))
         profiles.setdefault(str(row["name"]), {**settings, "type": _CLI_MODES.get(mode.lower(), mode)})
     own_names = {ours: theirs for theirs, ours in _CLI_NAMES.items()}
-    return _File(str(content.get("current") or "default"), profiles, own_names)
+    return _File(str(content.get("current") or "default"), path, profiles, own_names)
 
 
-def _from_ini(text: str) -> _File:
+def _from_ini(path: str, text: str) -> _File:
     parser = configparser.ConfigParser(interpolation=None, inline_comment_prefixes=("#",))
     parser.read_string(text)
     profiles = {
         section: {key: value for key, value in parser[section].items() if value} for section in parser.sections()
     }
-    return _File("default", profiles, {})
+    return _File("default", path, profiles, {})

@@ -122,6 +122,8 @@ class Transport:
         cause = self._wire.failure
         if cause is None:
             return SlbError("SdkFailure", f"the SDK could not build the request ({type(exc).__name__})")
+        if isinstance(cause, NotSent):
+            return cause
         library = self._sdk.requests_exceptions
         chain = causes(cause)
         refusal = next((link for link in chain if isinstance(link, self._sdk.certificate_errors)), None)
@@ -154,15 +156,25 @@ class _Wire:
         self.answer = self.failure = None
 
     def send(self, request: t.Any, **options: t.Any) -> t.Any:
-        self.sent += 1
         try:
-            self._time_answers(self._adapter.get_connection(request.url, options.get("proxies")))
+            self._time_answers(self._pool(request.url, options.get("proxies")))
+            self.sent += 1
             response = self._adapter.send(request, **options)
             self.answer = Answer(response.status_code, response.content)
         except Exception as exc:
             self.failure = exc
             raise
         return response
+
+    def _pool(self, url: str, proxies: t.Any) -> t.Any:
+        """The connections to a host; none is open yet. The library fails in many ways on a malformed proxy."""
+        try:
+            pool = self._adapter.get_connection(url, proxies)
+            if pool.proxy and not pool.proxy.host:
+                raise ValueError("no host")
+        except Exception as exc:
+            raise NotSent("the environment names a proxy with a URL that cannot be used", permanent=True) from exc
+        return pool
 
     def _time_answers(self, pool: t.Any) -> None:
         """Let the connections of this pool, which the library opens when it needs them, read no longer than allowed."""

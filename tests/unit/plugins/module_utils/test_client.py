@@ -155,6 +155,23 @@ def test_netrc_is_not_read(open_client: OpenClient, clean_environment: pytest.Mo
     assert b"authorization" not in server.received[0].lower()
 
 
+@pytest.mark.parametrize(
+    "proxy",
+    ["http://user:hidden/word@127.0.0.1:9", "http://[", "http://", "ftp://127.0.0.1:9", "http://127.0.0.1:port"],
+)
+@pytest.mark.parametrize("endpoint", ["http://127.0.0.1:9", "https://127.0.0.1:9"])
+def test_malformed_proxy_ends_at_once(
+    open_client: OpenClient, clean_environment: pytest.MonkeyPatch, proxy: str, endpoint: str
+) -> None:
+    for name in ("http_proxy", "https_proxy"):
+        clean_environment.setenv(name, proxy)
+    client = open_client(endpoint)
+    with pytest.raises(SlbError, match="names a proxy with a URL that cannot be used") as error:
+        describe(client)
+    assert (error.value.code, client.api_calls) == ("EndpointUnusable", 0)
+    assert "hidden" not in str(error.value)
+
+
 @pytest.mark.parametrize("no_proxy", [None, "127.0.0.1", "*"])
 def test_no_proxy_is_honoured(
     slb: t.Any, open_client: OpenClient, clean_environment: pytest.MonkeyPatch, no_proxy: str | None

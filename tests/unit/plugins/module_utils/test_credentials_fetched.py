@@ -403,6 +403,18 @@ def test_role_of_the_environment_goes_with_keys_of_the_environment(place: Place)
     assert place.keys_used() == ["STS.1"]
 
 
+def test_role_of_the_environment_is_named_when_it_cannot_be_had(place: Place) -> None:
+    place.services.answers = [(403, {"Code": "NoPermission"})]
+    with pytest.raises(CredentialsUnobtainable, match=r"\(ALICLOUD_ASSUME_ROLE_ARN\)"):
+        describe(place.client({}, {**OLD_KEYS, **ROLE_OF_ENVIRONMENT}))
+
+
+@pytest.mark.parametrize("uri", ["http://[", "http://", "ftp://127.0.0.1/", "127.0.0.1:80", "http://127.0.0.1:port"])
+def test_credentials_uri_must_be_one(place: Place, uri: str) -> None:
+    with pytest.raises(CredentialsUnobtainable, match="no URL with http or https"):
+        place.client({}, {"ALIBABA_CLOUD_CREDENTIALS_URI": uri})
+
+
 @pytest.mark.parametrize(
     ("options", "environ", "roles"),
     [
