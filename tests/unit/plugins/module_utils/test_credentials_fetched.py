@@ -404,7 +404,7 @@ def test_role_of_the_environment_goes_with_keys_of_the_environment(place: Place)
 
 
 def test_role_of_the_environment_is_named_when_it_cannot_be_had(place: Place) -> None:
-    place.services.answers = [(403, {"Code": "NoPermission"})]
+    place.services.instead = [(403, {"Code": "NoPermission"})]
     with pytest.raises(CredentialsUnobtainable, match=r"\(ALICLOUD_ASSUME_ROLE_ARN\)"):
         describe(place.client({}, {**OLD_KEYS, **ROLE_OF_ENVIRONMENT}))
 
