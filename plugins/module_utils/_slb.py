@@ -148,7 +148,7 @@ def _health(row: Json) -> Health:
         server_ip=_text(row, "ServerIp"),
         type=_text(row, "Type"),
         listener_port=_optional_integer(row.get("ListenerPort")),
-        protocol=_text(row, "Protocol"),
+        protocol=(_text(row, "Protocol") or "").lower() or None,
         port=_optional_integer(row.get("Port")),
         status=str(row["ServerHealthStatus"]),
     )

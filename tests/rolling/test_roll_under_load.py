@@ -68,7 +68,7 @@ def rate(requests: Sequence[Request], play: Play) -> float:
 
 
 def drains_by_name(stage: Stage) -> dict[str, list[Drain]]:
-    return {host.name: drains(stage.looks, host.server_id) for host in stage.hosts}
+    return {host.name: drains(stage.looks, host.backend_server.identity) for host in stage.hosts}
 
 
 def was_under_way(request: Request, drain: Drain) -> bool:
@@ -82,8 +82,9 @@ def was_within(request: Request, drain: Drain) -> bool:
 
 
 def test_a_roll_loses_no_request(set_stage: SetStage) -> None:
-    stage = set_stage(SIX)
-    play = stage.play("roll.yml")
+    # The load balancer follows as late as the real one was seen to, and the role waits as long as it does by itself.
+    stage = set_stage(SIX, data_plane_delay=2.0)
+    play = stage.play("roll.yml", rolling_update_drain_delay=5)
     requests = end_traffic(stage, names(stage))
 
     assert play.exit_code == 0
@@ -137,8 +138,11 @@ WEIGHTS = (100, 60, 10, 0, 100, 30)
 
 @pytest.fixture(scope="class")
 def weighted_stage(shared_stage: SetStage) -> Stage:
-    """Servers of many weights; the fourth is out of traffic already. One roll over them has ended."""
-    stage = shared_stage([Member(weight) for weight in WEIGHTS])
+    """Servers of many weights; the fourth is out of traffic already, and the last three share an id.
+
+    One roll over them has ended.
+    """
+    stage = shared_stage([Member(weight, shares_id=number > 3) for number, weight in enumerate(WEIGHTS, start=1)])
     stage.play("roll.yml", roll_serial=3)
     end_traffic(stage, names(stage))
     return stage

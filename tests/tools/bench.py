@@ -50,7 +50,6 @@ BATCHES = 10
 LATENCY = 0.1  # seconds until the API answers a roll
 BUSY_SECONDS = 1.0  # after each write of a roll
 BUSY = "BackendServer.configuring"
-USUAL_WAY_HOSTS = 50  # at most so many are played by the usual way, which needs seconds for each
 
 HEADER = """\
 <!--
@@ -235,7 +234,6 @@ class Way:
     calls_per_host: int = 0
     calls_per_batch: int = 0
     calls_per_roll: int = 0
-    most_hosts: int = max(HOSTS)
 
     def calls(self, hosts: int, batches: int) -> int:
         return self.calls_per_host * hosts + self.calls_per_batch * batches + self.calls_per_roll
@@ -243,22 +241,19 @@ class Way:
 
 # Drain 3, health 1, restore 3; before the first batch the members and the listeners.
 ROLE = Way("role.yml", calls_per_batch=7, calls_per_roll=2)
-USUAL_WAY = Way("usual_way.yml", calls_per_host=6, most_hosts=USUAL_WAY_HOSTS)
+USUAL_WAY = Way("usual_way.yml", calls_per_host=6)
 
 
 @dataclass(frozen=True)
 class Roll:
-    """What a roll took. ``factor``: how many times as many hosts it is for as were played."""
+    """What a roll took."""
 
     calls: int
     busy: int
     seconds: float
-    factor: float = 1
 
     def cells(self) -> str:
-        about = "about " if self.factor > 1 else ""
-        figures = (self.calls, self.busy, self.seconds)
-        return " | ".join(f"{about}{figure * self.factor:.0f}" for figure in figures)
+        return f"{self.calls} | {self.busy} | {self.seconds:.0f}"
 
 
 def inventory(servers: list[str], folder: Path) -> Path:
@@ -277,30 +272,22 @@ def inventory(servers: list[str], folder: Path) -> Path:
 def measure_roll(way: Way, count: int, folder: Path) -> Roll:
     """Roll over that many hosts. Every server must have been out and be back, with no other call than it takes."""
     print(f"roll over {count} hosts with {way.playbook}", file=sys.stderr, flush=True)
-    batch = count // BATCHES
-    hosts = min(count, way.most_hosts // batch * batch)
-    arguments: list[str | Path] = [
-        "-i",
-        inventory(server_ids(hosts), folder),
-        "-e",
-        f"batch={batch}",
-        FILES / way.playbook,
-    ]
+    hosts = inventory(server_ids(count), folder)
     options = ["--latency", str(LATENCY), "--busy-seconds", str(BUSY_SECONDS)]
     with rehearsal.running(state_file(count, folder), *options) as slb:
         before = slb.weights()
-        seconds = time_play(slb, *arguments)
+        seconds = time_play(slb, "-i", hosts, "-e", f"batch={count // BATCHES}", FILES / way.playbook)
         after = slb.weights()
         requests = slb.control("GET", "requests")["requests"]
     busy = [request["code"] for request in requests].count(BUSY)
     moves = Counter(change["server_id"] for request in requests for change in request["changed_members"])
-    expected = way.calls(hosts, hosts // batch)
-    if len(requests) - busy != expected or after != before or set(moves.values()) != {2} or len(moves) != hosts:
+    expected = way.calls(count, BATCHES)
+    if len(requests) - busy != expected or after != before or set(moves.values()) != {2} or len(moves) != count:
         raise WrongCount(
-            f"{way.playbook}, {hosts} hosts: {expected} calls expected, {len(requests) - busy} recorded;"
+            f"{way.playbook}, {count} hosts: {expected} calls expected, {len(requests) - busy} recorded;"
             f" weights {'as' if after == before else 'not as'} before; changes of each server: {dict(moves)}"
         )
-    return Roll(len(requests), busy, seconds, count / hosts)
+    return Roll(len(requests), busy, seconds)
 
 
 def processor() -> str:
@@ -363,11 +350,10 @@ def change_table(changes: list[Change]) -> str:
 def roll_table(rolls: dict[int, tuple[Roll, Roll]]) -> str:
     """For each number of hosts the role's roll and that of the usual way."""
     lines = [
-        f"A roll in {BATCHES} batches over the servers of one load balancer, with an update that does nothing."
-        f" The API answers after {LATENCY:g} s and is busy for {BUSY_SECONDS:g} s after each write: calls that it refused"
+        f"A roll in {BATCHES} batches over the servers of one load balancer, with an update that does nothing and"
+        f" without a wait for traffic. The API answers after {LATENCY:g} s and is busy for {BUSY_SECONDS:g} s after each write: calls that it refused"
         " for that count as calls too. The role drains and restores a batch with one task each. The usual way has"
-        " two tasks of `slb_backend_weights` for each host, delegated to the controller, in a play with the same `serial`;"
-        f" it was played over {USUAL_WAY_HOSTS} hosts at most, and what is *about* was reckoned from that.",
+        " two tasks of `slb_backend_weights` for each host, delegated to the controller, in a play with the same `serial`.",
         "",
         "| hosts | batches | role: API calls | refused | seconds | usual way: API calls | refused | seconds |",
         "|---:|---:|---:|---:|---:|---:|---:|---:|",

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from slb_emulator import Emulator
+from slb_emulator.model import Identity
 
 LOOK_SECONDS = 0.1
 
@@ -24,7 +25,7 @@ class Look:
 
     began: float
     ended: float
-    weights: dict[str, int]
+    weights: dict[Identity, int]
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,8 @@ def look(emulator: Emulator) -> Look:
     servers: list[dict[str, Any]] = [
         server for frontend in emulator.data_plane()["frontends"] for server in frontend["servers"]
     ]
-    return Look(began, time.time(), {server["server_id"]: server["weight"] for server in servers})
+    weights = {(server["server_id"], server["type"], server["server_ip"]): server["weight"] for server in servers}
+    return Look(began, time.time(), weights)
 
 
 @contextmanager
@@ -63,13 +65,13 @@ def watching(emulator: Emulator) -> Iterator[list[Look]]:
         thread.join()
 
 
-def drains(looks: Sequence[Look], server_id: str) -> list[Drain]:
+def drains(looks: Sequence[Look], identity: Identity) -> list[Drain]:
     """The times in which a server that had a weight was seen without one."""
     found: list[Drain] = []
     for earlier, later in zip(looks, looks[1:]):
-        if later.weights[server_id]:
+        if later.weights[identity]:
             continue
-        if earlier.weights[server_id]:
+        if earlier.weights[identity]:
             found.append(Drain(earlier.began, later.ended, later.began))
         elif found:
             found[-1] = Drain(found[-1].before, found[-1].since, later.began)

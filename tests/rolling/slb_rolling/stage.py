@@ -28,8 +28,9 @@ from typing import Any
 
 import yaml
 
-from slb_emulator import Emulator, running
+from slb_emulator import BackendServer, Emulator, running
 from slb_emulator.data_ports import bound_socket
+from slb_emulator.state_document import names_of, plain
 from slb_rolling.data_plane_watch import Look, watching
 from slb_rolling.results import ResultsFile, failed, to_lines
 from slb_rolling.web_server import BROKEN
@@ -52,10 +53,14 @@ class StageError(Exception):
 
 @dataclass(frozen=True)
 class Member:
-    """A server before the roll, and the version that the roll brings."""
+    """A server before the roll, and the version that the roll brings.
+
+    ``shares_id``: it is one address of a network interface whose other addresses are members, too.
+    """
 
     weight: int = 100
     new_version: str = NEW_VERSION
+    shares_id: bool = False
 
 
 SIX = (Member(),) * 6
@@ -71,8 +76,13 @@ class WebHost:
     folder: Path
 
     @property
-    def server_id(self) -> str:
-        return f"i-{self.name}"
+    def backend_server(self) -> BackendServer:
+        """As the load balancer knows it."""
+        weight, address = self.member.weight, f"127.0.0.1:{self.port}"
+        if self.member.shares_id:
+            server_ip = f"192.168.0.{self.name.removeprefix('web')}"
+            return BackendServer("eni-web", weight, "eni", server_ip, address=address)
+        return BackendServer(f"i-{self.name}", weight, address=address)
 
     @property
     def url(self) -> str:
@@ -124,8 +134,8 @@ class Stage:
 
     def weights(self) -> dict[str, int]:
         """The weight of each server, as the load balancer has it."""
-        names = {host.server_id: host.name for host in self.hosts}
-        return {names[member.server_id]: member.weight for member in self.emulator.members(LOAD_BALANCER)}
+        names = {host.backend_server.identity: host.name for host in self.hosts}
+        return {names[member.identity]: member.weight for member in self.emulator.members(LOAD_BALANCER)}
 
     def versions(self) -> dict[str, str]:
         """What each server answers when it is asked directly; one that does not serve has the version `broken`."""
@@ -141,7 +151,13 @@ class Stage:
     def playing(self, playbook: str, **variables: Any) -> Iterator[subprocess.Popen[bytes]]:
         """Run a playbook beside the block. After it the run is over, by itself or by force, and the last of `plays`."""
         output = self.folder / f"play-{len(self.plays)}.txt"
-        extra = {"rolling_update_record_dir": str(self.folder / "records"), "rolling_update_id": ROLL, **variables}
+        extra = {
+            "rolling_update_record_dir": str(self.folder / "records"),
+            "rolling_update_id": ROLL,
+            # Long enough for a data plane that follows as soon as the one here does where nothing else is said.
+            "rolling_update_drain_delay": 1,
+            **variables,
+        }
         command = [sys.executable, "-m", "ansible", "playbook", "-i", str(self.folder / "inventory.yml")]
         command += ["-e", json.dumps(extra), str(PLAYBOOKS / playbook)]
         began = time.time()
@@ -226,10 +242,7 @@ def state_document(hosts: Sequence[WebHost]) -> dict[str, Any]:
         "health_check_uri": "/healthz",
         "health_check_interval": CHECK_SECONDS,
     }
-    members = [
-        {"server_id": host.server_id, "weight": host.member.weight, "address": f"127.0.0.1:{host.port}"}
-        for host in hosts
-    ]
+    members = [plain(host.backend_server, names_of(BackendServer)) for host in hosts]
     return {
         "access_keys": [{"access_key_id": "rehearsal", "access_key_secret": "rehearsal-secret"}],
         "load_balancers": [
@@ -247,7 +260,8 @@ def inventory(hosts: Sequence[WebHost], lifeline: Path) -> dict[str, Any]:
     """The hosts with what the role and the update need to know of each."""
     entries = {
         host.name: {
-            "rolling_update_server_id": host.server_id,
+            "rolling_update_server_id": host.backend_server.server_id,
+            **({"rolling_update_server_ip": host.backend_server.server_ip} if host.member.shares_id else {}),
             "web_port": host.port,
             "web_url": host.url,
             "web_version_file": str(host.version_file),
