@@ -8,6 +8,7 @@
 export PYTHON
 export CHECKS
 export SAVE
+export SESSIONS
 export N
 export SEED
 export SCHEDULE
@@ -16,7 +17,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 RUN := @sh tests/tools/run.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test chaos bench clean
+.PHONY: help setup demo test matrix chaos bench clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile
@@ -29,6 +30,9 @@ demo: ## show what the collection does, on a rehearsal SLB on this machine; SAVE
 
 test: ## run the checks; CHECKS="lint units" picks some, CHECKS=list names all; awx and secrets run only so
 	$(RUN) tests checks.py
+
+matrix: ## run sanity, units and integration under each ansible-core; SESSIONS=2.20-py3.12 picks one; SAVE=1 keeps the table
+	$(RUN) tests matrix.py
 
 chaos: ## look for lies of the module under faults; N=20000 schedules, SEED=7 the first, SCHEDULE=file one alone
 	$(RUN) tests chaos.py

@@ -58,7 +58,7 @@ def write_pip_configuration() -> None:
     for name, value in os.environ.items():
         if name.startswith("PIP_") and name != "PIP_CONFIG_FILE":
             settings.set("global", name.removeprefix("PIP_").lower().replace("_", "-"), value)
-    settings.set("global", "cache-dir", str(project.CACHE / "pip"))
+    settings.set("global", "cache-dir", str(project.PIP_CACHE))
     target = project.HOME / ".config" / "pip" / "pip.conf"
     target.parent.mkdir(parents=True, exist_ok=True)
     target.unlink(missing_ok=True)

@@ -12,6 +12,7 @@ single tests where a tool reports them, else one per check.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -21,7 +22,8 @@ import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from importlib import metadata
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -43,6 +45,10 @@ ARTIFACT_TOP = {
 ARTIFACT_FORBIDDEN = re.compile(
     r"(^|/)(__pycache__|\.[a-z_]*cache|\.venv|venv|\.git|\.ci|output|inventory)(/|$)|\.pyc$|\.tar\.gz$|^tests/tools"
 )
+
+
+# What the last run counted, for `make matrix`.
+RESULTS = project.CACHE / "results.json"
 
 
 class CheckFailed(Exception):
@@ -217,7 +223,8 @@ def run_ansible_test(log: Log, *arguments: str, copy: Path = workspace.COPY) -> 
 
 
 def sanity(log: Log) -> Result:
-    return run_ansible_test(log, "sanity", "--venv", "--junit", "--color", "no")
+    skipped = [word for test in os.environ.get("SKIP_SANITY", "").split() for word in ("--skip-test", test)]
+    return run_ansible_test(log, "sanity", "--venv", "--junit", "--color", "no", *skipped)
 
 
 def units(log: Log) -> Result:
@@ -474,6 +481,15 @@ def perform_lane(names: list[str]) -> dict[str, Result]:
     return {name: perform(name) for name in names}
 
 
+def save(results: dict[str, Result]) -> None:
+    """Keep the counts by check beside the version of ansible-core they are for."""
+    content = {
+        "ansible_core": metadata.version("ansible-core"),
+        "checks": {name: asdict(result) for name, result in results.items()},
+    }
+    RESULTS.write_text(json.dumps(content, indent=2), encoding="utf-8")
+
+
 def main() -> int:
     names = selected()
     project.LOGS.mkdir(parents=True, exist_ok=True)
@@ -483,6 +499,7 @@ def main() -> int:
     ansible_test_home.prepare()
     started = time.monotonic()
     results = perform_all(names)
+    save(results)
     print("\nSummary")
     for name, result in results.items():
         print(line(name, result, CHECKS[name][0]))

@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,14 +18,17 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-CACHE = ROOT / ".cache"
+# Each session of `make matrix` names a folder of its own; all share what pip has downloaded.
+CACHE = Path(os.environ.get("CHECKS_CACHE", ROOT / ".cache"))
+PIP_CACHE = ROOT / ".cache" / "pip"
 LOGS = CACHE / "logs"
 HOME = CACHE / "home"
-BIN = ROOT / ".venv" / "bin"
+# Of the virtual environment that this runs in: .venv, or that of a session of `make matrix`.
+BIN = Path(sys.prefix, "bin")
 PYTHON = BIN / "python"
 
-# Minor versions of Python 3 that ansible-core 2.19 to 2.21 knows as targets.
-TARGET_MINORS = range(9, 15)
+# Minor versions of Python 3 that ansible-core 2.19 to 2.22 knows as targets.
+TARGET_MINORS = range(9, 16)
 
 # What would change the outcome of a run, or point it at somebody's real account.
 FOREIGN_VARIABLES = re.compile(
