@@ -47,10 +47,6 @@ ARTIFACT_FORBIDDEN = re.compile(
 )
 
 
-# What the last run counted, for `make matrix`.
-RESULTS = project.CACHE / "results.json"
-
-
 class CheckFailed(Exception):
     """A check did not hold; the text says why."""
 
@@ -160,9 +156,10 @@ def types(log: Log) -> Result:
     emulator_folder = workspace.COPY / "tests" / "emulator"
     log.run(*mypy, "--package", "slb_emulator", cwd=emulator_folder)
     log.run(*mypy, "--package", "slb_rolling", cwd=workspace.COPY / "tests" / "rolling", MYPYPATH=emulator_folder)
-    log.run(*mypy, ".", cwd=workspace.COPY / "tests" / "tools")
+    tools = workspace.COPY / "tests" / "tools"
+    log.run(*mypy, ".", workspace.COPY / "noxfile.py", cwd=tools)
     log.run(*mypy, ".", cwd=campaign.FOLDER, MYPYPATH=campaign.python_path())
-    log.run(*mypy, ".", cwd=workspace.COPY / "tests" / "awx", MYPYPATH=workspace.COPY / "tests" / "tools")
+    log.run(*mypy, ".", cwd=workspace.COPY / "tests" / "awx", MYPYPATH=tools)
     return one()
 
 
@@ -296,6 +293,12 @@ def rolling(log: Log) -> Result:
     return run_pytest(log, workspace.COPY / "tests" / "rolling", ANSIBLE_COLLECTIONS_PATH=workspace.COLLECTIONS)
 
 
+def molecule(log: Log) -> Result:
+    """The scenario of the role, from create to destroy."""
+    folder = workspace.COPY / "extensions"
+    return one(log.run(*tool("molecule"), "test", cwd=folder, ANSIBLE_COLLECTIONS_PATH=workspace.COLLECTIONS))
+
+
 def secrets(log: Log) -> Result:
     """Nothing that a task prints, logs or leaves has a secret in it, however it ends."""
     folders = (workspace.COLLECTIONS, workspace.COPY / "tests" / "emulator")
@@ -403,6 +406,7 @@ CHECKS: dict[str, tuple[str, Check]] = {
     "chaos": ("the module's word against the truth, under faults", chaos),
     "concurrency": ("16 processes of the module at once", concurrency),
     "rolling": ("a roll under real traffic, and without the role", rolling),
+    "molecule": ("the role's scenario for Molecule", molecule),
     "secrets": ("no secret in any output, log or file", secrets),
     "awx": ("job templates, workflow, import and execution environment", awx),
     "first-playbook": ("README's first playbook with the artifact alone", first_playbook),
@@ -482,12 +486,12 @@ def perform_lane(names: list[str]) -> dict[str, Result]:
 
 
 def save(results: dict[str, Result]) -> None:
-    """Keep the counts by check beside the version of ansible-core they are for."""
+    """Keep the counts by check, with the version of ansible-core that they are for: `make matrix` reads them."""
     content = {
         "ansible_core": metadata.version("ansible-core"),
         "checks": {name: asdict(result) for name, result in results.items()},
     }
-    RESULTS.write_text(json.dumps(content, indent=2), encoding="utf-8")
+    (project.CACHE / project.RESULTS).write_text(json.dumps(content, indent=2), encoding="utf-8")
 
 
 def main() -> int:

@@ -77,7 +77,7 @@ class Session:
 
     def results(self) -> dict[str, Any] | None:
         """What checks.py counted in its last run; None when it has not run to the end."""
-        file = self.folder / "results.json"
+        file = self.folder / project.RESULTS
         return json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
 
 
@@ -108,7 +108,7 @@ def run(picked: Iterable[Session]) -> None:
     """Let nox run the sessions; whether they passed is for their results to say."""
     picked = list(picked)
     for session in picked:
-        (session.folder / "results.json").unlink(missing_ok=True)
+        (session.folder / project.RESULTS).unlink(missing_ok=True)
     command: list[str | Path] = [project.PYTHON, "-m", "nox", "--noxfile", project.ROOT / "noxfile.py", "--sessions"]
     subprocess.run([*command, *(session.name for session in picked)], stdin=subprocess.DEVNULL, check=False)
 

@@ -22,6 +22,8 @@ ROOT = Path(__file__).resolve().parents[2]
 CACHE = Path(os.environ.get("CHECKS_CACHE", ROOT / ".cache"))
 PIP_CACHE = ROOT / ".cache" / "pip"
 LOGS = CACHE / "logs"
+# In CACHE: what each check of the last run has counted.
+RESULTS = "results.json"
 HOME = CACHE / "home"
 # Of the virtual environment that this runs in: .venv, or that of a session of `make matrix`.
 BIN = Path(sys.prefix, "bin")
