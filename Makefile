@@ -12,12 +12,13 @@ export SESSIONS
 export N
 export SEED
 export SCHEDULE
+export VERSION
 export PYTHONDONTWRITEBYTECODE := 1
 
 RUN := @sh tests/tools/run.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test matrix chaos bench clean
+.PHONY: help setup demo test matrix chaos bench release clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile
@@ -39,6 +40,9 @@ chaos: ## look for lies of the module under faults; N=20000 schedules, SEED=7 th
 
 bench: ## measure what a task costs; SAVE=1 also writes docs/benchmarks.md
 	$(RUN) base bench.py
+
+release: ## prepare VERSION=x.y.z: version, changelog, artifact, checksums, SBOM; see CONTRIBUTING.md
+	$(RUN) tests release.py
 
 clean: ## remove .venv and .cache
 	rm -rf .venv .cache

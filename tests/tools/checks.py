@@ -27,6 +27,7 @@ from importlib import metadata
 from pathlib import Path
 from xml.etree import ElementTree
 
+import ansible_core
 import ansible_test_home
 import bootstrap
 import chaos as campaign
@@ -39,11 +40,12 @@ import yaml
 
 # The kinds of files that the artifact is made of.
 ARTIFACT_TOP = {
-    ".ansible-lint", ".yamllint", "CHANGELOG.md", "FILES.json", "LICENSE", "LICENSES", "MANIFEST.json", "README.md",
-    "REUSE.toml", "changelogs", "docs", "extensions", "meta", "playbooks", "plugins", "pyproject.toml", "roles", "tests",
+    ".ansible-lint", ".yamllint", "CHANGELOG.md", "CONTRIBUTING.md", "FILES.json", "LICENSE", "LICENSES",
+    "MANIFEST.json", "README.md", "REUSE.toml", "SECURITY.md", "changelogs", "docs", "extensions", "meta", "playbooks",
+    "plugins", "pyproject.toml", "roles", "tests",
 }  # fmt: skip
 ARTIFACT_FORBIDDEN = re.compile(
-    r"(^|/)(__pycache__|\.[a-z_]*cache|\.venv|venv|\.git|\.ci|output|inventory)(/|$)|\.pyc$|\.tar\.gz$|^tests/tools"
+    r"(^|/)(__pycache__|\.[a-z_]*cache|\.venv|venv|\.git|\.ci|output|inventory)(/|$)|\.pyc$|\.tar\.gz$|^tests/(awx|release|requirements|tools)/"
 )
 
 
@@ -159,7 +161,8 @@ def types(log: Log) -> Result:
     tools = workspace.COPY / "tests" / "tools"
     log.run(*mypy, ".", workspace.COPY / "noxfile.py", cwd=tools)
     log.run(*mypy, ".", cwd=campaign.FOLDER, MYPYPATH=campaign.python_path())
-    log.run(*mypy, ".", cwd=workspace.COPY / "tests" / "awx", MYPYPATH=tools)
+    for name in ("awx", "release"):
+        log.run(*mypy, ".", cwd=workspace.COPY / "tests" / name, MYPYPATH=tools)
     return one()
 
 
@@ -249,12 +252,12 @@ def integration_oldest(log: Log) -> Result:
     return run_targets(log, *hosts, *targets)
 
 
-def run_pytest(log: Log, folder: Path, **extra: str | Path) -> Result:
-    """Run the tests of a folder and count what pytest reported."""
+def run_pytest(log: Log, folder: Path, tests: str = ".", **extra: str | Path) -> Result:
+    """Run the tests of a folder, or of one file in it, and count what pytest reported."""
     with tempfile.TemporaryDirectory() as temporary:
         report = Path(temporary, "report.xml")
         options = ["-q", "-p", "no:cacheprovider", f"--junit-xml={report}"]
-        code, _output = log.attempt(*tool("pytest"), *options, ".", cwd=folder, **extra)
+        code, _output = log.attempt(*tool("pytest"), *options, tests, cwd=folder, **extra)
         result = count_junit([report]) if report.exists() else Result()
     if code and not result.failed:
         log.write(f"FAILED: pytest ended with exit code {code}")
@@ -314,6 +317,18 @@ def awx(log: Log) -> Result:
     return run_pytest(log, workspace.COPY / "tests" / "awx", PYTHONPATH=project.ROOT / "tests" / "tools")
 
 
+def run_release_tests(log: Log, tests: str) -> Result:
+    return run_pytest(log, workspace.COPY / "tests" / "release", tests, PYTHONPATH=project.ROOT / "tests" / "tools")
+
+
+def release_refusals(log: Log) -> Result:
+    return run_release_tests(log, "test_refusals.py")
+
+
+def release(log: Log) -> Result:
+    return run_release_tests(log, "test_release.py")
+
+
 # --- the artifact -------------------------------------------------------------------------
 
 
@@ -326,8 +341,7 @@ def artifact(log: Log) -> Result:
     except subprocess.CalledProcessError as error:
         raise CheckFailed(error.output) from error
     log.write("\n".join(names))
-    stray = [name for name in names if name.split("/")[0] not in ARTIFACT_TOP or ARTIFACT_FORBIDDEN.search(name)]
-    require(not stray, f"the artifact must not contain: {', '.join(stray)}")
+    require_nothing_stray(names)
     collections = {"ANSIBLE_COLLECTIONS_PATH": installed}
     require(bool(module_names()), "there are no modules")
     for name in module_names():
@@ -338,6 +352,23 @@ def artifact(log: Log) -> Result:
     action_groups(log)
     execution_environment(log, installed)
     return one()
+
+
+def ensure_artifact() -> None:
+    """Build it, unless the check `artifact` has done so."""
+    if not workspace.ARTIFACT.exists():
+        workspace.build_artifact()
+
+
+def require_nothing_stray(names: list[str]) -> None:
+    """All members of the artifact are files of the checkout, and of those that users and their tools read."""
+    known = {str(name) for name in workspace.source_files()} | {"FILES.json", "MANIFEST.json"}
+    stray = [
+        name
+        for name in names
+        if name not in known or name.split("/")[0] not in ARTIFACT_TOP or ARTIFACT_FORBIDDEN.search(name)
+    ]
+    require(not stray, f"the artifact must not contain: {', '.join(stray)}")
 
 
 def archive_names(archive: Path) -> list[str]:
@@ -354,7 +385,15 @@ def action_groups(log: Log) -> None:
 
 
 def execution_environment(log: Log, installed: Path) -> None:
-    """What a build of an execution environment takes from the collection."""
+    """The example of an execution environment can be built, as far as that needs no container engine.
+
+    And a build finds in the collection the Python packages that it needs.
+    """
+    example = next(installed.rglob("extensions/awx/execution-environment.yml"))
+    with tempfile.TemporaryDirectory() as folder:
+        log.run(*tool("ansible-builder"), "create", "--file", example, "--context", folder, cwd=installed)
+        galaxy = Path(folder, "_build", "requirements.yml").read_text(encoding="utf-8")
+    require(project.collection_name() in galaxy, "the execution environment lacks the collection")
     found = yaml.safe_load(log.run(*tool("ansible-builder"), "introspect", installed, cwd=installed))
     wanted = requirement_lines(workspace.COPY / "meta" / "ee-requirements.txt")
     text = str(found["python"])
@@ -364,8 +403,7 @@ def execution_environment(log: Log, installed: Path) -> None:
 
 def importer(log: Log) -> Result:
     """Ansible Galaxy's own check; it exits with 0 also when it logged errors."""
-    if not workspace.ARTIFACT.exists():
-        workspace.build_artifact()
+    ensure_artifact()
     with tempfile.TemporaryDirectory() as folder:
         output = log.run(project.PYTHON, "-m", "galaxy_importer.main", workspace.ARTIFACT, cwd=Path(folder))
     complaints = [line for line in output.splitlines() if re.match(r"(WARNING|ERROR|CRITICAL)\b", line)]
@@ -375,21 +413,42 @@ def importer(log: Log) -> Result:
 
 def first_playbook(log: Log) -> Result:
     """The first playbook of README.md works with nothing but the built artifact."""
-    if not workspace.ARTIFACT.exists():
-        workspace.build_artifact()
+    ensure_artifact()
     with tempfile.TemporaryDirectory() as folder:
         installed = Path(folder, "collections")
         workspace.install_artifact(installed)
-        playbook = Path(folder, "playbook.yml")
-        playbook.write_text(readme.first_playbook(), encoding="utf-8")
-        with rehearsal.running() as slb:
-            extra = slb.connection() | {"ANSIBLE_COLLECTIONS_PATH": str(installed)}
-            before = slb.weights()
-            log.run(*tool("ansible-playbook"), playbook, cwd=Path(folder), **extra)
-            require(slb.weights() != before, "the playbook of README.md changed no weight")
-            again = log.run(*tool("ansible-playbook"), playbook, cwd=Path(folder), **extra)
-            require("changed=0" in again, "run again, the playbook of README.md is not idempotent")
+        play_first_playbook(log, installed, project.BIN)
     return one()
+
+
+def play_first_playbook(log: Log, installed: Path, programs: Path) -> None:
+    """Run the playbook twice, with the Ansible of a virtual environment: it drains a server, then finds it drained."""
+    playbook = installed / "first.yml"
+    playbook.write_text(readme.first_playbook(), encoding="utf-8")
+    command = (programs / "python", programs / "ansible-playbook", playbook)
+    with rehearsal.running() as slb:
+        extra = slb.connection() | {"ANSIBLE_COLLECTIONS_PATH": str(installed)}
+        before = slb.weights()
+        log.run(*command, cwd=installed, **extra)
+        require(slb.weights() != before, "the playbook of README.md changed no weight")
+        again = log.run(*command, cwd=installed, **extra)
+        require("changed=0" in again, "run again, the playbook of README.md is not idempotent")
+
+
+def each_ansible_core(log: Log) -> Result:
+    """The same on each line of ansible-core, beside nothing but the Python packages that the artifact asks for."""
+    ensure_artifact()
+    for line in ansible_core.LINES:
+        with tempfile.TemporaryDirectory() as folder:
+            venv, installed = Path(folder, "venv"), Path(folder, "collections")
+            for command in ansible_core.installation(line, venv):
+                log.run(*command)
+            workspace.install_artifact(installed, venv / "bin")
+            packages = installed / workspace.IN_COLLECTIONS / "meta" / "ee-requirements.txt"
+            log.run(*ansible_core.pip_install(venv, "--requirement", packages))
+            log.run(venv / "bin" / "python", venv / "bin" / "ansible-playbook", "--version")
+            play_first_playbook(log, installed, venv / "bin")
+    return Result(passed=len(ansible_core.LINES))
 
 
 CHECKS: dict[str, tuple[str, Check]] = {
@@ -410,7 +469,10 @@ CHECKS: dict[str, tuple[str, Check]] = {
     "secrets": ("no secret in any output, log or file", secrets),
     "awx": ("job templates, workflow, import and execution environment", awx),
     "first-playbook": ("README's first playbook with the artifact alone", first_playbook),
+    "ansible-core": ("the same on each ansible-core that is supported", each_ansible_core),
     "importer": ("galaxy-importer", importer),
+    "release-refusals": ("make release, where it must refuse", release_refusals),
+    "release": ("make release of a trial version", release),
     "units": ("ansible-test units, every Python here", units),
     "integration": ("ansible-test integration", integration),
     "integration-oldest": ("the same for the modules, under the oldest Python", integration_oldest),
@@ -419,7 +481,7 @@ CHECKS: dict[str, tuple[str, Check]] = {
 
 
 # These take minutes of their own and run only when CHECKS names them.
-ON_REQUEST = ("secrets", "awx")
+ON_REQUEST = ("secrets", "awx", "ansible-core", "release")
 # The checks of the second lane: ansible-test in workspace.INTEGRATION_COPY, and what only reads a copy.
 SECOND_LANE = ("concurrency", "rolling", "secrets", "integration", "integration-oldest")
 
@@ -440,6 +502,7 @@ def perform(name: str) -> Result:
         subprocess.SubprocessError,
         rehearsal.RehearsalError,
         system_packages.NotInstalled,
+        ansible_core.NoPython,
     ) as error:
         log.write(f"FAILED: {error}")
         result = Result(failed=1)

@@ -52,8 +52,9 @@ def collection_name() -> str:
     return f"{galaxy()['namespace']}.{galaxy()['name']}"
 
 
-def artifact_name() -> str:
-    return f"{galaxy()['namespace']}-{galaxy()['name']}-{galaxy()['version']}.tar.gz"
+def artifact_name(version: str | None = None) -> str:
+    """The file name of the built collection, of the version in galaxy.yml or of another one."""
+    return f"{galaxy()['namespace']}-{galaxy()['name']}-{version or galaxy()['version']}.tar.gz"
 
 
 def runs(python: Path) -> bool:

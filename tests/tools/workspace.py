@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import project
+import reproducible
 
 COLLECTIONS = project.CACHE / "work"
 IN_COLLECTIONS = Path("ansible_collections", project.galaxy()["namespace"], project.galaxy()["name"])
@@ -30,25 +31,25 @@ ARTIFACT = project.CACHE / "artifact" / project.artifact_name()
 KEPT = (Path(".git"), Path("tests/output"))
 
 
+def git(*arguments: str) -> str:
+    """What git prints, run in the checkout. Raises OSError, CalledProcessError."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    command = ["git", "-C", str(project.ROOT), *arguments]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+
+
+def is_git_checkout() -> bool:
+    try:
+        return Path(git("rev-parse", "--show-toplevel").rstrip("\n")).resolve() == project.ROOT
+    except (OSError, subprocess.CalledProcessError):
+        return False
+
+
 def tracked_by_git() -> list[Path] | None:
     """Tracked and new files that are not ignored; None when this is no git checkout."""
-    git = ["git", "-C", str(project.ROOT)]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    try:
-        top = subprocess.run(
-            [*git, "rev-parse", "--show-toplevel"], env=environment, capture_output=True, text=True, check=True
-        ).stdout.rstrip("\n")
-        if Path(top).resolve() != project.ROOT:
-            return None
-        listed = subprocess.run(
-            [*git, "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-    except (OSError, subprocess.CalledProcessError):
+    if not is_git_checkout():
         return None
+    listed = git("ls-files", "-z", "--cached", "--others", "--exclude-standard")
     return [Path(name) for name in listed.split("\0") if name]
 
 
@@ -121,19 +122,20 @@ def build_artifact() -> Path:
     """Build the collection from the copy; returns the path of the archive."""
     project.fresh_folder(ARTIFACT.parent)
     galaxy("collection", "build", refresh(), "--output-path", ARTIFACT.parent)
+    reproducible.rewrite(ARTIFACT)
     return ARTIFACT
 
 
-def install_artifact(target: Path) -> None:
+def install_artifact(target: Path, programs: Path = project.BIN) -> None:
     """Install the built collection, and nothing else, below the folder."""
     project.fresh_folder(target)
-    galaxy("collection", "install", ARTIFACT, "--offline", "--collections-path", target)
+    galaxy("collection", "install", ARTIFACT, "--offline", "--collections-path", target, programs=programs)
 
 
-def galaxy(*arguments: str | Path) -> None:
-    """Run ansible-galaxy; raises CalledProcessError with its output."""
+def galaxy(*arguments: str | Path, programs: Path = project.BIN) -> None:
+    """Run ansible-galaxy of that virtual environment; raises CalledProcessError with its output."""
     subprocess.run(
-        [project.PYTHON, project.BIN / "ansible-galaxy", *arguments],
+        [programs / "python", programs / "ansible-galaxy", *arguments],
         env=project.environment(),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
