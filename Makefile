@@ -7,6 +7,7 @@
 
 export PYTHON
 export CHECKS
+export ONLY
 export SAVE
 export SESSIONS
 export N
@@ -29,7 +30,7 @@ setup: ## make .venv with all that the demo and the tests need
 demo: ## show what the collection does, on a rehearsal SLB on this machine; SAVE=1 keeps the picture for the README
 	$(RUN) base demo.py
 
-test: ## run the checks; CHECKS="lint units" picks some, CHECKS=list names all; awx and secrets run only so
+test: ## run the checks; CHECKS="lint units" picks some, CHECKS=list names all; ONLY picks tests of one
 	$(RUN) tests checks.py
 
 matrix: ## run sanity, units and integration under each ansible-core; SESSIONS=2.20-py3.12 picks one; SAVE=1 keeps the table

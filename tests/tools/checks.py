@@ -207,6 +207,11 @@ def changelog(log: Log) -> Result:
     return one(log.run(*tool("antsibull-changelog"), "lint"))
 
 
+def only(*default: str) -> list[str]:
+    """The tests that ONLY picks: files or targets of ansible-test, else what pytest takes. Without it the default."""
+    return os.environ.get("ONLY", "").split() or list(default)
+
+
 # --- tests --------------------------------------------------------------------------------
 
 
@@ -224,11 +229,11 @@ def run_ansible_test(log: Log, *arguments: str, copy: Path = workspace.COPY) -> 
 
 def sanity(log: Log) -> Result:
     skipped = [word for test in os.environ.get("SKIP_SANITY", "").split() for word in ("--skip-test", test)]
-    return run_ansible_test(log, "sanity", "--venv", "--junit", "--color", "no", *skipped)
+    return run_ansible_test(log, "sanity", "--venv", "--junit", "--color", "no", *skipped, *only())
 
 
 def units(log: Log) -> Result:
-    return run_ansible_test(log, "units", "--venv", "-v", "--color", "no")
+    return run_ansible_test(log, "units", "--venv", "-v", "--color", "no", *only())
 
 
 def run_targets(log: Log, *arguments: str) -> Result:
@@ -237,7 +242,7 @@ def run_targets(log: Log, *arguments: str) -> Result:
 
 
 def integration(log: Log) -> Result:
-    return run_targets(log, "--venv")
+    return run_targets(log, "--venv", *only())
 
 
 def integration_oldest(log: Log) -> Result:
@@ -249,7 +254,7 @@ def integration_oldest(log: Log) -> Result:
         log.write(f"This machine has no Python older than {controller}: nothing to add to `integration`.")
         return one()
     hosts = ["--controller", f"origin:python=venv/{controller}", "--target", f"controller:python=venv/{oldest}"]
-    return run_targets(log, *hosts, *targets)
+    return run_targets(log, *hosts, *only(*targets))
 
 
 def run_pytest(log: Log, folder: Path, tests: str = ".", **extra: str | Path) -> Result:
@@ -257,7 +262,7 @@ def run_pytest(log: Log, folder: Path, tests: str = ".", **extra: str | Path) ->
     with tempfile.TemporaryDirectory() as temporary:
         report = Path(temporary, "report.xml")
         options = ["-q", "-p", "no:cacheprovider", f"--junit-xml={report}"]
-        code, _output = log.attempt(*tool("pytest"), *options, tests, cwd=folder, **extra)
+        code, _output = log.attempt(*tool("pytest"), *options, *only(tests), cwd=folder, **extra)
         result = count_junit([report]) if report.exists() else Result()
     if code and not result.failed:
         log.write(f"FAILED: pytest ended with exit code {code}")
@@ -531,8 +536,11 @@ def selected() -> list[str]:
     wanted = os.environ.get("CHECKS", "").replace(",", " ").split()
     unknown = [name for name in wanted if name not in CHECKS and name != "list"]
     if unknown or "list" in wanted:
-        print("\n".join(f"{name:<19}{purpose}" for name, (purpose, _check) in CHECKS.items()))
+        for name, (purpose, _check) in CHECKS.items():
+            print(f"{name:<19}{purpose}{' (only when it is named)' if name in ON_REQUEST else ''}")
         sys.exit(f"There is no check named {', '.join(unknown)}." if unknown else 0)
+    if only() and len(wanted) != 1:
+        sys.exit("ONLY picks tests of one check; name that one in CHECKS.")
     return [name for name in CHECKS if name in (wanted or set(CHECKS) - set(ON_REQUEST))]
 
 
