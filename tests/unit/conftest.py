@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import functools
 import sys
+import time
 import typing as t
 from pathlib import Path
 
 import pytest
 
+from ansible_collections.aliyun_community.slb.plugins.module_utils import _client, _fetched_keys
 from ansible_collections.aliyun_community.slb.plugins.module_utils._client import Client, Deadline
 from ansible_collections.aliyun_community.slb.plugins.module_utils._keys import Keys, StaticKeys
 from ansible_collections.aliyun_community.slb.plugins.module_utils._transport import Connection
@@ -59,6 +61,30 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     for name in ("ALIYUN_ACCESS_KEY_ID", "ALIYUN_ACCESS_KEY_SECRET", "ALIBABA_CLOUD_CA_BUNDLE"):
         monkeypatch.delenv(name, raising=False)
     return monkeypatch
+
+
+class Clock:
+    """The module ``time`` with pauses that move its clocks on and take no time."""
+
+    def __init__(self) -> None:
+        self._ahead = 0.0
+
+    def monotonic(self) -> float:
+        return time.monotonic() + self._ahead
+
+    def time(self) -> float:
+        return time.time() + self._ahead
+
+    def sleep(self, seconds: float) -> None:
+        self._ahead += seconds
+
+
+@pytest.fixture
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between two requests time passes at once. What a connection takes, and what other programs do, is real."""
+    clock = Clock()
+    for module in (_client, _fetched_keys):
+        monkeypatch.setattr(module, "time", clock)
 
 
 @pytest.fixture

@@ -26,9 +26,7 @@ KEY, SECRET, TOKEN = "rehearsal", "rehearsal-secret+/=", "rehearsal-token+/=="
 OpenClient = t.Callable[..., _client.Client]
 
 
-@pytest.fixture(autouse=True)
-def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_client, "FIRST_PAUSE", 0.01)
+pytestmark = pytest.mark.usefixtures("no_waiting")
 
 
 class RotatingKeys:
@@ -408,7 +406,7 @@ def test_answers_of_older_regions_are_understood(slb: t.Any, open_client: OpenCl
 
 def test_deadline_ends_the_retries(slb: t.Any, open_client: OpenClient) -> None:
     slb.add_fault({"kind": "error", "code": "Throttling.User", "times": 0})
-    client = open_client(slb.url, seconds=3)
+    client = open_client(slb.url)
     with pytest.raises(SlbError) as caught:
         describe(client)
     assert caught.value.code == "Throttling.User"
@@ -417,14 +415,15 @@ def test_deadline_ends_the_retries(slb: t.Any, open_client: OpenClient) -> None:
 
 
 def test_deadline_ends_an_answer_that_drips(
-    slb: t.Any, tls_slb: t.Any, open_client: OpenClient, certificates: t.Any
+    slb: t.Any, tls_slb: t.Any, open_client: OpenClient, certificates: t.Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A byte now and then keeps every timeout of a socket from passing."""
+    monkeypatch.setattr(_client, "LAST_READ_SECONDS", 0.3)
     for emulator, verify in ((slb, True), (tls_slb, certificates.ca)):
         emulator.add_fault({"kind": "drip", "seconds": 0.1})
         started = time.monotonic()
         with pytest.raises(Unanswered):
-            describe(open_client(emulator.url, seconds=0.5, verify=verify))
+            describe(open_client(emulator.url, seconds=0.3, verify=verify))
         assert time.monotonic() - started < 30  # the whole answer takes more than 100 s
 
 

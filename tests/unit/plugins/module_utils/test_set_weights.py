@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import time
 import typing as t
 
 import pytest
@@ -17,11 +18,7 @@ DESCRIBE, SET = "DescribeLoadBalancerAttribute", "SetBackendServers"
 KEYS = [{"access_key_id": "rehearsal", "access_key_secret": "rehearsal-secret+/="}]
 
 
-@pytest.fixture(autouse=True)
-def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_client, "FIRST_PAUSE", 0.01)
-    monkeypatch.setattr(_client, "LONGEST_PAUSE", 0.05)
-    monkeypatch.setattr(_set_weights, "SETTLE_SECONDS", 0.1)
+pytestmark = pytest.mark.usefixtures("no_waiting")
 
 
 @pytest.fixture
@@ -150,7 +147,7 @@ def test_stale_read_after_a_write_is_waited_for(slb: t.Any, open_client: t.Any) 
 
 def test_read_that_stays_stale_fails_the_task(slb: t.Any, open_client: t.Any) -> None:
     slb.add_fault({"action": DESCRIBE, "skip": 1, "times": 0, "kind": "stale_read"})
-    task = new_task(open_client(slb.url, seconds=3))
+    task = new_task(open_client(slb.url))
     error = failure_of(task, {"i-web1": 0})
     assert error.code == "NotVerified"
     assert task.result()["changed"] is True  # the API took it
@@ -249,7 +246,7 @@ def test_refusal_of_the_second_try_does_not_settle_the_first(slb: t.Any, open_cl
 def test_what_nobody_could_find_out_is_said_so(slb: t.Any, open_client: t.Any) -> None:
     slb.add_fault({"action": SET, "kind": "cut_after"})
     slb.add_fault({"action": DESCRIBE, "skip": 1, "kind": "cut_before", "times": 0})
-    task = new_task(open_client(slb.url, seconds=3))
+    task = new_task(open_client(slb.url))
     assert failure_of(task, {"i-web1": 0, "i-web2": 100}).code in ("NoAnswer", "DeadlineReached")
     account = task.account()
     assert ids(account["unconfirmed"]) == ["i-web1"]
@@ -259,7 +256,7 @@ def test_what_nobody_could_find_out_is_said_so(slb: t.Any, open_client: t.Any) -
 
 def test_group_that_cannot_be_read_again_has_what_was_written(large: t.Any, open_client: t.Any) -> None:
     large.add_fault({"action": DESCRIBE, "skip": 1, "kind": "cut_before", "times": 0})
-    task = new_task(open_client(large.url, seconds=3))
+    task = new_task(open_client(large.url))
     assert failure_of(task, {f"i-{number}": 0 for number in range(21)}).code == "NoAnswer"
     assert reported(task) == weights_of(large) == [0] * 21 + [50] * 24
     assert task.result()["active_count"] == 24
@@ -344,8 +341,10 @@ def test_check_mode_reads_all_and_writes_nothing(large: t.Any, open_client: t.An
     assert weights_of(large) == [50] * 45
 
 
-def test_busy_load_balancer_is_waited_for(slb: t.Any, open_client: t.Any) -> None:
-    slb.change_settings({"busy_seconds": 2})
+def test_busy_load_balancer_is_waited_for(slb: t.Any, open_client: t.Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_client, "time", time)
+    monkeypatch.setattr(_client, "LONGEST_PAUSE", 0.1)
+    slb.change_settings({"busy_seconds": 1})
     client = open_client(slb.url)
     new_task(client).run(wanted({"i-web1": 0}), check_mode=False)
     new_task(client).run(wanted({"i-web1": 100}), check_mode=False)
