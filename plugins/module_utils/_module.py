@@ -126,7 +126,7 @@ def _endpoint(endpoint: str | None, region: str) -> str:
         usable = parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port > 0)
     except ValueError:
         usable = False
-    if not usable or parts.username or parts.query or parts.fragment or parts.path.strip("/"):
+    if not usable or "@" in parts.netloc or parts.query or parts.fragment or parts.path.strip("/"):
         raise InvalidArgument("endpoint is no host", "Give HOST, HOST:PORT or a URL with nothing behind the host.")
     return f"{parts.scheme}://{parts.netloc}"
 

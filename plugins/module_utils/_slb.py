@@ -27,6 +27,7 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._records impo
 MAX_SERVERS_PER_CALL = 20  # vendor page SetBackendServers
 _LISTENERS_PER_PAGE = "100"  # the most that DescribeLoadBalancerListeners gives; its default is 20
 _MAX_PAGES = 100  # an endpoint that never stops paging is refused
+_OTHER_API_ADVICE = "Check that endpoint leads to the Slb API."
 
 
 def describe_load_balancer(client: Client, load_balancer_id: str) -> LoadBalancer:
@@ -69,7 +70,9 @@ def describe_listeners(client: Client, load_balancer_id: str) -> list[Listener]:
         if not token:
             return listeners
         parameters = {**parameters, "NextToken": token}
-    raise Unanswered("UnusableAnswer", f"{action} did not come to an end after {_MAX_PAGES} pages")
+    raise Unanswered(
+        "UnusableAnswer", f"{action} did not come to an end after {_MAX_PAGES} pages", advice=_OTHER_API_ADVICE
+    )
 
 
 def describe_health_status(client: Client, load_balancer_id: str) -> list[Health]:
@@ -94,7 +97,7 @@ class _Reading:
             raise Unanswered(
                 "UnusableAnswer",
                 f"the answer to {self._action} is not of the form that the API documents ({exc})",
-                advice="Check that endpoint leads to the Slb API.",
+                advice=_OTHER_API_ADVICE,
             ) from exc
 
 

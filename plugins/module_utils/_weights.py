@@ -25,7 +25,7 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._records impo
 
 # The vendor's ids are letters, digits and hyphens; anything that could not be an id is a mistake in the task.
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*", re.ASCII)
-_WHOLE_NUMBER = re.compile(r"[0-9]+", re.ASCII)
+_WHOLE_NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)  # Python refuses to read thousands of digits
 _MEMBERS_NAMED = 20  # of the group in one message
 _WEIGHTED_SCHEDULERS = ("wrr", "wlc")
 
@@ -160,16 +160,13 @@ def _checked_weight(server: t.Mapping[str, t.Any], name: str, place: str) -> int
 
 def _parse_weight(value: t.Any) -> int | None:
     """0 to 100, or None. Text of digits counts, since variables from a command line are text."""
-    if isinstance(value, bool):
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         return None
-    if isinstance(value, float):
-        weight = int(value) if value.is_integer() else -1
-    elif isinstance(value, int):
-        weight = value
-    elif isinstance(value, str) and _WHOLE_NUMBER.fullmatch(value):
-        weight = int(value[:4])
-    else:
+    if isinstance(value, float) and not value.is_integer():
         return None
+    if isinstance(value, str) and not _WHOLE_NUMBER.fullmatch(value):
+        return None
+    weight = int(value)
     return weight if 0 <= weight <= 100 else None
 
 

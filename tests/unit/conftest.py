@@ -64,27 +64,36 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 
 
 class Clock:
-    """The module ``time`` with pauses that move its clocks on and take no time."""
+    """The module ``time`` with pauses that move its clocks on and take no time.
+
+    ``pauses``: how long they were, in seconds.
+    """
 
     def __init__(self) -> None:
-        self._ahead = 0.0
+        self.pauses: list[float] = []
 
     def monotonic(self) -> float:
-        return time.monotonic() + self._ahead
+        return time.monotonic() + sum(self.pauses)
 
     def time(self) -> float:
-        return time.time() + self._ahead
+        return time.time() + sum(self.pauses)
 
     def sleep(self, seconds: float) -> None:
-        self._ahead += seconds
+        self.pauses.append(seconds)
+
+    def doubled(self) -> bool:
+        """Whether every pause was at least half of what it may be, and that doubled from one to the next."""
+        most = [_client.FIRST_PAUSE * 2**number for number in range(len(self.pauses))]
+        return all(limit / 2 < pause < limit for limit, pause in zip(most, self.pauses))
 
 
 @pytest.fixture
-def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """Between two requests time passes at once. What a connection takes, and what other programs do, is real."""
     clock = Clock()
     for module in (_client, _fetched_keys):
         monkeypatch.setattr(module, "time", clock)
+    return clock
 
 
 @pytest.fixture

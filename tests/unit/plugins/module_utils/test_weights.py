@@ -11,6 +11,7 @@ import pytest
 from ansible_collections.aliyun_community.slb.plugins.module_utils import _weights
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import InvalidArgument, SlbError
 from ansible_collections.aliyun_community.slb.plugins.module_utils._records import Listener, LoadBalancer, Member
+from ansible_collections.aliyun_community.slb.tests.unit.refusals import refusal
 
 WEB1 = Member("i-web1", 100, description="web 1")
 WEB2 = Member("i-web2", 60)
@@ -28,7 +29,7 @@ def changes_of(plan: _weights.Plan) -> list[tuple[str, int, int]]:
 
 @pytest.mark.parametrize(
     ("given", "weight"),
-    [(0, 0), (100, 100), ("0", 0), ("60", 60), ("007", 7), (60.0, 60)],
+    [(0, 0), (100, 100), ("0", 0), ("60", 60), ("007", 7), ("000100", 100), (60.0, 60)],
 )
 def test_weight_accepts_whole_numbers(given: object, weight: int) -> None:
     assert wanted({"server_id": "i-web1", "weight": given})[0].weight == weight
@@ -51,13 +52,14 @@ def test_weight_accepts_whole_numbers(given: object, weight: int) -> None:
         (1.5, "1.5"),
         (float("inf"), "inf"),
         (float("nan"), "nan"),
+        ("1000", "'1000'"),
         ("9" * 5000, "'" + "9" * 39),
         ([1], "[1]"),
         ({}, "{}"),
     ],
 )
 def test_weight_refuses_everything_else(given: object, shown: str) -> None:
-    with pytest.raises(InvalidArgument) as caught:
+    with refusal(InvalidArgument) as caught:
         wanted({"server_id": "i-web1", "weight": given})
     assert caught.value.message == f"weight of backend_servers[0] (i-web1) is {shown}"
     assert "whole number from 0 to 100" in caught.value.advice
@@ -65,13 +67,13 @@ def test_weight_refuses_everything_else(given: object, shown: str) -> None:
 
 @pytest.mark.parametrize("server_id", ["", " ", "i web1", "i-web1,i-web2", "-i", "i-web1\n", "{{ x }}", None])
 def test_server_id_must_look_like_one(server_id: str | None) -> None:
-    with pytest.raises(InvalidArgument, match=r"server_id of backend_servers\[0\]"):
+    with refusal(InvalidArgument, r"server_id of backend_servers\[0\]"):
         wanted({"server_id": server_id, "weight": 1})
 
 
 @pytest.mark.parametrize("load_balancer_id", ["", "lb 1", "lb-1,lb-2", "lb-1\n", "../lb"])
 def test_load_balancer_id_must_look_like_one(load_balancer_id: str) -> None:
-    with pytest.raises(InvalidArgument, match="no id of a load balancer"):
+    with refusal(InvalidArgument, "no id of a load balancer"):
         _weights.check_load_balancer_id(load_balancer_id)
 
 
@@ -81,23 +83,29 @@ def test_load_balancer_ids_of_the_vendor_pass(load_balancer_id: str) -> None:
 
 
 def test_server_ip_must_be_an_address() -> None:
-    with pytest.raises(InvalidArgument, match="server_ip"):
+    with refusal(InvalidArgument, r"server_ip of backend_servers\[0\] \(eni-1\) is '192.168.0.999'"):
         wanted({"server_id": "eni-1", "weight": 1, "server_ip": "192.168.0.999"})
 
 
 def test_empty_list_is_refused() -> None:
-    with pytest.raises(InvalidArgument, match="empty"):
+    with refusal(InvalidArgument, "empty"):
         wanted()
 
 
 def test_same_server_twice_is_refused_before_any_call() -> None:
-    with pytest.raises(InvalidArgument, match="i-web1 more than once"):
+    with refusal(InvalidArgument, "i-web1 more than once"):
         wanted({"server_id": "i-web1", "weight": 1}, {"server_id": "i-web1", "weight": 2})
+
+
+def test_member_that_is_named_twice_is_named_with_its_address() -> None:
+    server = {"server_id": "eni-1", "server_ip": "192.168.0.11", "weight": 1}
+    with refusal(InvalidArgument, r"eni-1 \(192.168.0.11\) more than once"):
+        wanted(server, server)
 
 
 def test_same_member_under_two_descriptions_is_refused() -> None:
     servers = wanted({"server_id": "eni-1", "weight": 1, "type": "eni"}, {"server_id": "eni-1", "weight": 2})
-    with pytest.raises(InvalidArgument, match="more than once"):
+    with refusal(InvalidArgument, "more than once"):
         _weights.plan_weights([ENI_A], servers)
 
 
@@ -108,6 +116,20 @@ def test_plan_takes_only_what_differs() -> None:
     assert [change.member for change in plan.requested] == [WEB1, WEB2]
     assert plan.group == (WEB1._replace(weight=0), WEB2)
     assert not plan.missing
+
+
+def test_change_is_told_with_all_that_names_the_member() -> None:
+    plan = _weights.plan_weights([ENI_A], wanted({"server_id": "eni-1", "weight": 0}))
+    assert [change.as_dict() for change in plan.changes] == [
+        {"server_id": "eni-1", "type": "eni", "server_ip": "192.168.0.11", "before": 100, "after": 0}
+    ]
+
+
+def test_what_follows_a_missing_server_is_planned_too() -> None:
+    plan = _weights.plan_weights(
+        [WEB1], wanted({"server_id": "i-gone", "weight": 0}, {"server_id": "i-web1", "weight": 0})
+    )
+    assert changes_of(plan) == [("i-web1", 100, 0)]
 
 
 def test_target_keeps_type_address_and_description() -> None:
@@ -124,14 +146,14 @@ def test_expected_weight(current: int, expected: object, refused: bool) -> None:
     if not refused:
         assert _weights.plan_weights([Member("i-1", current)], servers).group == (Member("i-1", 0),)
         return
-    with pytest.raises(SlbError) as caught:
+    with refusal(SlbError) as caught:
         _weights.plan_weights([Member("i-1", current)], servers)
     assert caught.value.code == "UnexpectedWeight"
     assert caught.value.message == f"not as expected: i-1 has {current} and not {expected}"
 
 
 def test_expected_weight_is_a_weight() -> None:
-    with pytest.raises(InvalidArgument, match="expected_weight of backend_servers"):
+    with refusal(InvalidArgument, "expected_weight of backend_servers"):
         wanted({"server_id": "i-1", "weight": 0, "expected_weight": True})
 
 
@@ -170,7 +192,7 @@ def test_addresses_are_compared_as_addresses() -> None:
 
 
 def test_ambiguous_server_id_is_refused_with_the_choices() -> None:
-    with pytest.raises(InvalidArgument) as caught:
+    with refusal(InvalidArgument) as caught:
         _weights.plan_weights([ENI_A, ENI_B], wanted({"server_id": "eni-1", "weight": 0}))
     assert "fits 2 members" in caught.value.message
     assert "eni 192.168.0.11, eni 192.168.0.12" in caught.value.message
@@ -189,17 +211,24 @@ def test_type_or_address_that_does_not_fit_is_no_member(mismatch: dict) -> None:
 
 def test_missing_members_are_named_with_the_members_there_are() -> None:
     plan = _weights.plan_weights([WEB1, ENI_A], wanted({"server_id": "i-gone", "weight": 0}))
-    with pytest.raises(SlbError) as caught:
+    with refusal(SlbError) as caught:
         _weights.check_missing(plan, [WEB1, ENI_A])
     assert caught.value.code == "UnknownMember"
-    assert "i-gone" in caught.value.message
-    assert "i-web1, eni-1 (192.168.0.11)" in caught.value.message
+    assert caught.value.message == (
+        "not in the default server group: i-gone. Its members are: i-web1, eni-1 (192.168.0.11)"
+    )
+
+
+def test_group_without_members_is_said_to_have_none() -> None:
+    plan = _weights.plan_weights([], wanted({"server_id": "i-gone", "weight": 0}))
+    with refusal(SlbError, "Its members are: none$"):
+        _weights.check_missing(plan, [])
 
 
 def test_long_groups_are_not_listed_whole() -> None:
     members = [Member(f"i-{number}", 1) for number in range(25)]
     plan = _weights.plan_weights(members, wanted({"server_id": "i-gone", "weight": 0}))
-    with pytest.raises(SlbError, match="i-19, and 5 more"):
+    with refusal(SlbError, "i-19, and 5 more"):
         _weights.check_missing(plan, members)
 
 
@@ -214,6 +243,7 @@ def plan_for(weights: list[int], targets: list[int]) -> _weights.Plan:
     [
         ([100, 100], [0, 100], 1, False),
         ([100, 100], [0, 100], 2, True),
+        ([100, 1], [0, 1], 1, False),
         ([100, 100], [0, 0], 1, True),
         ([100, 100], [0, 0], 0, False),
         ([100, 0, 0], [0, 100, 0], 1, False),  # swapped in one task
@@ -226,7 +256,7 @@ def test_min_active(weights: list[int], targets: list[int], min_active: int, ref
     if not refused:
         _weights.check_min_active(plan, min_active)
         return
-    with pytest.raises(SlbError) as caught:
+    with refusal(SlbError) as caught:
         _weights.check_min_active(plan, min_active)
     assert caught.value.code == "MinActive"
 
