@@ -14,12 +14,13 @@ export N
 export SEED
 export SCHEDULE
 export VERSION
+export FILES
 export PYTHONDONTWRITEBYTECODE := 1
 
 RUN := @sh tests/tools/run.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test matrix chaos bench release clean
+.PHONY: help setup demo test matrix chaos mutants bench release clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile
@@ -38,6 +39,9 @@ matrix: ## run sanity, units and integration under each ansible-core; SESSIONS=2
 
 chaos: ## look for lies of the module under faults; N=20000 schedules, SEED=7 the first, SCHEDULE=file one alone
 	$(RUN) tests chaos.py
+
+mutants: ## whether the unit tests notice wrong code; half an hour and more; FILES="_weights _client" picks some
+	$(RUN) mutants mutants.py
 
 bench: ## measure what a task costs; SAVE=1 also writes docs/benchmarks.md
 	$(RUN) base bench.py

@@ -4,7 +4,7 @@
 
 """Make .venv, then run a tool with it: ``bootstrap.py LAYER [SCRIPT ARGUMENT...]``.
 
-A layer is a file of tests/requirements; ``tests`` contains ``base``. A stamp file
+A layer is a file of tests/requirements; ``tests`` and ``mutants`` contain ``base``. A stamp file
 per installed layer holds a hash of everything the layer depends on, so a second
 call costs nothing and needs no network. Only the standard library is used here.
 """
@@ -23,7 +23,7 @@ VENV = ROOT / ".venv"
 VENV_PYTHON = VENV / "bin" / "python"
 LOG = ROOT / ".cache" / "logs" / "setup.log"
 REQUIREMENTS = ROOT / "tests" / "requirements"
-LAYERS = {"base": ["base"], "tests": ["base", "tests"]}
+LAYERS = {"base": ["base"], "tests": ["base", "tests"], "mutants": ["base", "mutants"]}
 
 
 def read_requirements(path: Path) -> str:

@@ -1,0 +1,210 @@
+# Copyright (c) 2026 aliyun_community.slb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""``make mutants``: whether the unit tests notice when a line of plugins/module_utils is wrong.
+
+mutmut makes the mutants and runs, for each, the unit tests that reach its function.
+FILES="_weights _client" picks some files. tests/mutants/survivors.yml lists the
+mutants that may survive, with the reason; it must list exactly those that do. The
+last line is ``N passed, N failed``: mutants that were killed or are listed, and the rest.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import project
+import workspace
+import yaml
+from mutmut.mutation.file_mutation import MutatedFile, mutate_file_contents
+from mutmut.stats import status_by_exit_code
+
+FOLDER = project.CACHE / "mutants"
+COPY = FOLDER / workspace.IN_COLLECTIONS
+SOURCES = workspace.IN_COLLECTIONS / "plugins" / "module_utils"
+OWN = project.ROOT / "tests" / "mutants"
+LOG = project.LOGS / "mutants.log"
+
+LEAST_KILLED = 0.95
+KILLED = ("killed", "timeout", "segfault")
+
+# Those where a mistake does most harm come first.
+FILES = (
+    *("_weights", "_set_weights", "_slb", "_client", "_records", "_errors", "_keys", "_module"),
+    *("_credentials", "_profiles", "_key_sources", "_fetched_keys", "_transport"),
+)
+
+# mutmut leaves decorated functions alone. In the copy, these call a method or function without a decorator.
+UNDECORATED = (
+    (r"    @property\n    def (\w+)\(self\)", r"    \1 = property(lambda self: self.\1_())\n\n    def \1_(self)"),
+    (
+        r"@contextlib\.contextmanager\ndef (\w+)\(",
+        r"\1 = contextlib.contextmanager(lambda *args: \1_(*args))\n\n\ndef \1_(",
+    ),
+)
+
+TEXT = re.compile(r"""f?"[^"]*"|f?'[^']*'""")
+
+
+class Mutant(NamedTuple):
+    """A change of one function. ``was`` and ``now``: the lines that differ, without indentation."""
+
+    file: str
+    function: str
+    was: str
+    now: str
+
+    def is_wording(self) -> bool:
+        """Whether only the words of a text differ, which is a text for people if it has a space."""
+        if TEXT.split(self.was) != TEXT.split(self.now):
+            return False
+        texts = zip(TEXT.findall(self.was), TEXT.findall(self.now))
+        return all(" " in was for was, now in texts if was != now)
+
+    def __str__(self) -> str:
+        return f"{self.file}.py, {self.function}:\n  was: {self.was}\n  now: {self.now}"
+
+
+class Score(NamedTuple):
+    """What became of the mutants. ``unlisted`` survived and ``idle`` is listed, but did not or does not exist."""
+
+    killed: int
+    survived: int
+    wording: int
+    unlisted: list[Mutant]
+    idle: list[Mutant]
+
+    @property
+    def share(self) -> float:
+        return self.killed / (self.killed + self.survived) if self.killed + self.survived else 1.0
+
+    def line(self, name: str) -> str:
+        counts = f"{self.killed} killed, {self.survived} survived, {self.share:.1%}"
+        return f"{name:<15}{counts:<40}{self.wording} of words not tried"
+
+
+def prepare() -> None:
+    """A fresh folder for mutmut."""
+    project.fresh_folder(FOLDER)
+    workspace.refresh(COPY)
+    (FOLDER / "pyproject.toml").write_bytes((OWN / "pyproject.toml").read_bytes())
+    for name in FILES:
+        path = FOLDER / SOURCES / f"{name}.py"
+        text = path.read_text(encoding="utf-8")
+        for pattern, replacement in UNDECORATED:
+            text = re.sub(pattern, replacement, text)
+        path.write_text(text, encoding="utf-8")
+
+
+def mutants_of(file: str) -> Iterator[tuple[str, Mutant]]:
+    """The mutants of a file by the names that mutmut gives them."""
+    path = SOURCES / f"{file}.py"
+    with contextlib.chdir(FOLDER):  # where mutmut looks for its settings
+        mutated = mutate_file_contents(str(path), path.read_text(encoding="utf-8"))
+    module = ".".join(path.with_suffix("").parts)
+    for name in mutated.mutant_names:
+        mangled = name.rpartition("__mutmut_")[0]
+        original = function_lines(mutated, f"{mangled}__mutmut_orig")
+        differing = list(difflib.unified_diff(original, function_lines(mutated, name), n=0, lineterm=""))[2:]
+        was, now = (" ".join(line[1:].strip() for line in differing if line[0] == sign) for sign in "-+")
+        function = re.sub(r"(?<=[^_])_$", "", mangled.removeprefix("x_").removeprefix("xǁ").replace("ǁ", "."))
+        yield f"{module}.{name}", Mutant(file, function, was, now)
+
+
+def function_lines(mutated: MutatedFile, name: str) -> list[str]:
+    """A function of the mutated file, without its first line, that of its name."""
+    span = mutated.line_span_by_function_name[name]
+    lines = mutated.code.splitlines()[span.start - 1 : span.end]
+    return [line for line in lines if name not in line]
+
+
+def run_mutmut(names: list[str]) -> None:
+    """Try mutants; mutmut ends with 0 also when some survive."""
+    with LOG.open("a", encoding="utf-8") as log:
+        done = subprocess.run(
+            [project.PYTHON, project.BIN / "mutmut", "run", *names],
+            cwd=FOLDER,
+            env=project.environment(PYTHONHASHSEED="0"),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            check=False,
+        )
+    if done.returncode:
+        sys.exit(f"mutmut could not run the tests, see {LOG.relative_to(project.ROOT)}.")
+
+
+def score(file: str, listed: list[Mutant]) -> Score:
+    """Try the mutants of a file, and compare those that survive with the list."""
+    mutants = dict(mutants_of(file))
+    tried = {name: mutant for name, mutant in mutants.items() if not mutant.is_wording()}
+    if tried:
+        run_mutmut(list(tried))
+    result = FOLDER / "mutants" / SOURCES / f"{file}.py.meta"
+    exit_codes = json.loads(result.read_text(encoding="utf-8"))["exit_code_by_key"]
+    survivors = [mutant for name, mutant in tried.items() if status_by_exit_code[exit_codes[name]] not in KILLED]
+    return Score(
+        killed=len(tried) - len(survivors),
+        survived=len(survivors),
+        wording=len(mutants) - len(tried),
+        unlisted=[mutant for mutant in survivors if mutant not in listed],
+        idle=[mutant for mutant in listed if mutant.file == file and mutant not in survivors],
+    )
+
+
+def listed_survivors() -> list[Mutant]:
+    groups = yaml.safe_load((OWN / "survivors.yml").read_text(encoding="utf-8"))
+    return [Mutant(**mutant) for group in groups for mutant in group["mutants"]]
+
+
+def selected() -> list[str]:
+    wanted = os.environ.get("FILES", "").replace(",", " ").split()
+    unknown = [name for name in wanted if name not in FILES]
+    if unknown:
+        sys.exit(f"There is no {', '.join(unknown)} among {', '.join(FILES)}.")
+    return [name for name in FILES if name in (wanted or FILES)]
+
+
+def total(scores: list[Score]) -> Score:
+    killed, survived, wording = (sum(counts) for counts in zip(*(score[:3] for score in scores)))
+    unlisted, idle = ([mutant for score in scores for mutant in score[column]] for column in (3, 4))
+    return Score(killed, survived, wording, unlisted, idle)
+
+
+def main() -> int:
+    names = selected()
+    listed = listed_survivors()
+    LOG.parent.mkdir(parents=True, exist_ok=True)
+    LOG.unlink(missing_ok=True)
+    started = time.monotonic()
+    prepare()
+    scores = []
+    for name in names:
+        scores.append(score(name, listed))
+        print(scores[-1].line(name), flush=True)
+    whole = total(scores)
+    for mutant in whole.unlisted:
+        print(f"\nSurvived and is not in tests/mutants/survivors.yml: {mutant}")
+    for mutant in whole.idle:
+        print(f"\nIs in tests/mutants/survivors.yml and did not survive, or is no more: {mutant}")
+    print(f"\n{whole.line('all')}, in {time.monotonic() - started:.0f} s")
+    failed = len(whole.unlisted) + len(whole.idle)
+    if whole.share < LEAST_KILLED:
+        print(f"Fewer than {LEAST_KILLED:.0%} were killed.")
+        failed += 1
+    print(f"{whole.killed + whole.survived - len(whole.unlisted)} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

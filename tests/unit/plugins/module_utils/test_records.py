@@ -1,0 +1,38 @@
+# Copyright (c) 2026 aliyun_community.slb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How records are told apart, called and shown."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.aliyun_community.slb.plugins.module_utils._records import Health, Listener, Member
+
+
+@pytest.mark.parametrize(
+    ("member", "key", "name"),
+    [
+        (Member("i-1", 5), ("i-1", "ecs", ""), "i-1"),
+        (Member("i-1", 5, "ecs", "192.168.0.1"), ("i-1", "ecs", ""), "i-1"),
+        (Member("eni-1", 5, "eni", "192.168.0.1"), ("eni-1", "eni", "192.168.0.1"), "eni-1 (192.168.0.1)"),
+        (Member("eci-1", 5, "eci"), ("eci-1", "eci", ""), "eci-1"),
+    ],
+)
+def test_member(member: Member, key: tuple[str, str, str], name: str) -> None:
+    assert (member.key, member.name) == (key, name)
+
+
+def test_records_are_shown_by_the_names_of_their_fields() -> None:
+    assert Member("i-1", 5, description="web").as_dict() == {
+        "server_id": "i-1",
+        "weight": 5,
+        "type": "ecs",
+        "server_ip": None,
+        "description": "web",
+    }
+    listener = Listener(80, "http", 8080, "wrr", "running", None, None, True, False, None)
+    assert listener.name == "http:80"
+    assert listener.as_dict()["backend_server_port"] == 8080
+    assert Health("i-1", None, "ecs", 80, "http", 8080, "normal").as_dict()["status"] == "normal"
