@@ -21,6 +21,7 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils import _clien
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import SlbError, Unanswered
 from ansible_collections.aliyun_community.slb.plugins.module_utils._keys import Keys
 from ansible_collections.aliyun_community.slb.plugins.module_utils._records import Member
+from ansible_collections.aliyun_community.slb.tests.unit.refusals import refusal
 
 KEY, SECRET, TOKEN = "rehearsal", "rehearsal-secret+/=", "rehearsal-token+/=="
 OpenClient = t.Callable[..., _client.Client]
@@ -164,7 +165,7 @@ def test_malformed_proxy_ends_at_once(
     for name in ("http_proxy", "https_proxy"):
         clean_environment.setenv(name, proxy)
     client = open_client(endpoint)
-    with pytest.raises(SlbError, match="names a proxy with a URL that cannot be used") as error:
+    with refusal(SlbError, "names a proxy with a URL that cannot be used") as error:
         describe(client)
     assert (error.value.code, client.api_calls) == ("EndpointUnusable", 0)
     assert "hidden" not in str(error.value)
@@ -329,6 +330,38 @@ def test_unusable_answers_to_a_write_leave_it_open(
     assert client.api_calls == 1
 
 
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ("", "an empty body"),
+        (" \n", "an empty body"),
+        (" <html>", "HTML or XML in place of JSON"),
+        ("nonsense", "a body that is no answer of this API"),
+        ('{"password": "hidden"}', "a body that is no answer of this API"),
+    ],
+)
+def test_unusable_answer_is_described_and_not_shown(slb: t.Any, open_client: OpenClient, body: str, words: str) -> None:
+    slb.add_fault({"kind": "raw", "http_status": 502, "body": body})
+    with refusal(Unanswered) as caught:
+        _slb.set_backend_servers(open_client(slb.url), "lb-web", [Member("i-web1", 0)])
+    assert caught.value.code == "UnusableAnswer"
+    assert caught.value.message == f"SetBackendServers was answered by {slb.url} with HTTP status 502 and {words}"
+
+
+def test_unusable_answer_may_have_a_request_id(slb: t.Any, open_client: OpenClient) -> None:
+    slb.add_fault({"kind": "raw", "http_status": 502, "body": '{"RequestId": "R-1"}'})
+    client = open_client(slb.url)
+    with refusal(Unanswered) as caught:
+        _slb.set_backend_servers(client, "lb-web", [Member("i-web1", 0)])
+    assert (caught.value.request_id, client.request_ids) == ("R-1", ["R-1"])
+
+
+def test_error_without_a_message(slb: t.Any, open_client: OpenClient) -> None:
+    slb.add_fault({"kind": "raw", "http_status": 403, "body": '{"Code": "Forbidden.RAM", "RequestId": "R-1"}'})
+    with refusal(SlbError, "^Forbidden.RAM: no message$"):
+        describe(open_client(slb.url))
+
+
 def test_error_code_in_a_good_answer_is_an_error(slb: t.Any, open_client: OpenClient) -> None:
     body = json.dumps({"Code": "Forbidden.RAM", "Message": "No.", "RequestId": "R-1"})
     slb.add_fault({"kind": "raw", "http_status": 200, "body": body, "content_type": "application/json"})
@@ -359,9 +392,15 @@ def test_broken_connection_while_reading_is_tried_again(slb: t.Any, open_client:
 def test_broken_connection_leaves_a_write_open(slb: t.Any, open_client: OpenClient, kind: str) -> None:
     slb.add_fault({"kind": kind})
     client = open_client(slb.url)
-    with pytest.raises(Unanswered):
+    with refusal(Unanswered, f"{slb.url} "):
         _slb.set_backend_servers(client, "lb-web", [Member("i-web1", 0)])
     assert client.api_calls == 1
+
+
+def test_missing_answer_is_said_to_be_missing(slb: t.Any, open_client: OpenClient) -> None:
+    slb.add_fault({"kind": "cut_after"})
+    with refusal(Unanswered, rf"^NoAnswer: SetBackendServers got no whole answer from {slb.url} \(.+\)$"):
+        _slb.set_backend_servers(open_client(slb.url), "lb-web", [Member("i-web1", 0)])
 
 
 def test_answer_that_stalls_ends_with_the_read_timeout(slb: t.Any, open_client: OpenClient) -> None:
@@ -433,7 +472,7 @@ def test_no_pause_is_longer_than_what_is_left(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_nothing_is_written_after_the_deadline(slb: t.Any, open_client: OpenClient) -> None:
-    with pytest.raises(SlbError, match="DeadlineReached"):
+    with refusal(SlbError, "DeadlineReached: no time was left for SetBackendServers"):
         _slb.set_backend_servers(open_client(slb.url, seconds=0), "lb-web", [Member("i-web1", 0)])
     assert not slb.requests
 
@@ -451,11 +490,18 @@ def test_endpoint_without_a_server_is_given_up_after_a_few_tries(open_client: Op
     with socket.create_server(("127.0.0.1", 0)) as unused:
         port = unused.getsockname()[1]
     client = open_client(f"http://127.0.0.1:{port}")
-    with pytest.raises(SlbError) as caught:
+    with refusal(SlbError) as caught:
         describe(client)
     assert caught.value.code == "EndpointUnreachable"
-    assert "Connection refused" in caught.value.message
+    assert caught.value.message == f"no connection to http://127.0.0.1:{port}: Connection refused"
     assert client.api_calls == _client.CONNECT_TRIES
+
+
+def test_pauses_double(slb: t.Any, open_client: OpenClient, no_waiting: t.Any) -> None:
+    slb.add_fault({"kind": "error", "code": "Throttling.User", "times": 4})
+    describe(open_client(slb.url))
+    assert len(no_waiting.pauses) == 4
+    assert no_waiting.doubled()
 
 
 def test_pauses_grow_and_are_capped(monkeypatch: pytest.MonkeyPatch) -> None:
