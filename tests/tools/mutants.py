@@ -176,9 +176,23 @@ def selected() -> list[str]:
 
 
 def total(scores: list[Score]) -> Score:
-    killed, survived, wording = (sum(counts) for counts in zip(*(score[:3] for score in scores)))
-    unlisted, idle = ([mutant for score in scores for mutant in score[column]] for column in (3, 4))
-    return Score(killed, survived, wording, unlisted, idle)
+    return Score(
+        killed=sum(result.killed for result in scores),
+        survived=sum(result.survived for result in scores),
+        wording=sum(result.wording for result in scores),
+        unlisted=[mutant for result in scores for mutant in result.unlisted],
+        idle=[mutant for result in scores for mutant in result.idle],
+    )
+
+
+def show(name: str, result: Score) -> None:
+    """Say how a file did, at once: the next one takes minutes."""
+    print(result.line(name))
+    for mutant in result.unlisted:
+        print(f"It survived, and survivors.yml does not list it: {mutant}")
+    for mutant in result.idle:
+        print(f"survivors.yml lists it, and it was killed or is no more: {mutant}")
+    sys.stdout.flush()
 
 
 def main() -> int:
@@ -191,17 +205,14 @@ def main() -> int:
     scores = []
     for name in names:
         scores.append(score(name, listed))
-        print(scores[-1].line(name), flush=True)
+        show(name, scores[-1])
     whole = total(scores)
-    for mutant in whole.unlisted:
-        print(f"\nSurvived and is not in tests/mutants/survivors.yml: {mutant}")
-    for mutant in whole.idle:
-        print(f"\nIs in tests/mutants/survivors.yml and did not survive, or is no more: {mutant}")
-    print(f"\n{whole.line('all')}, in {time.monotonic() - started:.0f} s")
     failed = len(whole.unlisted) + len(whole.idle)
+    print(f"\n{whole.line('all')}")
     if whole.share < LEAST_KILLED:
         print(f"Fewer than {LEAST_KILLED:.0%} were killed.")
         failed += 1
+    print(f"The mutants took {time.monotonic() - started:.0f} s.")
     print(f"{whole.killed + whole.survived - len(whole.unlisted)} passed, {failed} failed")
     return 1 if failed else 0
 

@@ -16,6 +16,7 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._credentials 
 )
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import InvalidArgument, SlbError
 from ansible_collections.aliyun_community.slb.plugins.module_utils._keys import CredentialsUnobtainable, Keys, Reach
+from ansible_collections.aliyun_community.slb.tests.unit.refusals import refusal
 
 OLD = {"ALICLOUD_ACCESS_KEY": "old-id", "ALICLOUD_SECRET_KEY": "old-secret"}
 NEW = {"ALIBABA_CLOUD_ACCESS_KEY_ID": "new-id", "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "new-secret"}
@@ -65,7 +66,7 @@ def test_every_name_of_the_environment_is_read(row: tuple[tuple[str, ...], ...])
     ],
 )
 def test_half_a_key_is_not_completed_from_the_environment(options: dict[str, t.Any], missing: str) -> None:
-    with pytest.raises(InvalidArgument) as caught:
+    with refusal(InvalidArgument) as caught:
         find_keys(options, {**OLD, **NEW}, REACH)
     assert caught.value.message.startswith(f"{missing} is missing")
 
@@ -84,12 +85,12 @@ def test_half_a_key_is_not_completed_from_the_environment(options: dict[str, t.A
     ],
 )
 def test_half_a_source_in_the_environment_is_named(environ: dict[str, str], missing: str) -> None:
-    with pytest.raises(InvalidArgument, match=f"{missing} is not set"):
+    with refusal(InvalidArgument, f"{missing} is not set"):
         find_keys({}, environ, REACH)
 
 
 def test_no_source_names_those_that_were_looked_for() -> None:
-    with pytest.raises(InvalidArgument) as caught:
+    with refusal(InvalidArgument) as caught:
         find_keys({}, {"ALIBABA_CLOUD_ROLE_ARN": "acs:ram::1:role/of-another-tool"}, REACH)
     for name in (
         *("access_key", "profile", "shared_credentials_file", "ecs_role_name", "ALICLOUD_ACCESS_KEY"),
@@ -147,7 +148,7 @@ def test_file_of_the_environment_is_of_either_format(tmp_path: t.Any, name: str)
 
 def test_option_does_not_use_the_file_of_the_environment(tmp_path: t.Any) -> None:
     environ = {"ALIBABA_CLOUD_CREDENTIALS_FILE": in_file(tmp_path, INI), "HOME": str(tmp_path)}
-    with pytest.raises(CredentialsUnobtainable, match="it is in none of"):
+    with refusal(CredentialsUnobtainable, "it is in none of"):
         find_keys({"profile": "temporary"}, environ, REACH)
 
 
@@ -176,7 +177,7 @@ def test_profile_is_not_completed_from_the_environment(tmp_path: t.Any, monkeypa
     for name, value in NEW.items():
         monkeypatch.setenv(name, value)
     path = in_file(tmp_path, "[default]\ntype = access_key\naccess_key_id = id\n")
-    with pytest.raises(CredentialsUnobtainable, match="access_key_secret is not set"):
+    with refusal(CredentialsUnobtainable, "access_key_secret is not set"):
         find_keys({"shared_credentials_file": path}, NEW, REACH)
 
 
@@ -212,15 +213,54 @@ BROKEN: list[tuple[str, str]] = [
 @pytest.mark.parametrize(("text", "reason"), BROKEN, ids=[reason for _text, reason in BROKEN])
 def test_file_that_cannot_be_used_is_named(tmp_path: t.Any, text: str, reason: str) -> None:
     path = in_file(tmp_path, text)
-    with pytest.raises(CredentialsUnobtainable, match=reason) as caught:
+    with refusal(CredentialsUnobtainable, reason) as caught:
         find_keys({"shared_credentials_file": path, "profile": "web"}, NEW, REACH)
     assert path in caught.value.message
     assert SECRET not in caught.value.sentence()
     assert caught.value.code == "CredentialsUnobtainable"
 
 
+def test_profiles_that_lead_back_to_each_other(tmp_path: t.Any) -> None:
+    role = "type = ram_role_arn\nrole_arn = r\n"
+    path = in_file(tmp_path, f"[web]\n{role}source_profile = db\n[db]\n{role}source_profile = web\n")
+    with refusal(CredentialsUnobtainable, f"profile db of {path}: its source_profile leads back to itself"):
+        find_keys({"shared_credentials_file": path, "profile": "web"}, {}, REACH)
+
+
+def test_token_beside_the_keys_of_a_user_is_not_used(tmp_path: t.Any) -> None:
+    text = "[default]\ntype = access_key\naccess_key_id = id\naccess_key_secret = secret\nsecurity_token = old\n"
+    assert keys_of({"shared_credentials_file": in_file(tmp_path, text)}, {}) == Keys("id", "secret")
+
+
+def test_current_profile_of_the_command_line_tool(tmp_path: t.Any) -> None:
+    rows = ", ".join(
+        f'{{"name": "{name}", "mode": "AK", "access_key_id": "{name}-id", "access_key_secret": "secret"}}'
+        for name in ("default", "web")
+    )
+    for current, key in (("", "default-id"), ('"current": "web", ', "web-id")):
+        path = in_file(tmp_path, f'{{{current}"profiles": [{rows}]}}')
+        assert keys_of({"shared_credentials_file": path}, {}).access_key_id == key
+
+
+def test_first_of_two_profiles_of_one_name_counts(tmp_path: t.Any) -> None:
+    rows = ", ".join(
+        f'{{"name": "web", "mode": "AK", "access_key_id": "{key}", "access_key_secret": "secret"}}' for key in "ab"
+    )
+    path = in_file(tmp_path, f'{{"profiles": [{rows}]}}')
+    assert keys_of({"shared_credentials_file": path, "profile": "web"}, {}).access_key_id == "a"
+
+
+def test_home_folder_of_the_process_counts_without_one_in_the_environment(
+    tmp_path: t.Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / ".alibabacloud").mkdir()
+    (tmp_path / ".alibabacloud" / "credentials").write_text(INI)
+    assert keys_of({"profile": "temporary"}, {}).access_key_id == "STS.id"
+
+
 def test_file_that_is_not_there_is_named(tmp_path: t.Any) -> None:
-    with pytest.raises(CredentialsUnobtainable, match=f"{tmp_path}/none: No such file or directory"):
+    with refusal(CredentialsUnobtainable, f"{tmp_path}/none: No such file or directory"):
         find_keys({"shared_credentials_file": f"{tmp_path}/none"}, NEW, REACH)
 
 
@@ -237,18 +277,18 @@ def test_file_that_is_not_there_is_named(tmp_path: t.Any) -> None:
     ],
 )
 def test_role_that_cannot_be_asked_for(role: dict[str, t.Any], reason: str) -> None:
-    with pytest.raises(InvalidArgument, match=reason):
+    with refusal(InvalidArgument, reason):
         find_keys({"assume_role": role}, NEW, REACH)
 
 
 def test_metadata_service_can_be_forbidden() -> None:
-    with pytest.raises(InvalidArgument, match="ALIBABA_CLOUD_ECS_METADATA_DISABLED"):
+    with refusal(InvalidArgument, "ALIBABA_CLOUD_ECS_METADATA_DISABLED"):
         find_keys({"ecs_role_name": "web"}, {"ALIBABA_CLOUD_ECS_METADATA_DISABLED": "True"}, REACH)
 
 
 def test_package_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(t.cast("dict[str, t.Any]", __import__("sys").modules), "alibabacloud_credentials", None)
-    with pytest.raises(SlbError, match="MissingLibrary: ECS role web .* needs .* alibabacloud-credentials") as caught:
+    with refusal(SlbError, "MissingLibrary: ECS role web .* needs .* alibabacloud-credentials") as caught:
         find_keys({"ecs_role_name": "web"}, {}, REACH)
     assert "pip install" in caught.value.advice
     assert keys_of({}, NEW).access_key_id == "new-id"

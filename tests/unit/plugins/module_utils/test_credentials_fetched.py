@@ -41,6 +41,7 @@ from ansible_collections.aliyun_community.slb.tests.unit.plugins.module_utils.ke
     serving,
     temporary_key,
 )
+from ansible_collections.aliyun_community.slb.tests.unit.refusals import refusal
 from slb_emulator import running
 
 DOCUMENT = Path(__file__).resolve().parents[4] / "docs" / "credentials.md"
@@ -343,7 +344,7 @@ def test_first_row_that_is_given_wins(place: Place) -> None:
         assert giver in (client._key_source.keys().access_key_id, *place.asked())
         for name in names:
             (options if name in options else environ).pop(name)
-    with pytest.raises(SlbError, match="no credentials"):
+    with refusal(SlbError, "no credentials"):
         place.client(options, environ)
 
 
@@ -387,6 +388,59 @@ def test_role_with_all_of_its_options(place: Place, certificates: t.Any) -> None
     ]
 
 
+SETTINGS_OF_A_SESSION = {
+    "ram_session_name": "web",
+    "expired_seconds": 900,
+    "policy": '{"Version":"1"}',
+    "external_id": "partner:1/2",
+    "sts_region": "cn-beijing",
+}
+
+
+@pytest.mark.parametrize(
+    ("profile", "sent"),
+    [
+        ({"mode": "RamRoleArn", **AK}, {"ExternalId": "partner:1/2"}),
+        ({"mode": "OIDC", "oidc_provider_arn": PROVIDER_ARN, "oidc_token_file": "HOME/token"}, {}),
+    ],
+    ids=["RamRoleArn", "OIDC"],
+)
+def test_role_of_a_profile_with_all_of_its_settings(
+    place: Place, profile: dict[str, str], sent: dict[str, str]
+) -> None:
+    place.write_profiles({"name": "web", "ram_role_arn": ROLE_ARN, **profile, **SETTINGS_OF_A_SESSION})
+    describe(place.client({"profile": "web"}, {}))
+    [request] = place.services.requests
+    sent = {"RoleSessionName": "web", "DurationSeconds": "900", "Policy": '{"Version":"1"}', **sent}
+    assert {name: request.parameters[name] for name in sent} == sent
+    assert request.headers["host"] == "sts.cn-beijing.aliyuncs.com"
+
+
+@pytest.mark.parametrize(
+    ("options", "environ", "name"),
+    [
+        ({"assume_role": {"role_arn": ROLE_ARN}}, OLD_KEYS, "aliyun_community.slb"),
+        ({}, OIDC, "aliyun_community.slb"),
+        ({}, {**OIDC, "ALIBABA_CLOUD_ROLE_SESSION_NAME": "web"}, "web"),
+    ],
+)
+def test_name_of_a_session(place: Place, options: dict[str, t.Any], environ: dict[str, str], name: str) -> None:
+    describe(place.client(options, environ))
+    assert [request.parameters["RoleSessionName"] for request in place.services.requests] == [name]
+
+
+def test_roles_are_taken_on_one_after_the_other(place: Place) -> None:
+    role = {"mode": "ChainableRamRoleArn", "ram_role_arn": ROLE_ARN}
+    place.write_profiles(
+        {"name": "last", **role, "source_profile": "middle"},
+        {"name": "middle", **role, "source_profile": "first"},
+        {"name": "first", "mode": "AK", **AK},
+    )
+    describe(place.client({"profile": "last"}, {}))
+    assert [request.parameters["AccessKeyId"] for request in place.services.requests] == [KEY, "STS.1"]
+    assert place.keys_used() == ["STS.2"]
+
+
 ROLE_OF_ENVIRONMENT = {
     "ALICLOUD_ASSUME_ROLE_ARN": ROLE_ARN,
     "ALICLOUD_ASSUME_ROLE_SESSION_NAME": "awx",
@@ -405,13 +459,13 @@ def test_role_of_the_environment_goes_with_keys_of_the_environment(place: Place)
 
 def test_role_of_the_environment_is_named_when_it_cannot_be_had(place: Place) -> None:
     place.services.instead = [(403, {"Code": "NoPermission"})]
-    with pytest.raises(CredentialsUnobtainable, match=r"\(ALICLOUD_ASSUME_ROLE_ARN\)"):
+    with refusal(CredentialsUnobtainable, r"\(ALICLOUD_ASSUME_ROLE_ARN\)"):
         describe(place.client({}, {**OLD_KEYS, **ROLE_OF_ENVIRONMENT}))
 
 
 @pytest.mark.parametrize("uri", ["http://[", "http://", "ftp://127.0.0.1/", "127.0.0.1:80", "http://127.0.0.1:port"])
 def test_credentials_uri_must_be_one(place: Place, uri: str) -> None:
-    with pytest.raises(CredentialsUnobtainable, match="no URL with http or https"):
+    with refusal(CredentialsUnobtainable, "no URL with http or https"):
         place.client({}, {"ALIBABA_CLOUD_CREDENTIALS_URI": uri})
 
 
@@ -441,7 +495,7 @@ def test_role_of_the_environment_changes_nothing_of_the_task(
         ({}, "sts.aliyuncs.com"),
         ({"ALIBABA_CLOUD_STS_REGION": "cn-beijing"}, "sts.cn-beijing.aliyuncs.com"),
         (
-            {"ALIBABA_CLOUD_STS_REGION": "cn-beijing", "ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED": "true"},
+            {"ALIBABA_CLOUD_STS_REGION": "cn-beijing", "ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED": "True"},
             "sts-vpc.cn-beijing.aliyuncs.com",
         ),
     ],
@@ -505,7 +559,7 @@ def test_keys_are_fetched_once_while_they_last(place: Place) -> None:
 def test_token_file_is_read_at_every_fetch(place: Place) -> None:
     client = place.client({}, OIDC)
     (place.home / "token").write_text("old")
-    with pytest.raises(CredentialsUnobtainable, match="AuthenticationFail"):
+    with refusal(CredentialsUnobtainable, "AuthenticationFail"):
         describe(client)
     (place.home / "token").write_text(OIDC_TOKEN)
     describe(client)
@@ -532,7 +586,7 @@ def test_keys_that_the_api_refuses_are_fetched_again(
 
 def test_keys_that_are_refused_again_end_the_task(place: Place) -> None:
     place.slb.add_fault({"kind": "error", "code": "InvalidSecurityToken.Expired", "times": 4})
-    with pytest.raises(SlbError, match=r"InvalidSecurityToken\.Expired"):
+    with refusal(SlbError, r"InvalidSecurityToken\.Expired"):
         describe(place.client({}, OIDC))
     assert place.keys_used() == ["STS.1", "STS.2"]
 
@@ -548,7 +602,7 @@ def test_nothing_is_written_with_new_keys_after_the_deadline(place: Place, monke
         return renewed
 
     monkeypatch.setattr(client._key_source, "renew", renew_for_long)
-    with pytest.raises(SlbError, match=r"InvalidSecurityToken\.Expired"):
+    with refusal(SlbError, r"InvalidSecurityToken\.Expired"):
         _slb.set_backend_servers(client, "lb-web", [Member("i-web1", 0)])
     assert place.keys_used() == ["STS.1"]
     assert place.slb.members("lb-web")[0].weight == 100
@@ -565,7 +619,7 @@ def test_profile_is_read_again_when_its_key_is_refused(place: Place) -> None:
 @pytest.mark.parametrize("options", [{"profile": "web"}, {"access_key": "nobody", "secret_key": SECRET}])
 def test_request_is_not_repeated_with_the_same_keys(place: Place, options: dict[str, t.Any]) -> None:
     place.write_profiles({"name": "web", "mode": "AK", "access_key_id": "nobody", "access_key_secret": SECRET})
-    with pytest.raises(SlbError, match=r"InvalidAccessKeyId\.NotFound"):
+    with refusal(SlbError, r"InvalidAccessKeyId\.NotFound"):
         describe(place.client(options, {}))
     assert place.keys_used() == ["nobody"]
 
@@ -762,7 +816,7 @@ def test_failure_is_one_sentence_without_a_secret(
     place.services.instead = list(instead)
     client = place.client(options, environ)
     clean_environment.setenv("DEBUG", "sdk")
-    with pytest.raises(CredentialsUnobtainable) as caught:
+    with refusal(CredentialsUnobtainable) as caught:
         describe(client)
     sentence = caught.value.sentence()
     assert re.search(says, sentence)
@@ -776,7 +830,7 @@ def test_failure_is_one_sentence_without_a_secret(
 
 
 def test_sts_without_a_trusted_certificate(place: Place) -> None:
-    with pytest.raises(CredentialsUnobtainable, match="certificate of sts.aliyuncs.com is not accepted"):
+    with refusal(CredentialsUnobtainable, "certificate of sts.aliyuncs.com is not accepted"):
         describe(place.client({}, OIDC, ca=None))
     assert not place.services.requests
 
@@ -784,14 +838,14 @@ def test_sts_without_a_trusted_certificate(place: Place) -> None:
 @pytest.mark.parametrize(("options", "environ"), RENEWED[:4])
 def test_keys_that_have_expired_already(place: Place, options: dict[str, t.Any], environ: dict[str, str]) -> None:
     place.services.lifetime = -5
-    with pytest.raises(CredentialsUnobtainable, match="those that came have expired") as caught:
+    with refusal(CredentialsUnobtainable, "those that came have expired") as caught:
         describe(place.client(options, environ))
     assert "clock" in caught.value.advice
 
 
 def test_old_protocol_of_the_metadata_service_is_not_tried(place: Place) -> None:
     place.services.instead = [(403, "")] * 5
-    with pytest.raises(CredentialsUnobtainable):
+    with refusal(CredentialsUnobtainable):
         describe(place.client({"ecs_role_name": "weights"}, {"ALIBABA_CLOUD_IMDSV1_DISABLED": "false"}))
     assert place.asked() == ["PUT /latest/api/token"]
 
@@ -807,7 +861,7 @@ def test_service_that_does_not_answer_has_the_time_to_connect(
 ) -> None:
     place.services.hold.clear()
     client = place.client(options, environ, seconds=600, connect_timeout=0.5)
-    with pytest.raises(CredentialsUnobtainable, match="no answer from .* \\(ReadTimeout\\)"):
+    with refusal(CredentialsUnobtainable, "no answer from .* \\(ReadTimeout\\)"):
         describe(client)
     assert client.deadline.remaining() > 300
 
@@ -824,7 +878,7 @@ def test_service_that_does_not_answer_ends_with_the_deadline(
 ) -> None:
     place.services.hold.clear()
     client = place.client(options, environ, seconds=0.2, connect_timeout=500)
-    with pytest.raises(CredentialsUnobtainable, match="no answer"):
+    with refusal(CredentialsUnobtainable, "no answer"):
         describe(client)
 
 
@@ -846,7 +900,7 @@ def test_answer_that_never_ends_ends_with_the_deadline(place: Place) -> None:
         thread = threading.Thread(target=drip, args=(listening,), daemon=True)
         thread.start()
         uri = f"http://127.0.0.1:{listening.getsockname()[1]}/"
-        with pytest.raises(CredentialsUnobtainable, match="no answer within the time that was left"):
+        with refusal(CredentialsUnobtainable, "no answer within the time that was left"):
             describe(place.client({}, {"ALIBABA_CLOUD_CREDENTIALS_URI": uri}, seconds=0.2))
         end.set()
         thread.join()
@@ -882,6 +936,6 @@ def test_no_proxy_counts_for_sts(place: Place, clean_environment: pytest.MonkeyP
 
 @pytest.mark.usefixtures("dead_proxy")
 def test_proxy_counts_for_sts(place: Place) -> None:
-    with pytest.raises(CredentialsUnobtainable, match="no answer from sts.aliyuncs.com") as caught:
+    with refusal(CredentialsUnobtainable, "no answer from sts.aliyuncs.com") as caught:
         describe(place.client({}, OIDC))
     assert "proxy-password" not in caught.value.sentence()
