@@ -167,7 +167,11 @@ def types(log: Log) -> Result:
 
 
 def yaml_style(log: Log) -> Result:
-    return one(log.run(*tool("yamllint"), "--strict", "."))
+    log.run(*tool("yamllint"), "--strict", ".")
+    github = workspace.COPY / ".github"
+    for schema, files in (("workflows", github.glob("workflows/*.yml")), ("actions", github.glob("actions/*/*.yml"))):
+        log.run(*tool("check-jsonschema"), "--builtin-schema", f"vendor.github-{schema}", *files)
+    return one()
 
 
 def licences(log: Log) -> Result:
@@ -460,7 +464,7 @@ def each_ansible_core(log: Log) -> Result:
 CHECKS: dict[str, tuple[str, Check]] = {
     "requirements": ("requirement files agree", requirements),
     "ruff": ("Python style", ruff),
-    "yaml": ("YAML style", yaml_style),
+    "yaml": ("YAML style, GitHub's workflows", yaml_style),
     "licences": ("licence headers (reuse)", licences),
     "changelog": ("changelog and fragments", changelog),
     "types": ("mypy --strict", types),
