@@ -38,7 +38,8 @@ Json = dict[str, t.Any]
 FIRST_PAUSE = 0.5  # seconds; doubled with every further try
 LONGEST_PAUSE = 8.0
 CONNECT_TRIES = 4  # an endpoint that takes no connection is more often misspelt than down
-LAST_READ_SECONDS = 1.5  # what a read may take beyond the deadline, to settle what became of a write
+LAST_READ_SECONDS = 1.5  # what reads may take beyond the deadline, to settle what became of a write
+LONGEST_WORD = 200  # characters of a code or a request id; the API's have 50 at most
 
 
 class Deadline:
@@ -47,8 +48,9 @@ class Deadline:
     def __init__(self, seconds: float) -> None:
         self._end = time.monotonic() + seconds
 
-    def remaining(self) -> float:
-        return max(0.0, self._end - time.monotonic())
+    def remaining(self, beyond: float = 0.0) -> float:
+        """Seconds until the deadline, or until so many seconds ``beyond`` it."""
+        return max(0.0, self._end + beyond - time.monotonic())
 
     def pause(self, tries: int) -> bool:
         """Sleep before the next of ``tries + 1`` attempts: exponential, capped, jittered. False if time is up."""
@@ -78,32 +80,37 @@ class Client:
     def read(self, action: str, parameters: t.Mapping[str, str]) -> Json:
         """Call an action that changes nothing, and again until it is answered or the deadline is reached.
 
-        The first try is also made when the deadline is over: it may settle what became of a write.
+        A try is also made when the deadline has just passed: it may settle what became of a write.
         """
         return self._until_answered(action, parameters, LAST_READ_SECONDS, again=(Unanswered,))
 
     def write(self, action: str, parameters: t.Mapping[str, str]) -> Json:
         """Call an action that changes something. Raises Unanswered when it may have taken effect or not."""
-        if not self.deadline.remaining():
-            raise SlbError("DeadlineReached", f"no time was left for {action}", advice="Raise wait_timeout.")
         return self._until_answered(action, parameters, 0.0, again=())
 
     def _until_answered(
-        self, action: str, parameters: t.Mapping[str, str], at_least: float, again: tuple[type[SlbError], ...]
+        self, action: str, parameters: t.Mapping[str, str], beyond: float, again: tuple[type[SlbError], ...]
     ) -> Json:
+        """``beyond``: the seconds that a try may take after the deadline, all such tries together."""
         tries = 0
         renewed = False
         while True:
             tries += 1
+            seconds = self._time_for_a_try(beyond)
+            if not seconds:
+                raise SlbError("DeadlineReached", f"no time was left for {action}", advice="Raise wait_timeout.")
             try:
-                return self._attempt(action, parameters, max(at_least, self.deadline.remaining()))
+                return self._attempt(action, parameters, seconds)
             except SlbError as exc:
                 if is_refusal_of_keys(exc.code) and not renewed:
                     renewed = self._key_source.renew()
-                    if renewed and max(at_least, self.deadline.remaining()):
+                    if renewed and self._time_for_a_try(beyond):
                         continue
                 if not _is_worth_another_try(exc, tries, again) or not self.deadline.pause(tries):
                     raise
+
+    def _time_for_a_try(self, beyond: float) -> float:
+        return max(self.deadline.remaining(), min(beyond, self.deadline.remaining(beyond)))
 
     def _attempt(self, action: str, parameters: t.Mapping[str, str], seconds: float) -> Json:
         keys = self._key_source.keys()
@@ -122,15 +129,15 @@ class Client:
     def _judged(self, action: str, answer: Answer, keys: Keys) -> Json:
         """The answer as JSON, or the error that it stands for."""
         status, content = answer.http_status, _parsed(answer.body)
-        request_id = content.get("RequestId") if content else None
-        request_id = redacted(str(request_id), keys) if request_id else None
+        request_id = _word(content, "RequestId")
         if request_id:
+            request_id = redacted(request_id, keys)
             self.request_ids.append(request_id)
-        code = content.get("Code") if content else None
+        code = _word(content, "Code")
         # Every answer of the API has a RequestId; without one a JSON object is somebody else's.
-        if content is not None and code is None and status == 200 and request_id:
+        if content is not None and content.get("Code") is None and status == 200 and request_id:
             return content
-        if not isinstance(code, str) or not code:
+        if not code:
             raise Unanswered(
                 "UnusableAnswer",
                 f"{action} was answered by {self._endpoint} with HTTP status {status} and {_kind(answer.body)}",
@@ -168,12 +175,21 @@ def _not_sent(exc: NotSent, endpoint: str) -> SlbError:
 
 
 def _parsed(body: bytes) -> Json | None:
-    """The JSON object in a body, or None. UnicodeDecodeError and JSONDecodeError are ValueErrors."""
+    """The JSON object in a body, or None. JSONDecodeError and the errors of Unicode are ValueErrors."""
     try:
         content = json.loads(body.decode("utf-8"))
+        if b"\\ud" in body.lower():
+            # Ansible throws a whole result away, true as it may be, for half a character in it.
+            json.dumps(content, ensure_ascii=False).encode("utf-8")
     except (ValueError, RecursionError):
         return None
     return content if isinstance(content, dict) else None
+
+
+def _word(content: Json | None, name: str) -> str | None:
+    """A code or an id of the answer, or None where it is not of such a form."""
+    value = (content or {}).get(name)
+    return value if isinstance(value, str) and 0 < len(value) <= LONGEST_WORD else None
 
 
 def _kind(body: bytes) -> str:

@@ -17,6 +17,11 @@ import typing as t
 LONGEST_MESSAGE = 1000  # characters; an answer may hold anything
 
 
+def printable(text: str) -> str:
+    """The text on one line, without anything that a terminal obeys or that cannot be encoded: it may come from anybody."""
+    return "".join(character if character.isprintable() else "\ufffd" for character in " ".join(text.split()))
+
+
 class SlbError(Exception):
     """A failure that ends the task.
 
@@ -35,7 +40,7 @@ class SlbError(Exception):
     ) -> None:
         super().__init__(f"{code}: {message}")
         self.code = code
-        self.message = " ".join(message.split())[:LONGEST_MESSAGE]
+        self.message = printable(message)[:LONGEST_MESSAGE]
         self.http_status = http_status
         self.request_id = request_id
         self.advice = advice or advice_for(code, http_status)

@@ -102,6 +102,8 @@ class FetchedKeys:
         )
         if not keys.access_key_id or not keys.access_key_secret:
             raise CredentialsUnobtainable(self._origin.name, "the answer had none", self._origin.advice)
+        if not all(isinstance(key, str) for key in keys if key is not None):
+            raise CredentialsUnobtainable(self._origin.name, "what came is no text", self._origin.advice)
         return keys, found.get_expiration() or float("inf")
 
     def _seconds(self) -> float:
@@ -369,7 +371,7 @@ def _json_in(text: str) -> dict[str, t.Any]:
     """The JSON object in a text of the package, or an empty one."""
     try:
         content = json.loads(text[text.index("{") :])
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}
 

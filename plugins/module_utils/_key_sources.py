@@ -33,6 +33,7 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._profiles imp
 )
 
 SHORTEST_SESSION = 900  # seconds; what STS gives at least
+LONGEST_CHAIN = 10  # roles that are taken on one after the other, a request each
 
 _HOST = re.compile(r"[A-Za-z0-9.-]+(:[0-9]{1,5})?", re.ASCII)
 
@@ -121,6 +122,9 @@ def _base_of(profile: Profile, environ: Environ, reach: Reach, above: tuple[str,
     above = (*above, profile.name)
     if source_profile in above:
         raise CredentialsUnobtainable(str(profile), "its source_profile leads back to itself", "Mend the profile.")
+    if len(above) > LONGEST_CHAIN:
+        reason = f"more than {LONGEST_CHAIN} profiles stand above it that have a source_profile"
+        raise CredentialsUnobtainable(str(profile), reason, "Mend the profiles.")
     return _source_of(read_profile(source_profile, profile.path), environ, reach, above)
 
 

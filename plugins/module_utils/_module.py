@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import re
+import ssl
 import typing as t
 from urllib.parse import urlsplit
 
@@ -21,11 +22,18 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._credentials 
     ENVIRONMENT_ROLE,
     find_keys,
 )
-from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import InvalidArgument, SlbError
+from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import (
+    InvalidArgument,
+    SlbError,
+    printable,
+)
 from ansible_collections.aliyun_community.slb.plugins.module_utils._keys import Reach
 from ansible_collections.aliyun_community.slb.plugins.module_utils._transport import Connection
 
+LONGEST_WAIT = 24 * 60 * 60  # seconds
+
 _REGION = re.compile(r"[a-z]{2,}(-[a-z0-9]+)+", re.ASCII)
+_HOST = re.compile(r"[A-Za-z0-9._:-]+", re.ASCII)
 _LOOPBACK = re.compile(r"localhost|127\.[0-9.]+|::1", re.ASCII)
 
 
@@ -78,8 +86,7 @@ def open_client(module: AnsibleModule) -> Client:
     options = module.params
     _hide_environment_secrets(module)
     for name in ("connect_timeout", "read_timeout", "wait_timeout"):
-        if options[name] < 1:
-            raise InvalidArgument(f"{name} is {options[name]}", "Give at least 1 second.")
+        _check_seconds(name, options[name])
     region = _region(options["region"])
     connection = Connection(
         region=region,
@@ -97,7 +104,7 @@ def open_client(module: AnsibleModule) -> Client:
 
 def fail(module: AnsibleModule, exc: SlbError, subject: str, **result: t.Any) -> t.NoReturn:
     """End the module with one sentence for people and the key ``error`` for playbooks."""
-    module.fail_json(msg=f"{subject}: {exc.sentence()}", error=exc.as_dict(), **result)
+    module.fail_json(msg=printable(f"{subject}: {exc.sentence()}"), error=exc.as_dict(), **result)
 
 
 def _hide_environment_secrets(module: AnsibleModule) -> None:
@@ -108,10 +115,17 @@ def _hide_environment_secrets(module: AnsibleModule) -> None:
             module.no_log_values.add(os.environ[name])
 
 
+def _check_seconds(name: str, seconds: int) -> None:
+    """What the clocks of sockets cannot hold would be taken for a failing network."""
+    if isinstance(seconds, bool) or not 1 <= seconds <= LONGEST_WAIT:
+        shown = str(seconds) if abs(seconds) < 10**9 else "too large"
+        raise InvalidArgument(f"{name} is {shown}", f"Give seconds from 1 to {LONGEST_WAIT}.")
+
+
 def _region(region: str | None) -> str:
     if not region:
         raise InvalidArgument("region is missing", "Give region, or set ALICLOUD_REGION.")
-    if not _REGION.fullmatch(region):
+    if not _REGION.fullmatch(region) or not _is_host(region):
         raise InvalidArgument(f"region {region!r} is no region id", "Give an id such as cn-hangzhou.")
     return region
 
@@ -123,12 +137,20 @@ def _endpoint(endpoint: str | None, region: str) -> str:
     url = endpoint if "://" in endpoint else f"https://{endpoint}"
     try:
         parts = urlsplit(url)
-        usable = parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port > 0)
+        usable = parts.scheme in ("http", "https") and _is_host(parts.hostname or "") and parts.port != 0
     except ValueError:
         usable = False
     if not usable or "@" in parts.netloc or parts.query or parts.fragment or parts.path.strip("/"):
         raise InvalidArgument("endpoint is no host", "Give HOST, HOST:PORT or a URL with nothing behind the host.")
     return f"{parts.scheme}://{parts.netloc}"
+
+
+def _is_host(name: str) -> bool:
+    """Whether the name can be looked up at all."""
+    try:
+        return bool(_HOST.fullmatch(name)) and bool(name.encode("idna"))
+    except UnicodeError:  # an empty label, or one that is too long
+        return False
 
 
 def _regional_host(region: str) -> str:
@@ -153,6 +175,21 @@ def _verify(validate_certs: bool, ca_path: str | None) -> bool | str:
         return False
     if not ca_path:
         return True
+    advice = "Give a file with CA certificates in PEM format."
     if not os.path.exists(ca_path):
-        raise InvalidArgument(f"ca_path {ca_path} does not exist", "Give a file with CA certificates in PEM format.")
+        raise InvalidArgument(f"ca_path {ca_path} does not exist", advice)
+    if not os.path.isdir(ca_path):
+        _check_ca_file(ca_path, advice)
     return ca_path
+
+
+def _check_ca_file(path: str, advice: str) -> None:
+    """A file that cannot be used would be taken for a failing network."""
+    try:
+        if not os.path.isfile(path):
+            raise OSError(None, "it is no file")
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+    except ssl.SSLError:
+        raise InvalidArgument(f"ca_path {path} holds no certificates", advice) from None
+    except OSError as exc:
+        raise InvalidArgument(f"ca_path {path} cannot be read ({exc.strerror})", advice) from None

@@ -16,12 +16,16 @@ from __future__ import annotations
 import configparser
 import json
 import os
+import re
+import stat
 import typing as t
 
 from ansible_collections.aliyun_community.slb.plugins.module_utils._keys import CredentialsUnobtainable
 
 # Below the home folder, in this order.
 DEFAULT_FILES = (".aliyun/config.json", ".alibabacloud/credentials", ".alibabacloud/credentials.ini")
+
+_SECONDS = re.compile(r"[0-9]{1,15}", re.ASCII)
 
 # The command line tool's names for what the ini file calls otherwise.
 _CLI_NAMES = {
@@ -64,19 +68,24 @@ class Profile(t.NamedTuple):
 
     def setting(self, name: str) -> str:
         """A setting that the type of the profile needs. Raises CredentialsUnobtainable."""
-        value = self.settings.get(name)
+        value = self.optional(name)
         if not value:
             raise CredentialsUnobtainable(str(self), f"{self.shown(name)} is not set", "Complete the profile.")
-        return str(value)
+        return value
 
     def optional(self, name: str) -> str | None:
+        """A setting, if it is there. Raises CredentialsUnobtainable for one that is no text and no number."""
         value = self.settings.get(name)
-        return str(value) if value else None
+        if not value:
+            return None
+        if not isinstance(value, (str, int)):
+            raise CredentialsUnobtainable(str(self), f"{self.shown(name)} is no text", "Mend the profile.")
+        return str(value)
 
     def seconds(self, name: str) -> int | None:
         """A setting that is a number, if it is there. Raises CredentialsUnobtainable."""
         value = self.optional(name)
-        if value is not None and not value.isdecimal():
+        if value is not None and not _SECONDS.fullmatch(value):
             raise CredentialsUnobtainable(str(self), f"{self.shown(name)} is no number of seconds", "Mend the profile.")
         return int(value) if value else None
 
@@ -118,12 +127,14 @@ def find_profile(name: str, home: str) -> Profile:
 def _read(path: str) -> _File:
     """Read a file; its content tells the format. Raises CredentialsUnobtainable."""
     try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            raise CredentialsUnobtainable(path, "it is no file", "Name a file.")  # reading others may never end
         with open(path, encoding="utf-8-sig") as file:
             text = file.read()
         return _from_json(path, text) if text.lstrip().startswith("{") else _from_ini(path, text)
     except OSError as exc:
         raise CredentialsUnobtainable(path, str(exc.strerror), "Check this file.") from None
-    except (ValueError, configparser.Error) as exc:
+    except (ValueError, RecursionError, configparser.Error) as exc:
         # The parser's own text may show a line of the file.
         line = getattr(exc, "lineno", None)
         reason = "it is neither JSON of the aliyun command line tool nor an ini file"

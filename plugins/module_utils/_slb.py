@@ -13,6 +13,7 @@ numbers may come as text, unknown fields are ignored, a missing Type is ecs (ans
 from __future__ import annotations
 
 import json
+import re
 import typing as t
 
 from ansible_collections.aliyun_community.slb.plugins.module_utils._client import Client, Json
@@ -26,6 +27,7 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._records impo
 
 MAX_SERVERS_PER_CALL = 20  # vendor page SetBackendServers
 _LISTENERS_PER_PAGE = "100"  # the most that DescribeLoadBalancerListeners gives; its default is 20
+_WHOLE_NUMBER = re.compile(r"-?[0-9]{1,9}", re.ASCII)
 _MAX_PAGES = 100  # an endpoint that never stops paging is refused
 _OTHER_API_ADVICE = "Check that endpoint leads to the Slb API."
 
@@ -184,6 +186,8 @@ def _text(row: Json, name: str) -> str | None:
 def _integer(value: t.Any) -> int:
     if isinstance(value, bool) or not isinstance(value, (int, str)):
         raise TypeError("a number is no number")
+    if not _WHOLE_NUMBER.fullmatch(str(value)):
+        raise ValueError("a number is none that the API gives")
     return int(value)
 
 

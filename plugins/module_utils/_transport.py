@@ -29,6 +29,7 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._errors impor
 from ansible_collections.aliyun_community.slb.plugins.module_utils._keys import Keys
 
 API_VERSION = "v20140515"
+LARGEST_ANSWER = 8 * 1024 * 1024  # bytes; a page of 100 listeners has some 0.2 million
 
 
 class Answer(t.NamedTuple):
@@ -97,6 +98,8 @@ class Transport:
             self._client = self._sdk.new_client(self._connection, keys)
             # A netrc entry for the host would add a second Authorization to the signed request.
             self._client.session.trust_env = False
+            # What is not compressed cannot expand beyond all measure.
+            self._client.session.headers["Accept-Encoding"] = "identity"
             self._client.session.mount("https://", self._wire)
             self._client.session.mount("http://", self._wire)
             self._keys = keys
@@ -122,7 +125,7 @@ class Transport:
         cause = self._wire.failure
         if cause is None:
             return SlbError("SdkFailure", f"the SDK could not build the request ({type(exc).__name__})")
-        if isinstance(cause, NotSent):
+        if isinstance(cause, (NotSent, NoAnswer)):
             return cause
         library = self._sdk.requests_exceptions
         chain = causes(cause)
@@ -160,7 +163,7 @@ class _Wire:
             self._time_answers(self._pool(request.url, options.get("proxies")))
             self.sent += 1
             response = self._adapter.send(request, **options)
-            self.answer = Answer(response.status_code, response.content)
+            self.answer = Answer(response.status_code, _whole_body(response))
         except Exception as exc:
             self.failure = exc
             raise
@@ -189,6 +192,14 @@ class _Wire:
 
     def close(self) -> None:
         self._adapter.close()
+
+
+def _whole_body(response: t.Any) -> bytes:
+    """The body as it was sent. Raises NoAnswer for one that is larger than any answer of the API."""
+    body: bytes = response.raw.read(LARGEST_ANSWER + 1, decode_content=False)
+    if len(body) > LARGEST_ANSWER:
+        raise NoAnswer(f"more than {LARGEST_ANSWER} bytes came")
+    return body
 
 
 class _TimedReader(io.RawIOBase):

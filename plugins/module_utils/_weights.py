@@ -15,7 +15,11 @@ import ipaddress
 import re
 import typing as t
 
-from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import InvalidArgument, SlbError
+from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import (
+    InvalidArgument,
+    SlbError,
+    printable,
+)
 from ansible_collections.aliyun_community.slb.plugins.module_utils._records import (
     Listener,
     LoadBalancer,
@@ -320,4 +324,4 @@ def differing(changes: t.Iterable[Change], members: t.Iterable[Member]) -> list[
 
 def diff_text(members: t.Iterable[Member]) -> str:
     """Members and weights, a line each, for the two sides of a diff."""
-    return "".join(f"{member.name}: {member.weight}\n" for member in members)
+    return "".join(f"{printable(member.name)}: {member.weight}\n" for member in members)

@@ -253,7 +253,7 @@ unconfirmed:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.aliyun_community.slb.plugins.module_utils import _weights
-from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import SlbError
+from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import SlbError, printable
 from ansible_collections.aliyun_community.slb.plugins.module_utils._module import (
     connection_argument_spec,
     fail,
@@ -305,7 +305,7 @@ def main() -> None:
     except SlbError as exc:
         fail(module, exc, subject, **task.result(), **task.account())
     for warning in task.warnings:
-        module.warn(warning)
+        module.warn(printable(warning))
     module.exit_json(**task.result(), **({"diff": task.diff()} if module._diff else {}))
 
 

@@ -161,6 +161,7 @@ def types(log: Log) -> Result:
     tools = workspace.COPY / "tests" / "tools"
     log.run(*mypy, ".", workspace.COPY / "noxfile.py", cwd=tools)
     log.run(*mypy, ".", cwd=campaign.FOLDER, MYPYPATH=campaign.python_path())
+    log.run(*mypy, ".", cwd=workspace.COPY / "tests" / "hostile", MYPYPATH=campaign.python_path())
     for name in ("awx", "release"):
         log.run(*mypy, ".", cwd=workspace.COPY / "tests" / name, MYPYPATH=tools)
     return one()
@@ -322,6 +323,18 @@ def secrets(log: Log) -> Result:
     )
 
 
+def hostile(log: Log) -> Result:
+    """Inputs that nobody would think of: always the same, or with N so many times as many new ones."""
+    folders = (workspace.COLLECTIONS, workspace.COPY / "tests" / "emulator")
+    return run_pytest(
+        log,
+        workspace.COPY / "tests" / "hostile",
+        PYTHONPATH=os.pathsep.join(map(str, folders)),
+        ANSIBLE_COLLECTIONS_PATH=workspace.COLLECTIONS,
+        HYPOTHESIS_STORAGE_DIRECTORY=project.CACHE / "hypothesis",
+    )
+
+
 def awx(log: Log) -> Result:
     """The kit for AWX, with the programs that AWX is made of."""
     return run_pytest(log, workspace.COPY / "tests" / "awx", PYTHONPATH=project.ROOT / "tests" / "tools")
@@ -477,6 +490,7 @@ CHECKS: dict[str, tuple[str, Check]] = {
     "rolling": ("a roll under real traffic, and without the role", rolling),
     "molecule": ("the role's scenario for Molecule", molecule),
     "secrets": ("no secret in any output, log or file", secrets),
+    "hostile": ("any answer, argument or file: no traceback, hang or write", hostile),
     "awx": ("job templates, workflow, import and execution environment", awx),
     "first-playbook": ("README's first playbook with the artifact alone", first_playbook),
     "ansible-core": ("the same on each ansible-core that is supported", each_ansible_core),
