@@ -29,9 +29,9 @@ nox.options.reuse_venv = "yes"
 def add(planned: matrix.Session) -> None:
     """Let nox know a session."""
 
-    @nox.session(name=planned.name, python=str(project.target_pythons()[planned.python]), tags=[planned.core.line])
+    @nox.session(name=planned.name, python=str(project.target_pythons()[planned.python]), tags=[planned.line.name])
     def checks(session: nox.Session) -> None:
-        session.install("--upgrade", planned.core.requirement, env={"PIP_CACHE_DIR": str(project.PIP_CACHE)})
+        session.install("--upgrade", planned.line.requirement, env={"PIP_CACHE_DIR": str(project.PIP_CACHE)})
         session.run("python", TOOLS / "checks.py", env=planned.environment())
 
 

@@ -2,36 +2,54 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The lines of ansible-core that the collection supports, each in a virtual environment of its own."""
+"""The lines of ansible-core that the collection is tried with, each in a virtual environment of its own."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import project
 
-# The Pythons that a controller of the line may have, by minor version.
-LINES = {"2.19": range(11, 14), "2.20": range(12, 15), "2.21": range(12, 15)}
+
+@dataclass(frozen=True)
+class Line:
+    """A line of ansible-core. ``pythons``: those that a controller may have."""
+
+    name: str
+    requirement: str
+    pythons: tuple[str, ...]
+    supported: bool = True
+    skip_sanity: tuple[str, ...] = ()
+
+
+LINES = (
+    Line("2.19", "ansible-core~=2.19.0", ("3.11", "3.12", "3.13")),
+    Line("2.20", "ansible-core~=2.20.0", ("3.12", "3.13", "3.14")),
+    Line("2.21", "ansible-core~=2.21.0", ("3.12", "3.13", "3.14")),
+    # Its pylint wants a package that no index has, only GitHub.
+    Line("2.22", "ansible-core~=2.22.0b1", ("3.13", "3.14", "3.15"), supported=False, skip_sanity=("pylint",)),
+)
+SUPPORTED = tuple(line for line in LINES if line.supported)
 
 
 class NoPython(Exception):
     """No Python of this machine runs that line."""
 
 
-def newest_python(line: str) -> Path:
-    """The newest Python here that the line supports. Raises NoPython."""
-    versions = [f"3.{minor}" for minor in reversed(LINES[line])]
-    for version in versions:
-        if version in project.target_pythons():
-            return project.target_pythons()[version]
-    raise NoPython(f"ansible-core {line} needs Python {' or '.join(reversed(versions))}, and this machine has none.")
+def pythons(line: Line) -> list[str]:
+    """The versions here that the line runs on, the newest last."""
+    return [version for version in line.pythons if version in project.target_pythons()]
 
 
-def installation(line: str, venv: Path) -> list[list[str | Path]]:
-    """The commands that make a virtual environment with nothing but the newest release of the line."""
+def installation(line: Line, venv: Path) -> list[list[str | Path]]:
+    """The commands that make a virtual environment with nothing but the newest release of the line. Raises NoPython."""
+    found = pythons(line)
+    if not found:
+        raise NoPython(f"ansible-core {line.name} needs Python {' or '.join(line.pythons)}, and this machine has none.")
     return [
-        [newest_python(line), "-m", "venv", "--without-pip", venv],
-        pip_install(venv, f"ansible-core=={line}.*"),
+        [project.target_pythons()[found[-1]], "-m", "venv", "--without-pip", venv],
+        pip_install(venv, line.requirement),
     ]
 
 

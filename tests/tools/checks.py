@@ -461,7 +461,7 @@ def play_first_playbook(log: Log, installed: Path, programs: Path) -> None:
 def each_ansible_core(log: Log) -> Result:
     """The same on each line of ansible-core, beside nothing but the Python packages that the artifact asks for."""
     ensure_artifact()
-    for line in ansible_core.LINES:
+    for line in ansible_core.SUPPORTED:
         with tempfile.TemporaryDirectory() as folder:
             venv, installed = Path(folder, "venv"), Path(folder, "collections")
             for command in ansible_core.installation(line, venv):
@@ -471,7 +471,7 @@ def each_ansible_core(log: Log) -> Result:
             log.run(*ansible_core.pip_install(venv, "--requirement", packages))
             log.run(venv / "bin" / "python", venv / "bin" / "ansible-playbook", "--version")
             play_first_playbook(log, installed, venv / "bin")
-    return Result(passed=len(ansible_core.LINES))
+    return Result(passed=len(ansible_core.SUPPORTED))
 
 
 CHECKS: dict[str, tuple[str, Check]] = {

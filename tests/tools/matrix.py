@@ -25,42 +25,23 @@ from typing import Any
 
 import project
 import readme
+from ansible_core import LINES, Line, pythons
 
 FOLDER = project.ROOT / ".cache" / "matrix"
 MARK = "matrix"
 
 
 @dataclass(frozen=True)
-class Core:
-    """A line of ansible-core."""
-
-    line: str
-    requirement: str
-    controllers: tuple[str, ...]  # the Pythons that it runs on
-    supported: bool = True
-    skip_sanity: tuple[str, ...] = ()
-
-
-CORES = (
-    Core("2.19", "ansible-core~=2.19.0", ("3.11", "3.12", "3.13")),
-    Core("2.20", "ansible-core~=2.20.0", ("3.12", "3.13", "3.14")),
-    Core("2.21", "ansible-core~=2.21.0", ("3.12", "3.13", "3.14")),
-    # Its pylint wants a package that no index has, only GitHub.
-    Core("2.22", "ansible-core~=2.22.0b1", ("3.13", "3.14", "3.15"), supported=False, skip_sanity=("pylint",)),
-)
-
-
-@dataclass(frozen=True)
 class Session:
     """The checks under one line of ansible-core on one Python."""
 
-    core: Core
+    line: Line
     python: str
     checks: tuple[str, ...]
 
     @property
     def name(self) -> str:
-        return f"{self.core.line}-py{self.python}"
+        return f"{self.line.name}-py{self.python}"
 
     @property
     def folder(self) -> Path:
@@ -72,7 +53,7 @@ class Session:
         return {
             "CHECKS": " ".join(self.checks),
             "CHECKS_CACHE": str(self.folder),
-            "SKIP_SANITY": " ".join(self.core.skip_sanity),
+            "SKIP_SANITY": " ".join(self.line.skip_sanity),
         }
 
     def results(self) -> dict[str, Any] | None:
@@ -85,11 +66,11 @@ class Session:
 def sessions() -> list[Session]:
     """A session for each line and each of its Pythons that this machine has."""
     found = []
-    for core in CORES:
-        pythons = [version for version in core.controllers if version in project.target_pythons()]
-        for python in pythons:
-            once = ("sanity", "units", "integration-oldest") if python == pythons[-1] else ()
-            found.append(Session(core, python, ("integration", *once)))
+    for line in LINES:
+        versions = pythons(line)
+        for python in versions:
+            once = ("sanity", "units", "integration-oldest") if python == versions[-1] else ()
+            found.append(Session(line, python, ("integration", *once)))
     return found
 
 
@@ -115,31 +96,31 @@ def run(picked: Iterable[Session]) -> None:
 
 def table() -> str:
     """A row for each line of ansible-core of which a session has run."""
-    pythons = list(project.target_pythons())
+    targets = list(project.target_pythons())
     heads = [
         "ansible-core",
         "controller on Python",
         "sanity",
-        f"units, Python {pythons[0]} to {pythons[-1]}",
+        f"units, Python {targets[0]} to {targets[-1]}",
         "integration",
-        f"modules on Python {pythons[0]}",
+        f"modules on Python {targets[0]}",
     ]
-    rows = [row for core in CORES if (row := cells([s for s in sessions() if s.core == core]))]
-    lines = [heads, ["---"] * 2 + ["---:"] * 4, *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    rows = [row for line in LINES if (row := cells([s for s in sessions() if s.line == line]))]
+    table_rows = [heads, ["---"] * 2 + ["---:"] * 4, *rows]
+    return "\n".join("| " + " | ".join(row) + " |" for row in table_rows)
 
 
-def cells(line: list[Session]) -> list[str]:
+def cells(of_line: list[Session]) -> list[str]:
     """The row of the sessions of one line; empty when none has run."""
-    ran = {session: results for session in line if (results := session.results())}
+    ran = {session: results for session in of_line if (results := session.results())}
     if not ran:
         return []
-    core = line[0].core
+    line = of_line[0].line
     version = ", ".join(sorted({results["ansible_core"] for results in ran.values()}))
     counts = [count(name, ran.values()) for name in ("sanity", "units", "integration", "integration-oldest")]
-    if core.skip_sanity:
-        counts[0] += f" (without {', '.join(core.skip_sanity)})"
-    title = version if core.supported else f"{version}, not yet supported"
+    if line.skip_sanity:
+        counts[0] += f" (without {', '.join(line.skip_sanity)})"
+    title = version if line.supported else f"{version}, not yet supported"
     return [title, ", ".join(session.python for session in ran), *counts]
 
 
@@ -172,7 +153,7 @@ def main() -> int:
     print(f"\n{text}\n")
     if os.environ.get("SAVE"):
         save(text)
-    failed = [session.name for session in picked if session.core.supported and not has_passed(session)]
+    failed = [session.name for session in picked if session.line.supported and not has_passed(session)]
     if failed:
         print(f"Failed: {', '.join(failed)}. Their logs are in {FOLDER.relative_to(project.ROOT)}.", file=sys.stderr)
     return 1 if failed else 0
