@@ -20,7 +20,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 RUN := @sh tests/tools/run.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test matrix chaos mutants bench release clean
+.PHONY: help setup demo test matrix docs chaos mutants bench release clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile
@@ -36,6 +36,9 @@ test: ## run the checks; CHECKS="lint units" picks some, CHECKS=list names all; 
 
 matrix: ## run sanity, units and integration under each ansible-core; SESSIONS=2.20-py3.12 picks one; SAVE=1 keeps the table
 	$(RUN) tests matrix.py
+
+docs: ## build the site of guides and reference in .cache/docs/html
+	$(RUN) tests docsite.py
 
 chaos: ## look for lies of the module under faults; N=20000 schedules, SEED=7 the first, SCHEDULE=file one alone
 	$(RUN) tests chaos.py

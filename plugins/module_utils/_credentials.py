@@ -4,7 +4,7 @@
 
 # This code is private to the collection aliyun_community.slb: no compatibility is promised to others.
 
-"""Where the keys come from: docs/credentials.md has the table of it.
+"""Where the keys come from: the guide to credentials (docs/docsite/rst) has the table of it.
 
 One source is used, whole: the first that the options name, and only when they name none the first that the environment
 names. So no variable of the environment can override an option or lend it half a key, and no file and no service is

@@ -15,7 +15,7 @@ import pytest
 from awx_job import HERE, Awx
 from rehearsal import Rehearsal
 
-DOCS = HERE.parents[1] / "docs" / "awx.md"
+DOCS = HERE.parents[1] / "docs" / "docsite" / "rst" / "awx_guide.rst"
 WEIGHTS = {"slb_load_balancer_id": "lb-rehearsal", "slb_backend_servers": "i-web1=0"}
 WRITE = "write ID=WEIGHT on each line, such as i-bp1c3zrr37ablp8ujo7v=0."
 

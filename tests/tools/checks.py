@@ -31,8 +31,8 @@ import ansible_core
 import ansible_test_home
 import bootstrap
 import chaos as campaign
+import docsite
 import project
-import readme
 import rehearsal
 import system_packages
 import workspace
@@ -162,7 +162,7 @@ def types(log: Log) -> Result:
     log.run(*mypy, ".", workspace.COPY / "noxfile.py", cwd=tools)
     log.run(*mypy, ".", cwd=campaign.FOLDER, MYPYPATH=campaign.python_path())
     log.run(*mypy, ".", cwd=workspace.COPY / "tests" / "hostile", MYPYPATH=campaign.python_path())
-    for name in ("awx", "release"):
+    for name in ("awx", "docs", "release"):
         log.run(*mypy, ".", cwd=workspace.COPY / "tests" / name, MYPYPATH=tools)
     return one()
 
@@ -206,6 +206,20 @@ def lint(log: Log) -> Result:
 def docs(log: Log) -> Result:
     options = ["--plugin-docs", "--skip-rstcheck", "--validate-collection-refs", "self"]
     return one(log.run(*tool("antsibull-docs"), "lint-collection-docs", *options, "."))
+
+
+def docs_site(log: Log) -> Result:
+    """The site builds without a warning."""
+    try:
+        log.write(docsite.build())
+    except docsite.SiteFailed as error:
+        raise CheckFailed(str(error)) from error
+    return one()
+
+
+def docs_snippets(log: Log) -> Result:
+    """What the guides and README files show works as shown."""
+    return run_pytest(log, workspace.COPY / "tests" / "docs", PYTHONPATH=project.ROOT / "tests" / "tools")
 
 
 def changelog(log: Log) -> Result:
@@ -492,8 +506,9 @@ CHECKS: dict[str, tuple[str, Check]] = {
     "secrets": ("no secret in any output, log or file", secrets),
     "hostile": ("any answer, argument or file: no traceback, hang or write", hostile),
     "awx": ("job templates, workflow, import and execution environment", awx),
-    "first-playbook": ("README's first playbook with the artifact alone", first_playbook),
     "ansible-core": ("the same on each ansible-core that is supported", each_ansible_core),
+    "docs-site": ("guides and reference as a site", docs_site),
+    "docs-snippets": ("every snippet of the documents, run", docs_snippets),
     "importer": ("galaxy-importer", importer),
     "release-refusals": ("make release, where it must refuse", release_refusals),
     "release": ("make release of a trial version", release),

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Every source of keys of docs/credentials.md, from what names it to a request that the rehearsal SLB accepts.
+"""Every source of keys of the guide to credentials, from what names it to a request that the rehearsal SLB accepts.
 
 The vendor's package runs for real, against stand-ins on loopback. Its hosts are hard-wired: the lookup of names is led
 there, so that the package makes the connections that it would make.
@@ -44,7 +44,7 @@ from ansible_collections.aliyun_community.slb.tests.unit.plugins.module_utils.ke
 from ansible_collections.aliyun_community.slb.tests.unit.refusals import refusal
 from slb_emulator import running
 
-DOCUMENT = Path(__file__).resolve().parents[4] / "docs" / "credentials.md"
+DOCUMENT = Path(__file__).resolve().parents[4] / "docs" / "docsite" / "rst" / "credentials_guide.rst"
 KEY, SECRET = "rehearsal", "rehearsal-secret+/="
 METADATA_HOST = "100.100.100.200"
 
@@ -306,7 +306,7 @@ def test_type_of_a_profile_in_an_ini_file(place: Place, text: str, key: str, ask
 
 
 def test_document_has_the_rows_that_are_tested() -> None:
-    first_cells = re.findall(r"^\| `?([^|`]+?)`? \|", DOCUMENT.read_text(encoding="utf-8"), re.MULTILINE)
+    first_cells = re.findall(r"^    \* - (?:``)?(.+?)(?:``)?$", DOCUMENT.read_text(encoding="utf-8"), re.MULTILINE)
     assert first_cells == ["source", *(row[0] for row in SOURCES), "mode in JSON", *(row[0] for row in PROFILES)]
 
 

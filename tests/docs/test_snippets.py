@@ -1,0 +1,76 @@
+# Copyright (c) 2026 aliyun_community.slb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Every snippet of the guides and of the two README files does what the text says, with the built collection alone."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import typing as t
+from pathlib import Path
+
+import project
+import pytest
+import workspace
+from rehearsal import Rehearsal
+from snippets import Snippet, snippets
+from story import NOT_HERE, Command, Story, commands
+
+ROOT = workspace.COPY
+README = ROOT / "README.md"
+GUIDES = sorted((ROOT / "docs" / "docsite" / "rst").glob("*.rst"))
+DOCUMENTS = [README, ROOT / "roles" / "rolling_update" / "README.md", *GUIDES]
+ALL = [snippet for document in DOCUMENTS for snippet in snippets(document)]
+COMMANDS = [command for snippet in ALL if snippet.kind == "console" for command in commands(snippet)]
+
+
+def name_of(document: Path) -> str:
+    return str(document.relative_to(ROOT))
+
+
+@pytest.fixture
+def story(
+    tmp_path: Path, collections: Path, slb: Rehearsal, web_port: int, free_port: int, request: pytest.FixtureRequest
+) -> t.Iterator[Story]:
+    """A reader with a folder, the collection (a clone for README.md), keys in the environment and hosts on this machine."""
+    folder, home = tmp_path / "folder", tmp_path / "home"
+    (home / ".ansible").mkdir(parents=True)
+    if request.getfixturevalue("document") == README:
+        shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(".git", "output"))
+    else:
+        folder.mkdir()
+        (home / ".ansible" / "collections").symlink_to(collections)
+    of_this_machine = {
+        "ANSIBLE_TRANSPORT": "local",
+        "ANSIBLE_PYTHON_INTERPRETER": project.PYTHON,
+        "ANSIBLE_PIPELINING": "true",
+    }
+    environment = project.environment(HOME=home, **slb.connection(), **of_this_machine)
+    reader = Story(folder, environment, {"8080": str(web_port), "8088": str(free_port)})
+    yield reader
+    reader.close()
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
+def test_a_reader_does_what_the_document_says(document: Path, story: Story) -> None:
+    story.tell(snippets(document))
+    unused = story.files - story.used
+    assert not unused, f"{name_of(document)} shows files that no command uses: {unused}"
+
+
+@pytest.mark.parametrize("snippet", ALL, ids=lambda snippet: f"{name_of(snippet.document)}:{snippet.line}")
+def test_a_snippet_says_what_it_is(snippet: Snippet) -> None:
+    assert snippet.kind, "mark it as a file, as tasks or as shown (see snippets.py)"
+    assert snippet.kind != "shown" or snippet.argument, "say why it is only shown"
+
+
+def test_no_reason_outlives_its_command() -> None:
+    unused = [pattern for pattern in NOT_HERE if not any(re.fullmatch(pattern, command.line) for command in COMMANDS)]
+    assert not unused
+
+
+@pytest.mark.parametrize("command", [command for command in COMMANDS if command.words[0] == "make"], ids=str)
+def test_a_target_of_make_exists(command: Command) -> None:
+    assert re.search(rf"^{command.words[1]}:", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
