@@ -94,7 +94,9 @@ def _source_of(profile: Profile, environ: Environ, reach: Reach, above: tuple[st
             role, provider_arn, profile.setting("oidc_token_file_path"), str(profile), sts_host, reach
         )
     raise CredentialsUnobtainable(
-        str(profile), f"{profile.shown('type')} {kind!r} is not known", "See docs/credentials.md."
+        str(profile),
+        f"{profile.shown('type')} {kind!r} is not known",
+        "The guide to credentials in the collection's documentation lists the types.",
     )
 
 
