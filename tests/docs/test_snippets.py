@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import typing as t
@@ -25,6 +26,12 @@ DOCUMENTS = [README, ROOT / "roles" / "rolling_update" / "README.md", *GUIDES]
 ALL = [snippet for document in DOCUMENTS for snippet in snippets(document)]
 COMMANDS = [command for snippet in ALL if snippet.kind == "console" for command in commands(snippet)]
 
+PROFILE = {
+    "name": "production",
+    "mode": "AK",
+    "access_key_id": "rehearsal",
+    "access_key_secret": "rehearsal-secret",
+}
 WITHOUT_WAITING = {"rolling_update_ramp_pause: 60": "rolling_update_ramp_pause: 0"}
 
 
@@ -39,6 +46,8 @@ def story(
     """A reader with a folder, the collection (a clone for README.md), keys in the environment and hosts on this machine."""
     folder, home = tmp_path / "folder", tmp_path / "home"
     (home / ".ansible").mkdir(parents=True)
+    (home / ".aliyun").mkdir()
+    (home / ".aliyun" / "config.json").write_text(json.dumps({"profiles": [PROFILE]}), encoding="utf-8")
     if request.getfixturevalue("document") == README:
         shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(".git", "output"))
     else:
