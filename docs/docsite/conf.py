@@ -13,7 +13,7 @@ from sphinx.environment import BuildEnvironment
 
 project = "aliyun_community.slb"
 author = "aliyun_community.slb contributors"
-copyright = f"2026 {author}"
+project_copyright = f"2026 {author}"
 html_title = project
 
 # Roles and styles of the pages that antsibull-docs writes.

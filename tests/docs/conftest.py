@@ -12,7 +12,6 @@ import threading
 import typing as t
 from pathlib import Path
 
-import project
 import pytest
 import rehearsal
 import workspace

@@ -64,7 +64,9 @@ def statements(policy: Snippet) -> list[tuple[str, str]]:
     for statement in document["Statement"]:
         assert set(statement) == {"Effect", "Action", "Resource"}
         assert statement["Effect"] == "Allow"
-        pairs += [(action, resource) for action in _listed(statement["Action"]) for resource in _listed(statement["Resource"])]
+        pairs += [
+            (action, resource) for action in _listed(statement["Action"]) for resource in _listed(statement["Resource"])
+        ]
     return pairs
 
 

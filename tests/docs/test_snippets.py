@@ -53,7 +53,7 @@ def story(
     else:
         folder.mkdir()
         (home / ".ansible" / "collections").symlink_to(collections)
-    of_this_machine = {
+    of_this_machine: dict[str, str | Path] = {
         "ANSIBLE_TRANSPORT": "local",
         "ANSIBLE_PYTHON_INTERPRETER": project.PYTHON,
         "ANSIBLE_PIPELINING": "true",
