@@ -11,7 +11,7 @@ import re
 import project
 
 README = project.ROOT / "README.md"
-MARK = "<!-- runnable: first-playbook -->"
+MARK = "<!-- file: first.yml -->"
 
 
 def first_playbook() -> str:
