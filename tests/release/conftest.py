@@ -16,7 +16,7 @@ from checkout import Checkout
 def checkout(tmp_path: Path) -> Checkout:
     """The files of this checkout, committed to a repository of their own, with a change to release."""
     folder = workspace.refresh(tmp_path / "checkout")
-    # No folder of this name is ignored if it is a link.
+    # .gitignore has it as a folder, which a link is not.
     with (folder / ".git" / "info" / "exclude").open("a", encoding="utf-8") as exclude:
         exclude.write("/.venv\n")
     (folder / ".venv").symlink_to(project.ROOT / ".venv")

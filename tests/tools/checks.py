@@ -226,12 +226,12 @@ def changelog(log: Log) -> Result:
     return one(log.run(*tool("antsibull-changelog"), "lint"))
 
 
+# --- tests --------------------------------------------------------------------------------
+
+
 def only(*default: str) -> list[str]:
     """The tests that ONLY picks: files or targets of ansible-test, else what pytest takes. Without it the default."""
     return os.environ.get("ONLY", "").split() or list(default)
-
-
-# --- tests --------------------------------------------------------------------------------
 
 
 def run_ansible_test(log: Log, *arguments: str, copy: Path = workspace.COPY) -> Result:

@@ -73,7 +73,7 @@ def plain_header(entry: Entry) -> tarfile.TarInfo:
 def rewrite(archive: Path) -> None:
     """Replace a built collection by one that depends on nothing but the names, modes and content of its files.
 
-    The bytes are also those of the zlib that compresses them; what is compressed is not.
+    Another zlib may compress the same tar archive to other bytes.
     """
     entries = read_entries(archive)
     sort_file_list(entries)
