@@ -105,7 +105,7 @@ options:
     type: path
   connect_timeout:
     description:
-      - How long to wait for a connection, in seconds.
+      - How long to wait for a connection, in seconds from 1 to 86400.
     type: int
     default: 5
   read_timeout:

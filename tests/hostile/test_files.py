@@ -19,6 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from inputs import JSON, TEXT, bodies
 from modules import arguments, reset, set_weights
+from Tea.core import TeaCore
 
 from ansible_collections.aliyun_community.slb.tests.unit.certificates import make_certificates
 from ansible_collections.aliyun_community.slb.tests.unit.plugins.module_utils.key_services import KeyServices, serving
@@ -105,6 +106,7 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[KeyServ
 
         patch.setattr(socket, "getaddrinfo", look_up_sts)
         patch.setenv("SSL_CERT_FILE", certificates.ca)
+        TeaCore._sessions.clear()  # the vendor's package keeps them, with the certificates that they trust
         yield stand_ins, port
 
 

@@ -45,11 +45,16 @@ class Secrets(t.NamedTuple):
 
 
 class Scenario(t.NamedTuple):
-    """One way to end. ``code`` is that of the error, empty for a task that succeeds or dies without one."""
+    """One way to end. ``code`` is that of the error, empty for a task that succeeds or dies without one.
+
+    Every one is played with keys from a file, of which Ansible knows nothing and which it cannot hide. Those where
+    Ansible has words of its own are ``anywhere``: played with keys from options and from the environment, too.
+    """
 
     name: str
     code: str = ""
     failed: bool = True
+    anywhere: bool = False
     key: dict[str, t.Any] = {}  # what the rehearsal SLB knows otherwise about the key
     tls: bool = False
     fault: dict[str, t.Any] | None = None
@@ -59,7 +64,7 @@ class Scenario(t.NamedTuple):
 
 SHORT = {"wait_timeout": 1}
 SCENARIOS = (
-    Scenario("good", failed=False),
+    Scenario("good", failed=False, anywhere=True),
     Scenario("good-with-the-SDKs-debugging", failed=False, environment={"DEBUG": "sdk"}),
     Scenario("unknown-key", "InvalidAccessKeyId.NotFound", key={"access_key_id": "somebody"}),
     Scenario("wrong-secret", "SignatureDoesNotMatch", key={"access_key_secret": "another"}),
@@ -80,6 +85,7 @@ SCENARIOS = (
     Scenario(
         "error-that-quotes-the-request",
         "Code.TOKEN",
+        anywhere=True,
         fault={"kind": "error", "code": "Code.TOKEN", "http_status": 400, "message": "SECRET TOKEN"},
     ),
     Scenario(
@@ -101,24 +107,27 @@ SCENARIOS = (
     Scenario(
         "weight-that-is-none",
         "InvalidArgument",
+        anywhere=True,
         arguments={"backend_servers": [{"server_id": "i-web1", "weight": 101}]},
     ),
-    Scenario("choice-that-is-none", arguments={"on_missing": "perhaps"}),
-    Scenario("option-that-is-none", arguments={"colour": "red"}),
-    Scenario("type-that-is-none", arguments={"assume_role": "SECRET"}),
+    Scenario("choice-that-is-none", anywhere=True, arguments={"on_missing": "perhaps"}),
+    Scenario("option-that-is-none", anywhere=True, arguments={"colour": "red"}),
+    Scenario("type-that-is-none", anywhere=True, arguments={"assume_role": "SECRET"}),
     Scenario(
         "role-that-cannot-be-had",
         "CredentialsUnobtainable",
         arguments={"assume_role": {"role_arn": "acs:ram::1:role/none", "sts_endpoint": "127.0.0.1:9"}},
     ),
-    Scenario("crash", environment={"PYTHONPATH": str(FOLDER / "broken" / "sdk")}),
+    Scenario("crash", anywhere=True, environment={"PYTHONPATH": str(FOLDER / "broken" / "sdk")}),
     Scenario(
         "crash-after-a-request",
+        anywhere=True,
         arguments={"endpoint": "http://127.0.0.1:9"},
         environment={"PYTHONPATH": str(FOLDER / "broken" / "sleep"), "DEBUG": "sdk"},
     ),
     Scenario(
         "crash-after-an-answer",
+        anywhere=True,
         fault={"kind": "raw", "http_status": 500, "body": "SECRET"},
         environment={"PYTHONPATH": str(FOLDER / "broken" / "sleep"), "DEBUG": "sdk"},
     ),
@@ -139,7 +148,12 @@ class Run(t.NamedTuple):
 
 
 class Watch:
-    """Collects the command lines of all processes of this machine while it runs."""
+    """Collects the command lines of all processes of this machine while it runs.
+
+    One that has been looked at so often that it must have become what it was started for is not read again.
+    """
+
+    LOOKS = 25
 
     def __init__(self) -> None:
         self.seen: set[str] = set()
@@ -155,10 +169,13 @@ class Watch:
         self._thread.join()
 
     def _watch(self) -> None:
+        looks: dict[str, int] = {}
         while not self._end.wait(0.02):
-            for file in Path("/proc").glob("[0-9]*/cmdline"):
+            looks = {process: looks.get(process, 0) + 1 for process in filter(str.isdecimal, os.listdir("/proc"))}
+            for process in (process for process, count in looks.items() if count <= self.LOOKS):
                 with contextlib.suppress(OSError):  # it has ended
-                    self.seen.add(file.read_bytes().replace(b"\0", b" ").decode("utf-8", "replace"))
+                    line = Path("/proc", process, "cmdline").read_bytes()
+                    self.seen.add(line.replace(b"\0", b" ").decode("utf-8", "replace"))
 
 
 def leaks(text: str, wanted: t.Iterable[str]) -> list[str]:
@@ -282,13 +299,14 @@ def play_all(
     folder: Path,
     hidden: Secrets,
     certificates: Certificates,
+    scenarios: list[Scenario],
     options: dict[str, str],
     environment: dict[str, str],
 ) -> Run:
-    """Play every scenario, each with a rehearsal SLB of its own. ``options``: those that name the keys."""
+    """Play scenarios, each with a rehearsal SLB of its own. ``options``: those that name the keys."""
     hosts = {}
     with contextlib.ExitStack() as stack:
-        for scenario in SCENARIOS:
+        for scenario in scenarios:
             tls = certificates.localhost if scenario.tls else None
             slb = stack.enter_context(running(state(hidden, scenario.key), tls=tls))
             if scenario.fault:
@@ -307,6 +325,7 @@ def test_nothing_secret_gets_out(
 ) -> None:
     options = {"access_key": KEY, "secret_key": hidden.secret_key, "security_token": hidden.security_token}
     environment: dict[str, str] = {}
+    scenarios = [scenario for scenario in SCENARIOS if scenario.anywhere or keys_from == "file"]
     if keys_from == "environment":
         environment = {f"ALICLOUD_{name.upper()}": value for name, value in options.items()}
         options = {}
@@ -320,15 +339,15 @@ def test_nothing_secret_gets_out(
         options = {"shared_credentials_file": str(profile)}
         environment = {"ANSIBLE_PIPELINING": "1"}  # without it, arguments are in files for a moment
     with Watch() as watch:
-        run = play_all(tmp_path, hidden, certificates, options, environment)
+        run = play_all(tmp_path, hidden, certificates, scenarios, options, environment)
     happened = {(line["task"], line["host"]): (line["failed"], error_code(line["result"])) for line in run.results}
-    for scenario in SCENARIOS:
+    for scenario in scenarios:
         expected = (scenario.failed, scenario.code.replace("TOKEN", "********"))
         assert happened["Do", scenario.name] == expected, scenario.name
         if (scenario.fault or {}).get("action") == "SetBackendServers":
             expected = (False, "")
         assert happened["Check", scenario.name] == expected, scenario.name
-    assert len(signatures) > 20
+    assert len(signatures) > 3
     assert any(str(ANSIBLE_PLAYBOOK) in line for line in watch.seen)
     listed = "\n".join(watch.seen)
     for place, text in {**run.texts(), "the list of processes": listed}.items():

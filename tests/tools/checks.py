@@ -520,9 +520,9 @@ CHECKS: dict[str, tuple[str, Check]] = {
 
 
 # These take minutes of their own and run only when CHECKS names them.
-ON_REQUEST = ("secrets", "awx", "ansible-core", "release")
+ON_REQUEST = ("awx", "ansible-core", "release")
 # The checks of the second lane: ansible-test in workspace.INTEGRATION_COPY, and what only reads a copy.
-SECOND_LANE = ("concurrency", "rolling", "secrets", "integration", "integration-oldest")
+SECOND_LANE = ("concurrency", "rolling", "secrets", "hostile", "integration", "integration-oldest")
 
 
 def perform(name: str) -> Result:

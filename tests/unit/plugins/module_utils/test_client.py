@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import json
 import logging
 import socket
@@ -22,6 +23,7 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._errors impor
 from ansible_collections.aliyun_community.slb.plugins.module_utils._keys import Keys
 from ansible_collections.aliyun_community.slb.plugins.module_utils._records import Member
 from ansible_collections.aliyun_community.slb.tests.unit.refusals import refusal
+from ansible_collections.aliyun_community.slb.plugins.module_utils._transport import LARGEST_ANSWER
 
 KEY, SECRET, TOKEN = "rehearsal", "rehearsal-secret+/=", "rehearsal-token+/=="
 OpenClient = t.Callable[..., _client.Client]
@@ -440,7 +442,70 @@ def test_answers_of_older_regions_are_understood(slb: t.Any, open_client: OpenCl
     assert describe(open_client(slb.url)).members == (Member("i-1", 100), Member("i-2", 0))
 
 
+@pytest.mark.parametrize("number", ["1_0", "\u0663", " 5", "1e1", "9" * 5000])
+def test_number_in_text_is_one_as_the_api_writes_it(slb: t.Any, open_client: OpenClient, number: str) -> None:
+    rows = [{"ServerId": "i-1", "Weight": number}]
+    answer = json.dumps({"RequestId": "R", "BackendServers": {"BackendServer": rows}})
+    slb.add_fault({"kind": "raw", "http_status": 200, "body": answer, "content_type": "application/json"})
+    with pytest.raises(Unanswered, match="not of the form"):
+        describe(open_client(slb.url))
+
+
+def test_half_a_character_makes_an_answer_unusable(slb: t.Any, open_client: OpenClient) -> None:
+    """Ansible would throw the whole result of the task away."""
+    for name, usable in (("\\ud800", False), ("\\ud83d\\ude00", True)):
+        body = f'{{"RequestId":"R","LoadBalancerName":"{name}","BackendServers":{{"BackendServer":[]}}}}'
+        slb.add_fault({"kind": "raw", "http_status": 200, "body": body, "content_type": "application/json"})
+        client = open_client(slb.url)
+        describe(client)
+        assert client.api_calls == (1 if usable else 2)
+
+
+def test_words_of_an_answer_are_one_line_that_no_terminal_obeys(slb: t.Any, open_client: OpenClient) -> None:
+    body = json.dumps({"RequestId": "R\x1b[2J", "Code": "Strange\x07", "Message": "\x1b]0;x\x07\n\u202eNo."})
+    slb.add_fault({"kind": "raw", "http_status": 400, "body": body, "content_type": "application/json"})
+    with pytest.raises(SlbError) as caught:
+        describe(open_client(slb.url))
+    assert caught.value.message == "\ufffd]0;x\ufffd \ufffdNo."
+    assert _errors.printable(caught.value.sentence()).isprintable()
+
+
+@pytest.mark.parametrize("word", ["x" * 201, {"a": 1}, ""])
+def test_code_or_request_id_of_no_such_form_is_none(slb: t.Any, open_client: OpenClient, word: t.Any) -> None:
+    body = json.dumps({"RequestId": word, "Code": word, "Message": "No."})
+    slb.add_fault({"kind": "raw", "http_status": 400, "body": body, "content_type": "application/json"})
+    client = open_client(slb.url)
+    describe(client)
+    assert client.request_ids == [slb.requests[1].request_id]
+
+
+def test_answer_without_end_is_given_up(open_client: OpenClient) -> None:
+    body = b" " * (LARGEST_ANSWER + 1)
+    answer = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + body
+    with OneAnswer(answer) as server, pytest.raises(Unanswered, match=f"more than {LARGEST_ANSWER} bytes"):
+        describe(open_client(f"http://{server.address}", seconds=0))
+
+
+def test_no_answer_can_expand(open_client: OpenClient) -> None:
+    """A few bytes of gzip may stand for gigabytes."""
+    body = gzip.compress(EMPTY_GROUP)
+    answer = answer_of(body).replace(b"Connection", b"Content-Encoding: gzip\r\nConnection")
+    with OneAnswer(answer) as server, pytest.raises(Unanswered, match="UnusableAnswer"):
+        describe(open_client(f"http://{server.address}", seconds=0))
+    assert b"accept-encoding: identity\r\n" in server.received[0].lower()
+
+
 # Time
+
+
+def test_deadline_ends_an_answer_in_many_pages(open_client: OpenClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_client, "LAST_READ_SECONDS", 0.02)
+    page = answer_of(b'{"RequestId":"R","Listeners":[],"NextToken":"more"}')
+    with OneAnswer(page) as server:
+        client = open_client(f"http://{server.address}", seconds=0)
+        with pytest.raises(SlbError, match="DeadlineReached|NoAnswer"):
+            _slb.describe_listeners(client, "lb-web")
+    assert client.api_calls < 100
 
 
 def test_deadline_ends_the_retries(slb: t.Any, open_client: OpenClient) -> None:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 import typing as t
 
 import pytest
@@ -257,6 +258,44 @@ def test_home_folder_of_the_process_counts_without_one_in_the_environment(
     (tmp_path / ".alibabacloud").mkdir()
     (tmp_path / ".alibabacloud" / "credentials").write_text(INI)
     assert keys_of({"profile": "temporary"}, {}).access_key_id == "STS.id"
+
+
+@pytest.mark.parametrize("text", ['{"profiles": ' + "[" * 100_000, '{"a":' * 100_000])
+def test_file_that_is_too_deep_is_none(tmp_path: t.Any, text: str) -> None:
+    with pytest.raises(CredentialsUnobtainable, match="neither JSON"):
+        keys_of({"shared_credentials_file": in_file(tmp_path, text)}, {})
+
+
+def test_what_is_no_file_is_not_opened(tmp_path: t.Any) -> None:
+    """A pipe that nobody writes to would keep the task for ever."""
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(CredentialsUnobtainable, match="it is no file"):
+        keys_of({"shared_credentials_file": str(tmp_path / "pipe")}, {})
+
+
+@pytest.mark.parametrize(
+    ("setting", "reason"),
+    [
+        ("duration_seconds = " + "9" * 5000, "no number of seconds"),
+        ("duration_seconds = \u00b2", "no number of seconds"),
+    ],
+)
+def test_number_of_a_profile_that_is_none(tmp_path: t.Any, setting: str, reason: str) -> None:
+    text = f"[default]\ntype = ram_role_arn\naccess_key_id = a\naccess_key_secret = b\nrole_arn = r\n{setting}\n"
+    with pytest.raises(CredentialsUnobtainable, match=reason):
+        keys_of({"shared_credentials_file": in_file(tmp_path, text)}, {})
+
+
+def test_key_of_a_profile_must_be_text(tmp_path: t.Any) -> None:
+    text = '{"profiles": [{"name": "default", "mode": "AK", "access_key_id": {"a": 1}, "access_key_secret": "b"}]}'
+    with pytest.raises(CredentialsUnobtainable, match="access_key_id is no text"):
+        keys_of({"shared_credentials_file": in_file(tmp_path, text)}, {})
+
+
+def test_chain_of_profiles_has_an_end(tmp_path: t.Any) -> None:
+    chain = "".join(f"[p{n}]\ntype = ram_role_arn\nrole_arn = r\nsource_profile = p{n + 1}\n" for n in range(100))
+    with pytest.raises(CredentialsUnobtainable, match="more than 10 profiles"):
+        keys_of({"shared_credentials_file": in_file(tmp_path, chain), "profile": "p0"}, {})
 
 
 def test_file_that_is_not_there_is_named(tmp_path: t.Any) -> None:

@@ -463,6 +463,18 @@ def test_role_of_the_environment_is_named_when_it_cannot_be_had(place: Place) ->
         describe(place.client({}, {**OLD_KEYS, **ROLE_OF_ENVIRONMENT}))
 
 
+@pytest.mark.parametrize(
+    "answer", [{"AccessKeyId": 5, "AccessKeySecret": "s", "SecurityToken": "t"}, '{"Code":' + "[" * 100_000]
+)
+@pytest.mark.parametrize("status", [200, 400])
+def test_credentials_uri_may_say_anything(place: Place, answer: t.Any, status: int) -> None:
+    if isinstance(answer, dict):
+        answer = {"Code": "Success", "Expiration": "2999-01-01T00:00:00Z", **answer}
+    place.services.instead = [(status, answer)]
+    with pytest.raises(CredentialsUnobtainable):
+        describe(place.client({}, URI))
+
+
 @pytest.mark.parametrize("uri", ["http://[", "http://", "ftp://127.0.0.1/", "127.0.0.1:80", "http://127.0.0.1:port"])
 def test_credentials_uri_must_be_one(place: Place, uri: str) -> None:
     with refusal(CredentialsUnobtainable, "no URL with http or https"):

@@ -272,3 +272,65 @@ def test_secrets_of_the_environment_are_hidden(
     output = shown(module, capsys, SlbError("Code", "it said hidden-value"))
     assert "hidden-value" not in json.dumps(output)
     assert output["error"]["message"] == "it said ********"
+
+
+# What cannot work is refused before anything is sent
+
+
+@pytest.mark.parametrize("seconds", [1, 86400])
+def test_timeout_that_clocks_can_hold(seconds: int) -> None:
+    _module._check_seconds("wait_timeout", seconds)
+
+
+@pytest.mark.parametrize("seconds", [0, -1, 86401, 10**400, True])
+def test_timeout_that_cannot_be_kept(seconds: int) -> None:
+    with pytest.raises(InvalidArgument, match="wait_timeout is"):
+        _module._check_seconds("wait_timeout", seconds)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "url"),
+    [
+        ("slb.example", "https://slb.example"),
+        ("http://127.0.0.1:80/", "http://127.0.0.1:80"),
+        ("https://[::1]:443", "https://[::1]:443"),
+        ("slb_1.x", "https://slb_1.x"),
+        ("", "https://slb.aliyuncs.com"),
+    ],
+)
+def test_endpoint(endpoint: str, url: str) -> None:
+    assert _module._endpoint(endpoint, "cn-hangzhou") == url
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    ["a b", "a..b", "x" * 64, "\x1b[2J", "http://%00", "\u00e4.de", "h:0", "h/p", "h?q", "http://u@h", "ftp://h"],
+)
+def test_endpoint_that_cannot_be_looked_up(endpoint: str) -> None:
+    with pytest.raises(InvalidArgument, match="endpoint is no host"):
+        _module._endpoint(endpoint, "cn-hangzhou")
+
+
+@pytest.mark.parametrize("region", ["cn", "CN-HANGZHOU", "cn-" + "x" * 64])
+def test_region_that_is_none(region: str) -> None:
+    with pytest.raises(InvalidArgument, match="is no region id"):
+        _module._region(region)
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [("none", "does not exist"), ("text", "holds no certificates"), ("pipe", "it is no file"), ("empty", "holds no")],
+)
+def test_ca_path_that_holds_no_certificates(tmp_path: t.Any, kind: str, reason: str) -> None:
+    (tmp_path / "text").write_text("no certificate")
+    (tmp_path / "empty").write_text("")
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(InvalidArgument, match=reason):
+        _module._verify(True, str(tmp_path / kind))
+
+
+def test_ca_path(tmp_path: t.Any, certificates: t.Any) -> None:
+    assert _module._verify(True, certificates.ca) == certificates.ca
+    assert _module._verify(True, str(tmp_path)) == str(tmp_path)
+    assert _module._verify(True, None) is True
+    assert _module._verify(False, certificates.ca) is False

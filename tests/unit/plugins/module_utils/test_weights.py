@@ -300,4 +300,6 @@ def test_differing_shows_what_a_later_read_has() -> None:
 
 
 def test_diff_text_names_members() -> None:
+    strange = ENI_B._replace(server_ip="\x1b[2J\ni-web2: 0")
+    assert _weights.diff_text([strange]) == "eni-1 (\ufffd[2J i-web2: 0): 50\n"
     assert _weights.diff_text([WEB1, ENI_B]) == "i-web1: 100\neni-1 (192.168.0.12): 50\n"
