@@ -16,6 +16,7 @@ import http.client
 import io
 import logging
 import os
+import re
 import socket
 import ssl
 import time
@@ -30,6 +31,10 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._keys import 
 
 API_VERSION = "v20140515"
 LARGEST_ANSWER = 8 * 1024 * 1024  # bytes; a page of 100 listeners has some 0.2 million
+
+
+# Python's own words, in an OSError without a number.
+_TUNNEL_STATUS = re.compile(r"Tunnel connection failed: (\d{3})\b")
 
 
 class Answer(t.NamedTuple):
@@ -136,6 +141,9 @@ class Transport:
             return NotSent(reason, permanent=True, certificate=True)
         if any(isinstance(link, ssl.SSLError) and link.reason == "WRONG_VERSION_NUMBER" for link in chain):
             return NotSent("the endpoint does not speak TLS", permanent=True)
+        tunnel = next(filter(None, (_TUNNEL_STATUS.search(str(link)) for link in chain)), None)
+        if tunnel:
+            return NotSent(f"the proxy refused with HTTP status {tunnel[1]}")
         if isinstance(cause, (library.ConnectTimeout, library.ProxyError)):
             return NotSent(innermost_reason(chain))
         if any(isinstance(link, self._sdk.NewConnectionError) for link in chain):

@@ -24,21 +24,32 @@ class Certificates(t.NamedTuple):
     other_name: Pair
     expired: Pair
     self_signed: Pair
+    not_yet_valid: Pair
+    other_address: Pair
+    other_common_name: Pair  # and no subject alternative name
+    by_intermediate: Pair
+    without_intermediate: Pair
 
 
 def make_certificates(folder: Path) -> Certificates:
     """Write new certificates to a folder."""
     authority, stranger = trustme.CA(), trustme.CA()
-    yesterday = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(days=1)
+    between = authority.create_child_ca()
+    now = datetime.datetime.now(datetime.timezone.utc)
+    yesterday, tomorrow = now - datetime.timedelta(days=1), now + datetime.timedelta(days=1)
 
     def write(name: str, *pems: trustme.Blob) -> str:
         path = folder / name
         path.write_bytes(b"".join(pem.bytes() for pem in pems))
         return str(path)
 
-    def issue(name: str, *identities: str, not_after: datetime.datetime | None = None) -> Pair:
-        leaf = authority.issue_cert(*identities, not_after=not_after)
-        return write(f"{name}.pem", *leaf.cert_chain_pems), write(f"{name}.key", leaf.private_key_pem)
+    def keep(name: str, leaf: trustme.LeafCert, chain: slice = slice(None)) -> Pair:
+        return write(f"{name}.pem", *leaf.cert_chain_pems[chain]), write(f"{name}.key", leaf.private_key_pem)
+
+    def issue(name: str, *identities: str, **options: t.Any) -> Pair:
+        return keep(name, authority.issue_cert(*identities, **options))
+
+    chained = between.issue_cert("localhost", "127.0.0.1")
 
     return Certificates(
         ca=write("ca.pem", authority.cert_pem),
@@ -47,4 +58,9 @@ def make_certificates(folder: Path) -> Certificates:
         other_name=issue("other_name", "slb.example.invalid"),
         expired=issue("expired", "localhost", "127.0.0.1", not_after=yesterday),
         self_signed=(write("stranger.pem", stranger.cert_pem), write("stranger.key", stranger.private_key_pem)),
+        not_yet_valid=issue("not_yet_valid", "localhost", "127.0.0.1", not_before=tomorrow),
+        other_address=issue("other_address", "127.0.0.2"),
+        other_common_name=issue("other_common_name", common_name="slb.example.invalid"),
+        by_intermediate=keep("by_intermediate", chained),
+        without_intermediate=keep("without_intermediate", chained, slice(1)),
     )

@@ -1,0 +1,266 @@
+# Copyright (c) 2026 aliyun_community.slb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Certificates, names and proxies: a real TLS server and a real proxy on loopback, with the SDK between."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import re
+import socket
+import threading
+import typing as t
+from urllib.parse import urlsplit
+
+import pytest
+
+from ansible_collections.aliyun_community.slb.plugins.module_utils import _client, _slb, _transport
+from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import SlbError
+from ansible_collections.aliyun_community.slb.plugins.module_utils._records import Member
+
+OpenClient = t.Callable[..., _client.Client]
+USER, PASSWORD = "someone", "hidden/word@:1"
+BOTH = ("http_proxy", "https_proxy")
+
+
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_client, "FIRST_PAUSE", 0.01)
+
+
+class Proxy:
+    """A proxy that keeps what it is asked, and makes tunnels or answers with a ``refusal``."""
+
+    def __init__(self, refusal: str = "") -> None:
+        self.asked: list[str] = []
+        self._refusal = refusal
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+
+    @property
+    def url_with_password(self) -> str:
+        return self.url.replace("//", f"//{USER}:hidden%2Fword%40%3A1@")
+
+    def __enter__(self) -> Proxy:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+        self._thread.join(5)
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                client, _peer = self._socket.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._handle, args=(client,), daemon=True).start()
+
+    def _handle(self, client: socket.socket) -> None:
+        with client, contextlib.suppress(OSError):
+            client.settimeout(10)
+            head = b""
+            while b"\r\n\r\n" not in head:
+                head += client.recv(65536)
+            self.asked.append(head.decode("latin-1"))
+            if self._refusal:
+                client.sendall(f"HTTP/1.1 {self._refusal}\r\nContent-Length: 0\r\n\r\n".encode())
+                return
+            method, target = head.split(b" ", 2)[:2]
+            place = target if method == b"CONNECT" else urlsplit(target).netloc
+            host, _colon, port = place.decode().rpartition(":")
+            with socket.create_connection((host, int(port))) as server:
+                if method == b"CONNECT":
+                    client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+                else:
+                    server.sendall(head.replace(b"http://" + place, b"", 1))
+                back = threading.Thread(target=_pass_on, args=(server, client), daemon=True)
+                back.start()
+                _pass_on(client, server)
+                back.join(10)
+
+
+def _pass_on(source: socket.socket, target: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while True:
+            data = source.recv(65536)
+            if not data:
+                break
+            target.sendall(data)
+    with contextlib.suppress(OSError):
+        target.shutdown(socket.SHUT_WR)
+
+
+def describe(client: _client.Client) -> t.Any:
+    return _slb.describe_load_balancer(client, "lb-web")
+
+
+def refused(client: _client.Client) -> SlbError:
+    """How a write ends that must not reach anybody."""
+    with pytest.raises(SlbError) as caught:
+        _slb.set_backend_servers(client, "lb-web", [Member("i-web1", 0)])
+    sentence = caught.value.sentence()
+    for secret in (
+        "rehearsal-secret",
+        "Signature",
+        PASSWORD,
+        "hidden",
+        base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode(),
+    ):
+        assert secret not in sentence
+    return caught.value
+
+
+# Certificates
+
+NAMES = ("localhost", "127.0.0.1")
+
+
+@pytest.mark.parametrize("host", NAMES)
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("expired", "certificate has expired"),
+        ("not_yet_valid", "certificate is not yet valid"),
+        ("other_name", "doesn't match"),
+        ("other_address", "doesn't match"),
+        ("other_common_name", "doesn't match"),
+        ("self_signed", "self.signed certificate"),
+        ("without_intermediate", "unable to get local issuer certificate"),
+    ],
+)
+def test_certificate_is_refused(
+    running_slb: t.Any, open_client: OpenClient, certificates: t.Any, name: str, reason: str, host: str
+) -> None:
+    with running_slb(tls=getattr(certificates, name)) as slb:
+        client = open_client(slb.url.replace("127.0.0.1", host), verify=certificates.ca)
+        error = refused(client)
+        assert error.code == "CertificateInvalid"
+        assert re.search(reason, error.message), error.message
+        assert client.api_calls == 1
+        assert not slb.requests
+
+
+@pytest.mark.parametrize("host", NAMES)
+@pytest.mark.parametrize("name", ["localhost", "by_intermediate"])
+def test_certificate_is_accepted(
+    running_slb: t.Any, open_client: OpenClient, certificates: t.Any, name: str, host: str
+) -> None:
+    with running_slb(tls=getattr(certificates, name)) as slb:
+        describe(open_client(slb.url.replace("127.0.0.1", host), verify=certificates.ca))
+        assert [request.sni for request in slb.requests] == ["localhost" if host == "localhost" else ""]
+
+
+@pytest.mark.parametrize("name", ["expired", "other_name", "self_signed"])
+def test_without_verification_any_certificate_will_do(
+    running_slb: t.Any, open_client: OpenClient, certificates: t.Any, name: str
+) -> None:
+    with running_slb(tls=getattr(certificates, name)) as slb:
+        describe(open_client(slb.url, verify=False))
+        assert len(slb.requests) == 1
+
+
+def test_plain_request_to_a_tls_server_is_not_answered(
+    running_slb: t.Any, open_client: OpenClient, certificates: t.Any
+) -> None:
+    with running_slb(tls=certificates.localhost) as slb:
+        error = refused(open_client(slb.url.replace("https", "http"), seconds=1))
+        assert error.code in ("NoAnswer", "UnusableAnswer")
+        assert not slb.requests
+
+
+# Proxies
+
+
+def use_proxy(environment: pytest.MonkeyPatch, url: str, names: t.Iterable[str] = BOTH) -> None:
+    for name in names:
+        environment.setenv(name, url)
+
+
+@pytest.mark.parametrize("upper", [False, True])
+def test_https_goes_through_a_tunnel(
+    running_slb: t.Any, open_client: OpenClient, certificates: t.Any, clean_environment: pytest.MonkeyPatch, upper: bool
+) -> None:
+    with running_slb(tls=certificates.localhost) as slb, Proxy() as proxy:
+        use_proxy(clean_environment, proxy.url_with_password, ["HTTPS_PROXY" if upper else "https_proxy"])
+        endpoint = slb.url.replace("127.0.0.1", "localhost")
+        describe(open_client(endpoint, verify=certificates.ca))
+        [head] = proxy.asked
+        assert head.startswith(f"CONNECT {urlsplit(endpoint).netloc} ")
+        credentials = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+        assert f"proxy-authorization: basic {credentials}".lower() in head.lower()
+        assert "Signature" not in head
+        assert [request.sni for request in slb.requests] == ["localhost"]
+
+
+def test_certificate_is_checked_behind_a_tunnel(
+    running_slb: t.Any, open_client: OpenClient, certificates: t.Any, clean_environment: pytest.MonkeyPatch
+) -> None:
+    with running_slb(tls=certificates.other_name) as slb, Proxy() as proxy:
+        use_proxy(clean_environment, proxy.url_with_password)
+        assert refused(open_client(slb.url, verify=certificates.ca)).code == "CertificateInvalid"
+        assert not slb.requests
+
+
+def test_http_is_handed_to_a_proxy(slb: t.Any, open_client: OpenClient, clean_environment: pytest.MonkeyPatch) -> None:
+    with Proxy() as proxy:
+        use_proxy(clean_environment, proxy.url_with_password)
+        describe(open_client(slb.url))
+        assert proxy.asked[0].startswith(f"POST {slb.url}/")
+        assert "proxy-authorization: basic " in proxy.asked[0].lower()
+        assert len(slb.requests) == 1
+
+
+@pytest.mark.parametrize("refusal", ["407 Proxy Authentication Required", "403 Forbidden", "502 Bad Gateway"])
+def test_proxy_that_refuses_a_tunnel_is_named(
+    open_client: OpenClient, clean_environment: pytest.MonkeyPatch, refusal: str
+) -> None:
+    with Proxy(refusal) as proxy:
+        use_proxy(clean_environment, proxy.url_with_password)
+        error = refused(open_client("https://localhost:9"))
+        assert error.code == "EndpointUnreachable"
+        assert f"the proxy refused with HTTP status {refusal[:3]}" in error.message
+        assert len(proxy.asked) == _client.CONNECT_TRIES
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_proxy_out_of_reach(open_client: OpenClient, clean_environment: pytest.MonkeyPatch, scheme: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        port = unused.getsockname()[1]
+    use_proxy(clean_environment, f"http://{USER}:hidden%2Fword@127.0.0.1:{port}")
+    error = refused(open_client(f"{scheme}://localhost:9"))
+    assert (error.code, "Connection refused" in error.message) == ("EndpointUnreachable", True)
+
+
+@pytest.mark.parametrize("name", ["no_proxy", "NO_PROXY"])
+@pytest.mark.parametrize(
+    ("no_proxy", "endpoint", "direct"),
+    [
+        ("slb.example.com", "https://slb.example.com", True),
+        ("slb.example.com:443", "https://slb.example.com:443", True),
+        ("slb.example.com:443", "https://slb.example.com:8443", False),
+        ("example.com", "https://slb.example.com", True),
+        (".example.com", "https://slb.example.com", True),
+        ("ample.com", "https://slb.example.com", False),
+        ("other.com, example.com", "https://slb.example.com", True),
+        ("*", "https://slb.example.com", True),
+        ("other.com", "https://slb.example.com", False),
+        ("127.0.0.1", "http://127.0.0.1:80", True),
+        ("", "https://slb.example.com", False),
+    ],
+)
+def test_hosts_without_a_proxy(
+    clean_environment: pytest.MonkeyPatch, name: str, no_proxy: str, endpoint: str, direct: bool
+) -> None:
+    use_proxy(clean_environment, "http://127.0.0.1:9")
+    clean_environment.setenv(name, no_proxy)
+    found = _transport.proxies_for(endpoint)
+    assert found == dict.fromkeys(("http", "https"), None if direct else "http://127.0.0.1:9")
