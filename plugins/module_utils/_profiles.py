@@ -150,7 +150,7 @@ def _from_json(path: str, text: str) -> _File:
         raise ValueError("no list of profiles with names")
     profiles: dict[str, dict[str, t.Any]] = {}
     for row in rows:
-        settings = {_CLI_NAMES.get(key, key): value for key, value in row.items() if value not in (None, "")}
+        settings = {_CLI_NAMES.get(key, key): value for key, value in row.items() if value}
         mode = str(settings.get("type", ""))
         profiles.setdefault(str(row["name"]), {**settings, "type": _CLI_MODES.get(mode.lower(), mode)})
     own_names = {ours: theirs for theirs, ours in _CLI_NAMES.items()}

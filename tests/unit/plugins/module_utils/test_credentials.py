@@ -86,7 +86,8 @@ def test_half_a_key_is_not_completed_from_the_environment(options: dict[str, t.A
     ],
 )
 def test_half_a_source_in_the_environment_is_named(environ: dict[str, str], missing: str) -> None:
-    with refusal(InvalidArgument, f"{missing} is not set"):
+    half = "an OIDC role" if "OIDC" in str(environ) else "a key"
+    with refusal(InvalidArgument, f"the environment has half of {half}: {missing} is not set"):
         find_keys({}, environ, REACH)
 
 
@@ -149,7 +150,7 @@ def test_file_of_the_environment_is_of_either_format(tmp_path: t.Any, name: str)
 
 def test_option_does_not_use_the_file_of_the_environment(tmp_path: t.Any) -> None:
     environ = {"ALIBABA_CLOUD_CREDENTIALS_FILE": in_file(tmp_path, INI), "HOME": str(tmp_path)}
-    with refusal(CredentialsUnobtainable, "it is in none of"):
+    with refusal(CredentialsUnobtainable, "no keys from profile temporary: it is in none of"):
         find_keys({"profile": "temporary"}, environ, REACH)
 
 
@@ -185,7 +186,9 @@ def test_profile_is_not_completed_from_the_environment(tmp_path: t.Any, monkeypa
 SECRET = "secret-of-a-file"
 BROKEN: list[tuple[str, str]] = [
     (f'{{"profiles": [{{"name": "web", "access_key_secret": "{SECRET}"}},', "neither JSON .* see line 1"),
-    (f'{{"profiles": {{"web": "{SECRET}"}}}}', "neither JSON"),
+    (f'{{"profiles": {{"web": "{SECRET}"}}}}', "nor an ini file$"),
+    ('{"profiles": [1]}', "nor an ini file$"),
+    ('{"profiles": [{"mode": "AK"}]}', "nor an ini file$"),
     (f"{SECRET}\n[web]\n", "neither JSON .* see line 1"),
     (f"[web]\ntype = access_key\naccess_key_id = {SECRET}\naccess_key_id = {SECRET}\n", "see line 4"),
     (f"[other]\ntype = access_key\naccess_key_secret = {SECRET}\n", "the file has other"),
@@ -241,6 +244,18 @@ def test_current_profile_of_the_command_line_tool(tmp_path: t.Any) -> None:
     for current, key in (("", "default-id"), ('"current": "web", ', "web-id")):
         path = in_file(tmp_path, f'{{{current}"profiles": [{rows}]}}')
         assert keys_of({"shared_credentials_file": path}, {}).access_key_id == key
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\ufeff[default]\ntype = access_key\naccess_key_id = id\naccess_key_secret = secret\n",
+        '\n {"profiles": [{"name": "default", "mode": "AK", "access_key_id": "id", "access_key_secret": "secret"}]}',
+    ],
+    ids=["byte order mark", "space before JSON"],
+)
+def test_what_stands_before_the_content_of_a_file(tmp_path: t.Any, text: str) -> None:
+    assert keys_of({"shared_credentials_file": in_file(tmp_path, text)}, {}) == Keys("id", "secret")
 
 
 def test_first_of_two_profiles_of_one_name_counts(tmp_path: t.Any) -> None:

@@ -441,6 +441,15 @@ def test_roles_are_taken_on_one_after_the_other(place: Place) -> None:
     assert place.keys_used() == ["STS.2"]
 
 
+def test_role_is_taken_on_with_temporary_keys_of_a_profile(place: Place) -> None:
+    key, secret, token = temporary_key(9)
+    place.services.known[key], place.services.tokens[key] = secret, token
+    keys = {"access_key_id": key, "access_key_secret": secret, "sts_token": token}
+    place.write_profiles({"name": "web", "mode": "RamRoleArn", **keys, **ROLE})
+    describe(place.client({"profile": "web"}, {}))
+    assert place.keys_used() == ["STS.1"]
+
+
 ROLE_OF_ENVIRONMENT = {
     "ALICLOUD_ASSUME_ROLE_ARN": ROLE_ARN,
     "ALICLOUD_ASSUME_ROLE_SESSION_NAME": "awx",
@@ -717,6 +726,27 @@ FAILURES: list[tuple[str, dict[str, t.Any], dict[str, str], list[t.Any], str]] =
         r"ECS role other \(ecs_role_name\): the metadata service answered no keys with HTTP status 404. .*IMDSv2",
     ),
     (
+        "instance without the role of a profile",
+        {"profile": "instance"},
+        {},
+        [],
+        r"ECS role other \(profile instance of .*config.json\): the metadata service answered",
+    ),
+    (
+        "role of a profile that does not exist",
+        {"profile": "role"},
+        {},
+        [(404, {"Code": "EntityNotExist.Role"})],
+        r"role acs:ram::1:role/weights \(profile role of .*config.json\): sts.aliyuncs.com answered",
+    ),
+    (
+        "OIDC role of a profile that does not exist",
+        {"profile": "oidc"},
+        {},
+        [(404, {"Code": "EntityNotExist.Role"})],
+        r"OIDC role acs:ram::1:role/weights \(profile oidc of .*config.json\): sts.aliyuncs.com answered",
+    ),
+    (
         "metadata service without IMDSv2",
         {},
         {"ALICLOUD_ECS_ROLE_NAME": "weights"},
@@ -818,6 +848,9 @@ def test_failure_is_one_sentence_without_a_secret(
     place.write("print.py", f"print('{LEAK}')")
     sso = {**SSO, "cloud_sso_sign_in_url": "https://signin.aliyuncs.com/"}
     place.write_profiles(
+        {"name": "instance", "mode": "EcsRamRole", "ram_role_name": "other"},
+        {"name": "role", "mode": "RamRoleArn", **AK, **ROLE},
+        {"name": "oidc", "mode": "OIDC", **ROLE, "oidc_provider_arn": PROVIDER_ARN, "oidc_token_file": "HOME/token"},
         {"name": "sso", "mode": "CloudSSO", **sso},
         {"name": "old", "mode": "CloudSSO", **sso, "cloud_sso_access_token_expire": 1},
         {"name": "oauth", "mode": "OAuth", "oauth_refresh_token": LEAK, "oauth_access_token_expire": 1},
