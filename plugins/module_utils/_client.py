@@ -145,7 +145,7 @@ class Client:
                 request_id=request_id,
                 advice="Check that endpoint, and a proxy on the way, lead to the Slb API.",
             )
-        message = str((content or {}).get("Message") or "no message").split(" server string to sign is:", 1)[0]
+        message = str((content or {}).get("Message") or "no message").partition(" server string to sign is:")[0]
         kind = Unanswered if is_uncertain(code, status) and not is_retried(code) else SlbError
         raise kind(redacted(code, keys), redacted(message, keys), http_status=status, request_id=request_id)
 
@@ -177,10 +177,10 @@ def _not_sent(exc: NotSent, endpoint: str) -> SlbError:
 def _parsed(body: bytes) -> Json | None:
     """The JSON object in a body, or None. JSONDecodeError and the errors of Unicode are ValueErrors."""
     try:
-        content = json.loads(body.decode("utf-8"))
+        content = json.loads(body.decode())
         if b"\\ud" in body.lower():
             # Ansible throws a whole result away, true as it may be, for half a character in it.
-            json.dumps(content, ensure_ascii=False).encode("utf-8")
+            json.dumps(content, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         return None
     return content if isinstance(content, dict) else None

@@ -45,7 +45,10 @@ class Answer(t.NamedTuple):
 
 
 class NotSent(Exception):
-    """No connection could be made, so the API cannot have seen the request. ``permanent``: trying again is no use."""
+    """No connection could be made, so the API cannot have seen the request.
+
+    ``permanent``: trying again is no use. ``certificate``: nor is it here, for the certificate was refused.
+    """
 
     def __init__(self, reason: str, *, permanent: bool = False, certificate: bool = False) -> None:
         super().__init__(reason)
@@ -138,7 +141,7 @@ class Transport:
         if refusal is not None:
             # OpenSSL's refusals have a verify_message, those of the vendored check of the host name have not.
             reason = str(getattr(refusal, "verify_message", "") or refusal)
-            return NotSent(reason, permanent=True, certificate=True)
+            return NotSent(reason, certificate=True)
         if any(isinstance(link, ssl.SSLError) and link.reason == "WRONG_VERSION_NUMBER" for link in chain):
             return NotSent("the endpoint does not speak TLS", permanent=True)
         tunnel = next(filter(None, (_TUNNEL_STATUS.search(str(link)) for link in chain)), None)
@@ -308,13 +311,13 @@ def proxies_for(endpoint: str) -> dict[str, str | None]:
     return {**direct, **{scheme: proxies[scheme] for scheme in direct if scheme in proxies}}
 
 
-def causes(exc: BaseException | None) -> list[BaseException]:
+def causes(exc: BaseException) -> list[BaseException]:
     """The exception and all that it wraps: the HTTP library hides its causes in args and ``reason``."""
     found: list[BaseException] = []
     waiting = [exc]
     while waiting:
         link = waiting.pop(0)
-        if link is None or link in found:
+        if link in found:
             continue
         found.append(link)
         wrapped = [link.__cause__, link.__context__, getattr(link, "reason", None), *link.args]

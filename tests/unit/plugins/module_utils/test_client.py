@@ -22,8 +22,8 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils import _clien
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import SlbError, Unanswered
 from ansible_collections.aliyun_community.slb.plugins.module_utils._keys import Keys
 from ansible_collections.aliyun_community.slb.plugins.module_utils._records import Member
-from ansible_collections.aliyun_community.slb.tests.unit.refusals import refusal
 from ansible_collections.aliyun_community.slb.plugins.module_utils._transport import LARGEST_ANSWER
+from ansible_collections.aliyun_community.slb.tests.unit.refusals import refusal
 
 KEY, SECRET, TOKEN = "rehearsal", "rehearsal-secret+/=", "rehearsal-token+/=="
 OpenClient = t.Callable[..., _client.Client]
@@ -173,6 +173,20 @@ def test_malformed_proxy_ends_at_once(
     assert "hidden" not in str(error.value)
 
 
+@pytest.mark.parametrize("endpoint", ["http://127.0.0.1:9", "https://127.0.0.1:9"])
+def test_proxy_without_a_server_is_given_up_after_a_few_tries(
+    open_client: OpenClient, clean_environment: pytest.MonkeyPatch, endpoint: str
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        port = unused.getsockname()[1]
+    for name in ("http_proxy", "https_proxy"):
+        clean_environment.setenv(name, f"http://user:hidden@127.0.0.1:{port}")
+    client = open_client(endpoint)
+    with refusal(SlbError, f"^EndpointUnreachable: no connection to {endpoint}: Connection refused$"):
+        describe(client)
+    assert client.api_calls == _client.CONNECT_TRIES
+
+
 @pytest.mark.parametrize("no_proxy", [None, "127.0.0.1", "*"])
 def test_no_proxy_is_honoured(
     slb: t.Any, open_client: OpenClient, clean_environment: pytest.MonkeyPatch, no_proxy: str | None
@@ -230,6 +244,7 @@ def test_unknown_authority_is_refused(tls_slb: t.Any, open_client: OpenClient) -
     with pytest.raises(SlbError) as caught:
         describe(client)
     assert caught.value.code == "CertificateInvalid"
+    assert caught.value.message.endswith("is not accepted: unable to get local issuer certificate")
     assert "ca_path" in caught.value.advice
     assert client.api_calls == 1  # trying again would be no use
     assert not tls_slb.requests
@@ -362,6 +377,26 @@ def test_error_without_a_message(slb: t.Any, open_client: OpenClient) -> None:
     slb.add_fault({"kind": "raw", "http_status": 403, "body": '{"Code": "Forbidden.RAM", "RequestId": "R-1"}'})
     with refusal(SlbError, "^Forbidden.RAM: no message$"):
         describe(open_client(slb.url))
+
+
+def test_string_that_was_signed_is_not_shown(slb: t.Any, open_client: OpenClient) -> None:
+    message = "it does not match. server string to sign is:GET&one server string to sign is:GET&two"
+    slb.add_fault({"kind": "error", "code": "SignatureDoesNotMatch", "http_status": 400, "message": message})
+    with refusal(SlbError, r"^SignatureDoesNotMatch: it does not match\.$"):
+        describe(open_client(slb.url))
+
+
+def test_failure_within_the_api_leaves_a_write_open_whatever_its_status(slb: t.Any, open_client: OpenClient) -> None:
+    slb.add_fault({"kind": "error", "code": "InternalError", "http_status": 400, "message": "No."})
+    with pytest.raises(Unanswered, match=r"^InternalError: No\.$"):
+        _slb.set_backend_servers(open_client(slb.url), "lb-web", [Member("i-web1", 0)])
+
+
+def test_request_that_the_sdk_cannot_build(slb: t.Any, open_client: OpenClient) -> None:
+    client = open_client(slb.url)
+    with pytest.raises(SlbError, match=r"^SdkFailure: the SDK could not build the request \(UnicodeEncodeError\)$"):
+        client.read("DescribeLoadBalancerAttribute", {"LoadBalancerId": "\ud800"})
+    assert client.api_calls == 0
 
 
 def test_error_code_in_a_good_answer_is_an_error(slb: t.Any, open_client: OpenClient) -> None:
@@ -617,8 +652,8 @@ def test_nothing_secret_is_shown(
 
 
 def test_redacted_finds_every_form() -> None:
-    keys = Keys("LTAI+id", "s/cret=", "to ken+")
-    text = "LTAI+id LTAI%2Bid s/cret= s%2Fcret%3D to ken+ to+ken%2B to%20ken%2B"
+    keys = Keys("LTAI+id", "s/cret=", "to k/n+")
+    text = "LTAI+id LTAI%2Bid s/cret= s%2Fcret%3D to k/n+ to+k%2Fn%2B to%20k%2Fn%2B"
     assert set(_client.redacted(text, keys).split()) == {"********"}
 
 

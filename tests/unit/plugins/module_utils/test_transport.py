@@ -1,0 +1,79 @@
+# Copyright (c) 2026 aliyun_community.slb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is read in the exceptions of an HTTP library, and which proxies count."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.aliyun_community.slb.plugins.module_utils._transport import (
+    causes,
+    innermost_reason,
+    proxies_for,
+)
+
+
+def failure(text: str, **attributes: object) -> Exception:
+    """An exception with attributes such as HTTP libraries give to theirs."""
+    exc = Exception(text)
+    for name, value in attributes.items():
+        setattr(exc, name, value)
+    return exc
+
+
+def test_causes_are_found_wherever_a_library_hides_them() -> None:
+    cause, context, reason, argument = (Exception(word) for word in ("cause", "context", "reason", "argument"))
+    outer = failure("outer", __cause__=cause, __context__=context, reason=reason)
+    outer.args = ("text", argument)
+    assert causes(outer) == [outer, cause, context, reason, argument]
+
+
+def test_causes_that_lead_in_a_circle() -> None:
+    first, second = Exception("first"), Exception("second")
+    first.__cause__, second.__cause__ = second, first
+    assert causes(first) == [first, second]
+
+
+def signed_url() -> OSError:
+    exc = OSError(1, "https://slb.aliyuncs.com/?Signature=secret")
+    exc.request = object()  # type: ignore[attr-defined]
+    return exc
+
+
+@pytest.mark.parametrize(
+    ("chain", "reason"),
+    [
+        ([Exception("outer"), OSError(111, "Connection refused")], "Connection refused"),
+        ([OSError(1, "outer"), OSError(2, "inner")], "inner"),
+        ([OSError(1, "outer"), Exception("inner")], "outer"),
+        ([OSError(1, "outer"), OSError("without a number")], "outer"),
+        ([ValueError("Signature=secret"), Exception("inner")], "ValueError"),
+        ([ValueError("outer"), signed_url()], "ValueError"),
+    ],
+)
+def test_reason_is_that_of_the_operating_system(chain: list[BaseException], reason: str) -> None:
+    assert innermost_reason(chain) == reason
+
+
+PROXY = "http://127.0.0.1:3128"
+
+
+@pytest.mark.parametrize(
+    ("variables", "proxies"),
+    [
+        ({}, {"http": None, "https": None}),
+        ({"http_proxy": PROXY}, {"http": PROXY, "https": None}),
+        ({"https_proxy": PROXY}, {"http": None, "https": PROXY}),
+        ({"ftp_proxy": PROXY}, {"http": None, "https": None}),
+        ({"https_proxy": PROXY, "no_proxy": "slb.aliyuncs.com"}, {"http": None, "https": None}),
+        ({"https_proxy": PROXY, "no_proxy": "example.com"}, {"http": None, "https": PROXY}),
+    ],
+)
+def test_proxies_of_an_endpoint(
+    clean_environment: pytest.MonkeyPatch, variables: dict[str, str], proxies: dict[str, str]
+) -> None:
+    for name, value in variables.items():
+        clean_environment.setenv(name, value)
+    assert proxies_for("https://slb.aliyuncs.com") == proxies
