@@ -228,7 +228,7 @@ class _TimedReader(io.RawIOBase):
     def readinto(self, buffer: t.Any) -> int | None:
         remaining = self._end - time.monotonic()
         if remaining <= 0:
-            raise socket.timeout("timed out")
+            raise socket.timeout
         self._connection.settimeout(remaining if self._timeout is None else min(remaining, self._timeout))
         return self._received.readinto(buffer)
 

@@ -57,7 +57,7 @@ TEXT = re.compile(r"""f?"[^"]*"|f?'[^']*'""")
 
 
 class Mutant(NamedTuple):
-    """A change of one function. ``was`` and ``now``: the lines that differ, without indentation."""
+    """A change of one function. ``was`` and ``now``: the lines that differ, with one space for several."""
 
     file: str
     function: str
@@ -116,7 +116,9 @@ def mutants_of(file: str) -> Iterator[tuple[str, Mutant]]:
         mangled = name.rpartition("__mutmut_")[0]
         original = function_lines(mutated, f"{mangled}__mutmut_orig")
         differing = list(difflib.unified_diff(original, function_lines(mutated, name), n=0, lineterm=""))[2:]
-        was, now = (" ".join(line[1:].strip() for line in differing if line[0] == sign) for sign in "-+")
+        was, now = (
+            " ".join(word for line in differing if line[0] == sign for word in line[1:].split()) for sign in "-+"
+        )
         function = re.sub(r"(?<=[^_])_$", "", mangled.removeprefix("x_").removeprefix("xǁ").replace("ǁ", "."))
         yield f"{module}.{name}", Mutant(file, function, was, now)
 

@@ -2,17 +2,43 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is read in the exceptions of an HTTP library, and which proxies count."""
+"""How long an answer may take, what is read in the exceptions of an HTTP library, and which proxies count."""
 
 from __future__ import annotations
 
+import socket
+import types
+
 import pytest
 
+from ansible_collections.aliyun_community.slb.plugins.module_utils import _transport
 from ansible_collections.aliyun_community.slb.plugins.module_utils._transport import (
     causes,
     innermost_reason,
     proxies_for,
 )
+
+NOW = 100.0
+
+
+@pytest.mark.parametrize(
+    ("own_timeout", "seconds", "timeout"), [(None, 0.5, 0.5), (30.0, 0.5, 0.5), (30.0, 600.0, 30.0)]
+)
+def test_answer_is_read_until_its_time_is_up(
+    monkeypatch: pytest.MonkeyPatch, own_timeout: float | None, seconds: float, timeout: float
+) -> None:
+    monkeypatch.setattr(_transport, "time", types.SimpleNamespace(monotonic=lambda: NOW))
+    near, far = socket.socketpair()
+    with near, far:
+        far.sendall(b"answer")
+        near.settimeout(own_timeout)
+        received = near.makefile("rb", buffering=0)
+        buffer = bytearray(10)
+        assert _transport._TimedReader(received, near, NOW + seconds).readinto(buffer) == len(b"answer")
+        assert buffer.startswith(b"answer")
+        assert near.gettimeout() == timeout
+        with pytest.raises(socket.timeout):
+            _transport._TimedReader(received, near, NOW).readinto(buffer)
 
 
 def failure(text: str, **attributes: object) -> Exception:
