@@ -33,6 +33,7 @@ import bootstrap
 import chaos as campaign
 import docsite
 import project
+import readme
 import rehearsal
 import system_packages
 import workspace
