@@ -40,6 +40,7 @@ def running_slb() -> t.Iterator[rehearsal.Rehearsal]:
 def slb(running_slb: rehearsal.Rehearsal) -> rehearsal.Rehearsal:
     """The rehearsal SLB as files/state.yml has it."""
     running_slb.control("PUT", "state", yaml.safe_load(STATE.read_text(encoding="utf-8")))
+    running_slb.forget_requests()
     return running_slb
 
 

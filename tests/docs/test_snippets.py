@@ -32,6 +32,17 @@ PROFILE = {
     "access_key_id": "rehearsal",
     "access_key_secret": "rehearsal-secret",
 }
+LOAD_BALANCERS = ("lb-rehearsal", "lb-bp1qjwo61pqz3ahltv0mw")
+# The documents that set weights on these; the first drain has a rehearsal SLB of its own.
+WRITING = {
+    "README.md",
+    "roles/rolling_update/README.md",
+    "docs/docsite/rst/moving_from_ali_slb_server_guide.rst",
+    "docs/docsite/rst/rolling_updates_guide.rst",
+    "docs/docsite/rst/what_weights_cannot_do_guide.rst",
+}
+# What they leave out of traffic; all others put back what they take out.
+LEFT_OUT = {"docs/docsite/rst/what_weights_cannot_do_guide.rst": {"i-bp1c3zrr37ablp8ujo7v"}}
 WITHOUT_WAITING = {"rolling_update_ramp_pause: 60": "rolling_update_ramp_pause: 0"}
 
 
@@ -65,9 +76,12 @@ def story(
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
-def test_a_reader_does_what_the_document_says(document: Path, story: Story) -> None:
+def test_a_reader_does_what_the_document_says(document: Path, story: Story, slb: Rehearsal) -> None:
     story.tell(snippets(document))
     assert not story.unused(), "files that nothing uses"
+    assert ("SetBackendServers" in slb.actions()) == (name_of(document) in WRITING)
+    out = {server for name in LOAD_BALANCERS for server, weight in slb.weights(name).items() if weight == 0}
+    assert out == LEFT_OUT.get(name_of(document), set())
 
 
 @pytest.mark.parametrize("snippet", ALL, ids=lambda snippet: f"{name_of(snippet.document)}:{snippet.line}")
