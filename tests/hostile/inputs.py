@@ -31,7 +31,7 @@ DEEP = st.integers(100, 30_000).map(lambda depth: "[" * depth + "]" * depth)
 def places(document: Any) -> list[tuple[Any, Any]]:
     """Every container in a document with every key or index of it."""
     if isinstance(document, dict):
-        own = [(document, key) for key in document]
+        own: list[tuple[Any, Any]] = [(document, key) for key in document]
     elif isinstance(document, list):
         own = [(document, index) for index in range(len(document))]
     else:

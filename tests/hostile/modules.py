@@ -12,15 +12,16 @@ import json
 import signal
 import traceback
 from collections.abc import Iterator
+from importlib import import_module
 from types import ModuleType
 from typing import Any
 
 from ansible.module_utils.common import warnings
 from ansible.module_utils.testing import patch_module_args
 
-from ansible_collections.aliyun_community.slb.plugins.modules import slb_backend_info, slb_backend_weights
 from slb_emulator import Emulator
 
+MODULES = "ansible_collections.aliyun_community.slb.plugins.modules"
 LOAD_BALANCER = "lb-web"
 HANGING = 60  # seconds after which a run counts as hung
 LONGEST_TEXT = 3000  # characters of a message for people
@@ -93,11 +94,11 @@ def is_ansibles_own(exc: Exception) -> bool:
 
 
 def set_weights(given: Document) -> Document:
-    return run(slb_backend_weights, given)
+    return run(import_module(f"{MODULES}.slb_backend_weights"), given)
 
 
 def read(given: Document) -> Document:
-    return run(slb_backend_info, given)
+    return run(import_module(f"{MODULES}.slb_backend_info"), given)
 
 
 @contextlib.contextmanager

@@ -28,7 +28,7 @@ def is_weight(value: Any) -> bool:
 
 
 BAD_WEIGHTS = (NUMBER | JSON).filter(lambda value: not (is_weight(value) or re.fullmatch(r"0*[0-9]{1,3}", str(value))))
-BAD_IDS = TEXT.filter(lambda value: not ID.fullmatch(value)) | st.none() | st.just([])
+BAD_IDS: st.SearchStrategy[Any] = TEXT.filter(lambda value: not ID.fullmatch(value)) | st.none() | st.just([])
 BAD_SERVERS = st.one_of(
     BAD_WEIGHTS.map(lambda weight: [{"server_id": "i-web1", "weight": weight}]),
     BAD_WEIGHTS.filter(lambda weight: weight is not None).map(
