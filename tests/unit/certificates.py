@@ -54,7 +54,7 @@ def make_certificates(folder: Path) -> Certificates:
     return Certificates(
         ca=write("ca.pem", authority.cert_pem),
         localhost=issue("localhost", "localhost", "127.0.0.1"),
-        vendor=issue("vendor", "*.aliyuncs.com", "*.cn-beijing.aliyuncs.com", "*.aliyun.com"),
+        vendor=issue("vendor", "*.aliyuncs.com", "*.cn-beijing.aliyuncs.com", "*.aliyun.com", "*.alibabacloud.com"),
         other_name=issue("other_name", "slb.example.invalid"),
         expired=issue("expired", "localhost", "127.0.0.1", not_after=yesterday),
         self_signed=(write("stranger.pem", stranger.cert_pem), write("stranger.key", stranger.private_key_pem)),

@@ -141,7 +141,7 @@ def open_place(
             name = host.decode() if isinstance(host, bytes) else str(host)
             if name == METADATA_HOST:
                 return look_up("127.0.0.1", port, *rest, **options)
-            if name.endswith((".aliyuncs.com", ".aliyun.com")):
+            if name.endswith((".aliyuncs.com", ".aliyun.com", ".alibabacloud.com")):
                 return look_up("127.0.0.1", tls_port, *rest, **options)
             assert name in ("127.0.0.1", "localhost"), f"{name} is not on this machine"
             return look_up(host, asked_port, *rest, **options)
@@ -886,6 +886,46 @@ def test_keys_that_have_expired_already(place: Place, options: dict[str, t.Any],
     with refusal(CredentialsUnobtainable, "those that came have expired") as caught:
         describe(place.client(options, environ))
     assert "clock" in caught.value.advice
+
+
+def test_loggers_of_the_package_are_silent(place: Place) -> None:
+    describe(place.client({}, OIDC))
+    for name in ("credentials", "alibabacloud-tea", "urllib3"):
+        assert not logging.getLogger(name).isEnabledFor(logging.CRITICAL)
+
+
+def test_site_of_a_sign_in_decides_on_its_host(place: Place) -> None:
+    sign_in = {"mode": "OAuth", "oauth_refresh_token": "r", "oauth_access_token_expire": 1}
+    place.write_profiles({"name": "web", "oauth_site_type": "INTL", **sign_in})
+    place.services.instead = [(400, {"Code": "InvalidToken"})]
+    with refusal(CredentialsUnobtainable, "oauth.alibabacloud.com answered InvalidToken") as caught:
+        place.client({"profile": "web"}, {})._key_source.keys()
+    assert caught.value.advice == "Sign in again: aliyun configure --mode OAuth --profile web."
+
+
+SHOW_ENVIRONMENT = f"""
+import json, os, pathlib
+seen = {{name: os.environ.get(name) for name in ("SSL_CERT_DIR", "SSL_CERT_FILE", "HTTPS_PROXY")}}
+pathlib.Path("HOME/seen").write_text(json.dumps(seen))
+print({PRINT_KEYS!r})
+"""
+
+
+@pytest.mark.parametrize("kind", ["SSL_CERT_DIR", "SSL_CERT_FILE"])
+def test_certificates_are_trusted_during_a_fetch_alone(
+    place: Place, clean_environment: pytest.MonkeyPatch, kind: str
+) -> None:
+    clean_environment.setenv("SSL_CERT_FILE", "before")
+    clean_environment.delenv("SSL_CERT_DIR", raising=False)
+    clean_environment.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    clean_environment.setenv("NO_PROXY", "127.0.0.1")
+    ca = str(place.home) if kind == "SSL_CERT_DIR" else place.ca
+    place.write("print_keys.py", SHOW_ENVIRONMENT)
+    place.write_profiles({"name": "web", "mode": "External", "process_command": EXTERNAL})
+    describe(place.client({"profile": "web"}, {}, ca=ca))
+    seen = {"SSL_CERT_DIR": None, "SSL_CERT_FILE": "before", "HTTPS_PROXY": "http://127.0.0.1:9", kind: ca}
+    assert json.loads((place.home / "seen").read_text()) == seen
+    assert (os.environ.get("SSL_CERT_DIR"), os.environ["SSL_CERT_FILE"]) == (None, "before")
 
 
 def test_old_protocol_of_the_metadata_service_is_not_tried(place: Place) -> None:
