@@ -109,7 +109,7 @@ REFUSED_KEYS_CODES = ("InvalidSecurityToken", "InvalidAccessKeyId")
 
 def is_refusal_of_keys(code: str) -> bool:
     """Whether the API refused the request for its keys, before it looked at anything else."""
-    return code.split(".", 1)[0] in REFUSED_KEYS_CODES
+    return code.partition(".")[0] in REFUSED_KEYS_CODES
 
 
 def is_retried(code: str) -> bool:
@@ -154,7 +154,7 @@ _ADVICE = {
 
 def advice_for(code: str, http_status: int | None = None) -> str:
     """One sentence on what to do about a code, or an empty string."""
-    found = _ADVICE.get(code) or _ADVICE.get(code.split(".", 1)[0])
+    found = _ADVICE.get(code) or _ADVICE.get(code.partition(".")[0])
     if found:
         return found
     if is_retried(code):

@@ -41,6 +41,10 @@ def test_sentence(error: SlbError, sentence: str) -> None:
     assert error.sentence() == sentence
 
 
+def test_code_of_a_wrong_argument() -> None:
+    assert InvalidArgument("it is wrong").code == "InvalidArgument"
+
+
 def test_message_is_one_line_of_bounded_length() -> None:
     error = SlbError("Code", "two \n\t lines  " + "x" * 2000)
     assert error.message == ("two lines " + "x" * 2000)[:1000]
