@@ -136,7 +136,7 @@ class Story:
         self._texts.append(command.line)
         if command.why_not_here:
             return
-        name, *arguments = [self._expanded(word) for word in command.words]
+        name, *arguments = [part for word in command.words for part in self._expanded(word)]
         if name == "export":
             self._export(arguments, place)
         elif name == "unset":
@@ -149,9 +149,12 @@ class Story:
             assert name in RUN_HERE, f"{place}: nothing says whether `{command.line}` can be run here"
             self._run([*program(name), *arguments], command, place)
 
-    def _expanded(self, word: str) -> str:
-        home = self._environment["HOME"]
-        return home + word[1:] if word == "~" or word.startswith("~/") else word
+    def _expanded(self, word: str) -> list[str]:
+        """What a shell makes of a word: the home folder of a tilde, the files of an asterisk."""
+        if word == "~" or word.startswith("~/"):
+            return [self._environment["HOME"] + word[1:]]
+        files = sorted(self._folder.glob(word)) if "*" in word else []
+        return [str(file) for file in files] or [word]
 
     def _unset(self, names: list[str]) -> None:
         """Forget variables; without a variable for the endpoint it is the rehearsal SLB's again, as for any document."""

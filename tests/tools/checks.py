@@ -523,7 +523,7 @@ CHECKS: dict[str, tuple[str, Check]] = {
 # These take minutes of their own and run only when CHECKS names them.
 ON_REQUEST = ("awx", "ansible-core", "release")
 # The checks of the second lane: ansible-test in workspace.INTEGRATION_COPY, and what only reads a copy.
-SECOND_LANE = ("concurrency", "rolling", "secrets", "hostile", "integration", "integration-oldest")
+SECOND_LANE = ("emulator", "concurrency", "rolling", "secrets", "hostile", "integration", "integration-oldest")
 
 
 def perform(name: str) -> Result:

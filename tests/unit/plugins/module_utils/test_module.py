@@ -52,13 +52,15 @@ class Opened(t.NamedTuple):
 @pytest.fixture
 def opened(monkeypatch: pytest.MonkeyPatch) -> t.Callable[..., Opened]:
     """``opened(region=...)``: what the client of a module with these options is opened with."""
-    monkeypatch.setattr(_module, "Client", lambda *arguments: arguments)
+    calls: list[t.Any] = []
+    monkeypatch.setattr(_module, "Client", lambda *arguments: calls.append(arguments))
     monkeypatch.setattr(_module, "find_keys", lambda *arguments: arguments)
 
     def open_it(**options: t.Any) -> Opened:
         module, warnings = new_module(**options), list[str]()
         monkeypatch.setattr(module, "warn", warnings.append)
-        connection, (found_in, environ, reach), deadline = t.cast("t.Any", _module.open_client(module))
+        _module.open_client(module)
+        connection, (found_in, environ, reach), deadline = calls.pop()
         return Opened(connection, found_in, environ, reach, deadline, warnings)
 
     return open_it
