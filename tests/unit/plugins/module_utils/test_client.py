@@ -14,7 +14,6 @@ import os
 import socket
 import ssl
 import sys
-import threading
 import time
 import typing as t
 
@@ -25,6 +24,7 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._errors impor
 from ansible_collections.aliyun_community.slb.plugins.module_utils._keys import Keys
 from ansible_collections.aliyun_community.slb.plugins.module_utils._records import Member
 from ansible_collections.aliyun_community.slb.plugins.module_utils._transport import LARGEST_ANSWER
+from ansible_collections.aliyun_community.slb.tests.unit.loopback import LoopbackServer
 from ansible_collections.aliyun_community.slb.tests.unit.refusals import refusal
 
 KEY, SECRET, TOKEN = "rehearsal", "rehearsal-secret+/=", "rehearsal-token+/=="
@@ -44,38 +44,17 @@ class RotatingKeys:
         return self._keys.pop(0)
 
 
-class OneAnswer:
-    """A server that keeps what it is sent and gives one fixed answer to every connection."""
+class OneAnswer(LoopbackServer):
+    """Keeps what it is sent and gives one fixed answer to every connection."""
 
     def __init__(self, answer: bytes) -> None:
+        super().__init__()
         self.received: list[bytes] = []
         self._answer = answer
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self._thread = threading.Thread(target=self._serve, daemon=True)
 
-    @property
-    def address(self) -> str:
-        return f"127.0.0.1:{self._socket.getsockname()[1]}"
-
-    def __enter__(self) -> OneAnswer:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_exc: object) -> None:
-        self._socket.shutdown(socket.SHUT_RDWR)
-        self._socket.close()
-        self._thread.join(5)
-
-    def _serve(self) -> None:
-        while True:
-            try:
-                connection, _peer = self._socket.accept()
-            except OSError:
-                return
-            with connection:
-                connection.settimeout(5)
-                self.received.append(connection.recv(65536))
-                connection.sendall(self._answer)
+    def handle(self, connection: socket.socket) -> None:
+        self.received.append(connection.recv(65536))
+        connection.sendall(self._answer)
 
 
 def answer_of(body: bytes, status: str = "200 OK") -> bytes:

@@ -19,6 +19,7 @@ import pytest
 from ansible_collections.aliyun_community.slb.plugins.module_utils import _client, _slb, _transport
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import SlbError
 from ansible_collections.aliyun_community.slb.plugins.module_utils._records import Member
+from ansible_collections.aliyun_community.slb.tests.unit.loopback import LoopbackServer
 
 OpenClient = t.Callable[..., _client.Client]
 USER, PASSWORD = "someone", "hidden/word@:1"
@@ -30,62 +31,45 @@ def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_client, "FIRST_PAUSE", 0.01)
 
 
-class Proxy:
+class Proxy(LoopbackServer):
     """A proxy that keeps what it is asked, and makes tunnels or answers with a ``refusal``."""
 
     def __init__(self, refusal: str = "") -> None:
+        super().__init__()
         self.asked: list[str] = []
         self._refusal = refusal
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self._thread = threading.Thread(target=self._serve, daemon=True)
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        return f"http://{self.address}"
 
     @property
     def url_with_password(self) -> str:
         return self.url.replace("//", f"//{USER}:hidden%2Fword%40%3A1@")
 
-    def __enter__(self) -> Proxy:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_exc: object) -> None:
-        self._socket.shutdown(socket.SHUT_RDWR)
-        self._socket.close()
-        self._thread.join(5)
-
-    def _serve(self) -> None:
-        while True:
-            try:
-                client, _peer = self._socket.accept()
-            except OSError:
+    def handle(self, connection: socket.socket) -> None:
+        head = b""
+        while b"\r\n\r\n" not in head:
+            received = connection.recv(65536)
+            if not received:
                 return
-            threading.Thread(target=self._handle, args=(client,), daemon=True).start()
-
-    def _handle(self, client: socket.socket) -> None:
-        with client, contextlib.suppress(OSError):
-            client.settimeout(10)
-            head = b""
-            while b"\r\n\r\n" not in head:
-                head += client.recv(65536)
-            self.asked.append(head.decode("latin-1"))
-            if self._refusal:
-                client.sendall(f"HTTP/1.1 {self._refusal}\r\nContent-Length: 0\r\n\r\n".encode())
-                return
-            method, target = head.split(b" ", 2)[:2]
-            place = target if method == b"CONNECT" else urlsplit(target).netloc
-            host, _colon, port = place.decode().rpartition(":")
-            with socket.create_connection((host, int(port))) as server:
-                if method == b"CONNECT":
-                    client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
-                else:
-                    server.sendall(head.replace(b"http://" + place, b"", 1))
-                back = threading.Thread(target=_pass_on, args=(server, client), daemon=True)
-                back.start()
-                _pass_on(client, server)
-                back.join(10)
+            head += received
+        self.asked.append(head.decode("latin-1"))
+        if self._refusal:
+            connection.sendall(f"HTTP/1.1 {self._refusal}\r\nContent-Length: 0\r\n\r\n".encode())
+            return
+        method, target = head.split(b" ", 2)[:2]
+        place = target if method == b"CONNECT" else urlsplit(target).netloc
+        host, _colon, port = place.decode().rpartition(":")
+        with socket.create_connection((host, int(port))) as server:
+            if method == b"CONNECT":
+                connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            else:
+                server.sendall(head.replace(b"http://" + place, b"", 1))
+            back = threading.Thread(target=_pass_on, args=(server, connection), daemon=True)
+            back.start()
+            _pass_on(connection, server)
+            back.join(10)
 
 
 def _pass_on(source: socket.socket, target: socket.socket) -> None:

@@ -1,0 +1,32 @@
+# Copyright (c) 2026 aliyun_community.slb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Links between the files of the repository lead somewhere."""
+
+from __future__ import annotations
+
+import typing as t
+from pathlib import Path
+
+import pytest
+import workspace
+from markdown_it import MarkdownIt
+
+DOCUMENTS = sorted(name for name in workspace.source_files() if name.suffix == ".md" and name.name != "CHANGELOG.md")
+
+
+def targets(document: Path) -> t.Iterator[str]:
+    """The files that a document links to, as it names them."""
+    for block in MarkdownIt().parse(document.read_text(encoding="utf-8")):
+        for token in block.children or []:
+            place = str(token.attrGet("href") or token.attrGet("src") or "")
+            if place and "://" not in place and not place.startswith("#"):
+                yield place.partition("#")[0]
+
+
+@pytest.mark.parametrize("name", DOCUMENTS, ids=str)
+def test_links_of_a_document(name: Path) -> None:
+    document = workspace.COPY / name
+    missing = [target for target in targets(document) if not (document.parent / target).exists()]
+    assert not missing
