@@ -23,8 +23,7 @@ STATE = Path(__file__).parent / "files" / "state.yml"
 @pytest.fixture(scope="session")
 def collections(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the built artifact installed."""
-    if not workspace.ARTIFACT.exists():
-        workspace.build_artifact()
+    workspace.ensure_artifact()
     folder = tmp_path_factory.mktemp("installed") / "collections"
     workspace.install_artifact(folder)
     return folder

@@ -392,12 +392,6 @@ def artifact(log: Log) -> Result:
     return one()
 
 
-def ensure_artifact() -> None:
-    """Build it, unless the check `artifact` has done so."""
-    if not workspace.ARTIFACT.exists():
-        workspace.build_artifact()
-
-
 def require_nothing_stray(names: list[str]) -> None:
     """All members of the artifact are files of the checkout, and of those that users and their tools read."""
     known = {str(name) for name in workspace.source_files()} | {"FILES.json", "MANIFEST.json"}
@@ -441,7 +435,7 @@ def execution_environment(log: Log, installed: Path) -> None:
 
 def importer(log: Log) -> Result:
     """Ansible Galaxy's own check; it exits with 0 also when it logged errors."""
-    ensure_artifact()
+    workspace.ensure_artifact()
     with tempfile.TemporaryDirectory() as folder:
         output = log.run(project.PYTHON, "-m", "galaxy_importer.main", workspace.ARTIFACT, cwd=Path(folder))
     complaints = [line for line in output.splitlines() if re.match(r"(WARNING|ERROR|CRITICAL)\b", line)]
@@ -451,7 +445,7 @@ def importer(log: Log) -> Result:
 
 def first_playbook(log: Log) -> Result:
     """The first playbook of README.md works with nothing but the built artifact."""
-    ensure_artifact()
+    workspace.ensure_artifact()
     with tempfile.TemporaryDirectory() as folder:
         installed = Path(folder, "collections")
         workspace.install_artifact(installed)
@@ -475,7 +469,7 @@ def play_first_playbook(log: Log, installed: Path, programs: Path) -> None:
 
 def each_ansible_core(log: Log) -> Result:
     """The same on each line of ansible-core, beside nothing but the Python packages that the artifact asks for."""
-    ensure_artifact()
+    workspace.ensure_artifact()
     for line in ansible_core.SUPPORTED:
         with tempfile.TemporaryDirectory() as folder:
             venv, installed = Path(folder, "venv"), Path(folder, "collections")

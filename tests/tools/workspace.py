@@ -126,6 +126,12 @@ def build_artifact() -> Path:
     return ARTIFACT
 
 
+def ensure_artifact() -> None:
+    """Build it, unless that has been done."""
+    if not ARTIFACT.exists():
+        build_artifact()
+
+
 def install_artifact(target: Path, programs: Path = project.BIN) -> None:
     """Install the built collection, and nothing else, below the folder."""
     project.fresh_folder(target)
