@@ -12,6 +12,8 @@ of what a task costs.
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import http.client
 import io
 import logging
@@ -19,6 +21,7 @@ import os
 import re
 import socket
 import ssl
+import sys
 import time
 import typing as t
 import warnings
@@ -241,6 +244,10 @@ class _Sdk:
     """The names taken from the SDK, which exist only once it is imported."""
 
     def __init__(self) -> None:
+        from aliyunsdkcore.auth import signers
+
+        # No option leads to keys in RSA pairs, and the SDK imports the whole of cryptography for their signer.
+        signers.rsa_key_pair_signer = None
         from aliyunsdkcore.auth.credentials import AccessKeyCredential, StsTokenCredential
         from aliyunsdkcore.client import AcsClient
         from aliyunsdkcore.http import protocol_type
@@ -291,7 +298,8 @@ def _import_sdk() -> _Sdk:
     os.environ.pop("ALIYUN_ACCESS_KEY_ID", None)
     os.environ.pop("ALIYUN_ACCESS_KEY_SECRET", None)
     try:
-        return _Sdk()
+        with _uncollected():
+            return _Sdk()
     except ImportError as exc:
         raise SlbError(
             "MissingLibrary",
@@ -300,6 +308,23 @@ def _import_sdk() -> _Sdk:
             advice="Install them for the Python that runs the task: pip install 'aliyun-python-sdk-core>=2.16.1' "
             "'aliyun-python-sdk-slb>=3.3.22'.",
         ) from exc
+
+
+@contextlib.contextmanager
+def _uncollected() -> t.Iterator[None]:
+    """For the first import of the SDK: all that it makes stays.
+
+    To search that for garbage, now and at the end of the process, would take as long as to make it.
+    """
+    if "aliyunsdkcore.client" in sys.modules:
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def proxies_for(endpoint: str) -> dict[str, str | None]:

@@ -2,12 +2,16 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How long an answer may take, what is read in the exceptions of an HTTP library, and which proxies count."""
+"""What the SDK costs, how long an answer may take, what an HTTP library's exceptions tell, and which proxies count."""
 
 from __future__ import annotations
 
+import json
 import socket
+import subprocess
+import sys
 import types
+from pathlib import Path
 
 import pytest
 
@@ -103,3 +107,30 @@ def test_proxies_of_an_endpoint(
     for name, value in variables.items():
         clean_environment.setenv(name, value)
     assert proxies_for("https://slb.aliyuncs.com") == proxies
+
+
+OPEN_TWICE = """
+import gc, json, sys
+from ansible_collections.aliyun_community.slb.plugins.module_utils._transport import Connection, Transport
+
+connection = Connection("cn-hangzhou", "https://127.0.0.1:9", True, 1, 1)
+frozen, kept = [gc.get_freeze_count()], []
+for number in range(2):
+    Transport(connection)
+    frozen.append(gc.get_freeze_count())
+    kept.extend([number] for each in range(1000))
+print(json.dumps({"frozen": frozen, "collecting": gc.isenabled(), "modules": list(sys.modules)}))
+"""
+
+
+def test_sdk_is_imported_with_no_more_than_it_needs() -> None:
+    """In a process of its own, as a module is."""
+    collections = Path(_transport.__file__).parents[5]
+    program = [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(collections)!r})\n{OPEN_TWICE}"]
+    seen = json.loads(subprocess.check_output(program))
+    before, first, second = seen["frozen"]
+    assert first - before > 1000
+    assert abs(second - first) < 1000  # what came later is looked at; a few of the first objects come and go
+    assert seen["collecting"]
+    assert "aliyunsdkcore.client" in seen["modules"]
+    assert "cryptography" not in seen["modules"]
