@@ -109,8 +109,6 @@ class Transport:
             self._client = self._sdk.new_client(self._connection, keys)
             # A netrc entry for the host would add a second Authorization to the signed request.
             self._client.session.trust_env = False
-            # What is not compressed cannot expand beyond all measure.
-            self._client.session.headers["Accept-Encoding"] = "identity"
             self._client.session.mount("https://", self._wire)
             self._client.session.mount("http://", self._wire)
             self._keys = keys
@@ -122,11 +120,8 @@ class Transport:
         request = getattr(module, f"{action}Request")()
         for name, value in parameters.items():
             request.add_query_param(name, value)
-        # With its scheme, since the SDK compares a protocol by identity and takes every other "https" for http.
+        # Its scheme decides: the SDK compares a protocol by identity and takes every other "https" for http.
         request.set_endpoint(self._connection.endpoint)
-        request.set_protocol_type(
-            self._sdk.https if self._connection.endpoint.startswith("https://") else self._sdk.http
-        )
         request.set_connect_timeout(max(0.05, min(self._connection.connect_timeout, seconds)))
         request.set_read_timeout(max(0.05, min(self._connection.read_timeout, seconds)))
         return request
@@ -209,8 +204,8 @@ class _Wire:
 
 
 def _whole_body(response: t.Any) -> bytes:
-    """The body as it was sent. Raises NoAnswer for one that is larger than any answer of the API."""
-    body: bytes = response.raw.read(LARGEST_ANSWER + 1, decode_content=False)
+    """The body as it came: the adapter decodes nothing. Raises NoAnswer where it is larger than any of the API."""
+    body: bytes = response.raw.read(LARGEST_ANSWER + 1)
     if len(body) > LARGEST_ANSWER:
         raise NoAnswer(f"more than {LARGEST_ANSWER} bytes came")
     return body
@@ -250,7 +245,6 @@ class _Sdk:
         signers.rsa_key_pair_signer = None
         from aliyunsdkcore.auth.credentials import AccessKeyCredential, StsTokenCredential
         from aliyunsdkcore.client import AcsClient
-        from aliyunsdkcore.http import protocol_type
         from aliyunsdkcore.vendored.requests import exceptions as requests_exceptions
         from aliyunsdkcore.vendored.requests.adapters import HTTPAdapter
         from aliyunsdkcore.vendored.requests.packages.urllib3.exceptions import NewConnectionError
@@ -268,8 +262,6 @@ class _Sdk:
         self.certificate_errors = (ssl.CertificateError, CertificateError)
         self.NewConnectionError = NewConnectionError
         self.requests_exceptions = requests_exceptions
-        self.https = protocol_type.HTTPS
-        self.http = protocol_type.HTTP
 
     def new_client(self, connection: Connection, keys: Keys) -> t.Any:
         if keys.security_token:

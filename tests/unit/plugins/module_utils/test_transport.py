@@ -2,27 +2,98 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the SDK costs, how long an answer may take, what an HTTP library's exceptions tell, and which proxies count."""
+"""What the SDK costs; one exchange: its time, its size, its failures, what the exceptions of an HTTP library say, which proxies count."""
 
 from __future__ import annotations
 
+import io
 import json
 import socket
 import subprocess
 import sys
 import types
+import typing as t
 from pathlib import Path
 
 import pytest
 
 from ansible_collections.aliyun_community.slb.plugins.module_utils import _transport
+from ansible_collections.aliyun_community.slb.plugins.module_utils._keys import Keys
 from ansible_collections.aliyun_community.slb.plugins.module_utils._transport import (
+    Connection,
+    NoAnswer,
+    NotSent,
+    Transport,
     causes,
     innermost_reason,
     proxies_for,
 )
 
+KEYS = Keys("rehearsal", "rehearsal-secret+/=")
 NOW = 100.0
+
+
+def new_transport(endpoint: str = "http://127.0.0.1:9") -> Transport:
+    return Transport(Connection("cn-hangzhou", endpoint, True, 5.0, 30.0))
+
+
+def exchange(transport: Transport, seconds: float = 10.0) -> t.Any:
+    return transport.exchange("DescribeLoadBalancerAttribute", {"LoadBalancerId": "lb-web"}, KEYS, seconds)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "timeouts"), [(600.0, (5.0, 30.0)), (20.0, (5.0, 20.0)), (2.0, (2.0, 2.0)), (0.01, (0.05, 0.05))]
+)
+@pytest.mark.usefixtures("clean_environment")
+def test_connection_has_its_timeouts_or_the_time_that_is_left(
+    monkeypatch: pytest.MonkeyPatch, seconds: float, timeouts: tuple[float, float]
+) -> None:
+    from aliyunsdkcore.vendored.requests.exceptions import ConnectTimeout
+
+    transport, sent = new_transport(), []
+
+    def send(_request: t.Any, **options: t.Any) -> t.NoReturn:
+        sent.append(options["timeout"])
+        raise ConnectTimeout
+
+    monkeypatch.setattr(transport._wire._adapter, "send", send)
+    with pytest.raises(NotSent) as caught:
+        exchange(transport, seconds)
+    assert sent == [timeouts]
+    assert (caught.value.permanent, caught.value.certificate) == (False, False)
+
+
+def test_client_is_kept_while_the_keys_are_the_same(slb: t.Any) -> None:
+    """A new one closes the connections of the last."""
+    transport = new_transport(slb.url)
+    exchange(transport)
+    client, pool = transport._client, transport._wire._pool(slb.url, None)
+    connections = pool.ConnectionCls
+    exchange(transport)
+    assert transport._client is client
+    assert pool.ConnectionCls is connections
+    assert pool.num_connections == 1
+    transport._client_for(Keys("other", "other"))
+    assert transport._client is not client
+
+
+@pytest.mark.usefixtures("clean_environment")
+def test_sdk_that_sends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    transport = new_transport()
+    client = transport._client_for(KEYS)
+    monkeypatch.setattr(client, "do_action_with_exception", lambda _request: b"")
+    with pytest.raises(NoAnswer, match="without an answer"):
+        exchange(transport)
+
+
+def test_body_is_read_up_to_the_largest_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_transport, "LARGEST_ANSWER", 10)
+    body = b"0123456789"
+    assert _transport._whole_body(types.SimpleNamespace(raw=io.BytesIO(body))) == body
+    endless = io.BytesIO(body * 10)
+    with pytest.raises(NoAnswer, match="more than 10 bytes"):
+        _transport._whole_body(types.SimpleNamespace(raw=endless))
+    assert endless.tell() == len(body) + 1
 
 
 @pytest.mark.parametrize(
