@@ -258,8 +258,8 @@ def cloud_sso(profile: Profile, reach: Reach) -> FetchedKeys:
 
 def oauth(profile: Profile, reach: Reach) -> FetchedKeys:
     """What a sign-in in a browser gives. Renewing it makes another token, which the package writes to the file."""
-    site = (profile.optional("oauth_site_type") or "CN").upper()
-    host = "oauth.alibabacloud.com" if site == "INTL" else "oauth.aliyun.com"
+    international = str(profile.optional("oauth_site_type")).upper() == "INTL"
+    host = "oauth.alibabacloud.com" if international else "oauth.aliyun.com"
     origin = _Origin(str(profile), host, _sign_in_again(profile, "OAuth"))
 
     def make(package: _Package, _timeouts: t.Any) -> t.Any:

@@ -25,6 +25,7 @@ ROLE_ARN = "acs:ram::1:role/weights"
 PROVIDER_ARN = "acs:ram::1:oidc-provider/rehearsal"
 OIDC_TOKEN = "oidc-token+/=="
 BEARER = "sign-in-token"
+ACCESS = {"AccountId": "1", "AccessConfigurationId": "ac-1"}  # of a user of CloudSSO
 METADATA = "/latest/meta-data/ram/security-credentials/"
 METADATA_TOKEN = "metadata-token"
 
@@ -113,7 +114,11 @@ class KeyServices:
             return 200, {"access_token": BEARER, "refresh_token": "next-refresh-token", "expires_in": 3600}
         if request.headers.get("authorization") != f"Bearer {BEARER}":
             return _refusal(401, "InvalidToken")
-        return 200, {"CloudCredential": self._issue()} if request.path == "/cloud-credentials" else self._issue()
+        if request.path != "/cloud-credentials":
+            return 200, self._issue()
+        if json.loads(request.body) != ACCESS:
+            return _refusal(404, "EntityNotExists.AccessConfiguration")
+        return 200, {"CloudCredential": self._issue()}
 
     def _issue(self) -> dict[str, str]:
         with self._lock:

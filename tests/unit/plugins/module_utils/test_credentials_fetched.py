@@ -17,6 +17,7 @@ import os
 import re
 import shlex
 import socket
+import subprocess
 import sys
 import threading
 import typing as t
@@ -32,6 +33,7 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._keys import 
 from ansible_collections.aliyun_community.slb.plugins.module_utils._records import Member
 from ansible_collections.aliyun_community.slb.plugins.module_utils._transport import Connection
 from ansible_collections.aliyun_community.slb.tests.unit.plugins.module_utils.key_services import (
+    ACCESS,
     BEARER,
     METADATA,
     OIDC_TOKEN,
@@ -47,6 +49,7 @@ from slb_emulator import running
 DOCUMENT = Path(__file__).resolve().parents[4] / "docs" / "docsite" / "rst" / "credentials_guide.rst"
 KEY, SECRET = "rehearsal", "rehearsal-secret+/="
 METADATA_HOST = "100.100.100.200"
+CONNECT_TIMEOUT, READ_TIMEOUT = 6.0, 12.0  # seconds; none is a default of the package
 
 AK = {"access_key_id": KEY, "access_key_secret": SECRET}
 INI_AK = f"access_key_id = {KEY}\naccess_key_secret = {SECRET}\n"
@@ -69,7 +72,10 @@ def slb_state(**of_first_temporary_key: t.Any) -> dict[str, t.Any]:
 
 
 class Place(t.NamedTuple):
-    """What a test has around it. ``home``: the home folder; ``port``: of the stand-ins without TLS."""
+    """What a test has around it. ``home``: the home folder; ``port``: of the stand-ins without TLS.
+
+    ``timeouts``: what the package's requests had to connect and to read, in milliseconds.
+    """
 
     home: Path
     services: KeyServices
@@ -77,6 +83,7 @@ class Place(t.NamedTuple):
     tls_port: int
     slb: t.Any
     ca: str
+    timeouts: list[tuple[int, int]]
 
     def client(
         self,
@@ -84,11 +91,12 @@ class Place(t.NamedTuple):
         environ: dict[str, str],
         *,
         seconds: float = 30.0,
-        connect_timeout: float = 5.0,
+        connect_timeout: float = CONNECT_TIMEOUT,
+        read_timeout: float = READ_TIMEOUT,
         ca: str | None = "",
     ) -> Client:
         deadline = Deadline(seconds)
-        reach = Reach(connect_timeout, 10.0, self.ca if ca == "" else ca, deadline.remaining)
+        reach = Reach(connect_timeout, read_timeout, self.ca if ca == "" else ca, deadline.remaining)
         source = find_keys(self.filled(options), {"HOME": str(self.home), **self.filled(environ)}, reach)
         return Client(Connection("cn-hangzhou", self.slb.url, True, 5.0, 10.0), source, deadline)
 
@@ -151,8 +159,9 @@ def open_place(
         def open_it(**of_first_temporary_key: t.Any) -> Place:
             slb = stack.enter_context(running(slb_state(**of_first_temporary_key)))
             (tmp_path / "token").write_text(OIDC_TOKEN)
-            return Place(tmp_path, services, port, tls_port, slb, certificates.ca)
+            return Place(tmp_path, services, port, tls_port, slb, certificates.ca, timeouts)
 
+        timeouts = record_timeouts(clean_environment)
         forget_connections()
         yield open_it
         forget_connections()
@@ -163,6 +172,20 @@ def forget_connections() -> None:
     from Tea.core import TeaCore
 
     TeaCore._sessions.clear()
+
+
+def record_timeouts(patch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
+    """The list to which each request of the package adds what it has to connect and to read, in milliseconds."""
+    from Tea.core import TeaCore
+
+    timeouts, send = [], TeaCore.do_action
+
+    def recorded(request: t.Any, options: t.Any = None) -> t.Any:
+        timeouts.append((options["connectTimeout"], options["readTimeout"]))
+        return send(request, options)
+
+    patch.setattr(TeaCore, "do_action", recorded)
+    return timeouts
 
 
 @pytest.fixture
@@ -203,8 +226,8 @@ ROLE = {"ram_role_arn": ROLE_ARN, "ram_session_name": "web"}
 PRINT_KEYS = json.dumps({"mode": "AK", **AK})
 SSO = {
     "cloud_sso_sign_in_url": "https://signin-cn-shanghai.aliyuncs.com/start/login",
-    "cloud_sso_account_id": "1",
-    "cloud_sso_access_config": "ac-1",
+    "cloud_sso_account_id": ACCESS["AccountId"],
+    "cloud_sso_access_config": ACCESS["AccessConfigurationId"],
     "access_token": BEARER,
     "cloud_sso_access_token_expire": 32503680000,
 }
@@ -274,6 +297,12 @@ PROFILES: list[tuple[str, dict[str, t.Any], str | None, str, list[str]]] = [
 ]
 
 
+def timeouts_for(asked: list[str]) -> list[tuple[int, int]]:
+    """What is near, which is asked for a path with GET or PUT, has the time to connect for its answer, too."""
+    connect, read = int(CONNECT_TIMEOUT * 1000), int(READ_TIMEOUT * 1000)
+    return [(connect, connect if question.startswith(("GET ", "PUT ")) else read) for question in asked]
+
+
 @pytest.mark.parametrize(
     ("options", "environ", "key", "asked"), [row[1:] for row in SOURCES], ids=[row[0] for row in SOURCES]
 )
@@ -281,6 +310,7 @@ def test_source(place: Place, options: dict[str, t.Any], environ: dict[str, str]
     place.write_profiles({"name": "web", "mode": "AK", **AK})
     describe(place.client(options, environ))
     assert (place.keys_used(), place.asked()) == ([key], asked)
+    assert place.timeouts == timeouts_for(asked)
 
 
 @pytest.mark.parametrize(
@@ -294,6 +324,8 @@ def test_mode_of_a_profile(place: Place, mode: str, settings: dict[str, t.Any], 
     )
     describe(place.client({"profile": "web"}, {}))
     assert (place.keys_used(), place.asked()) == ([key], asked)
+    if mode != "OAuth":  # for which the package takes none
+        assert place.timeouts == timeouts_for(asked)
 
 
 @pytest.mark.parametrize(
@@ -936,6 +968,56 @@ def test_old_protocol_of_the_metadata_service_is_not_tried(place: Place) -> None
 
 
 # Time
+
+
+@pytest.mark.parametrize(
+    ("direct", "remaining", "timeouts"),
+    [
+        (False, 600.0, (6000, 12000)),
+        (True, 600.0, (6000, 6000)),
+        (False, 8.0, (6000, 8000)),
+        (False, 2.5, (2500, 2500)),
+        (True, 2.5, (2500, 2500)),
+        (False, 0.0, (1500, 1500)),
+    ],
+)
+def test_fetch_has_its_timeouts_or_the_time_that_is_left(
+    direct: bool, remaining: float, timeouts: tuple[int, int]
+) -> None:
+    given = []
+
+    def make(_package: t.Any, options: t.Any) -> t.NoReturn:
+        given.append((options.connect_timeout, options.read_timeout))
+        raise ValueError("it makes no provider")
+
+    origin = _fetched_keys._Origin("nowhere", "", "Give another.", direct)
+    reach = Reach(CONNECT_TIMEOUT, READ_TIMEOUT, None, lambda: remaining)
+    with refusal(CredentialsUnobtainable, "no keys from nowhere: it makes no provider$"):
+        _fetched_keys.FetchedKeys(origin, make, reach).keys()
+    assert given == [timeouts]
+
+
+def test_command_is_ended_in_whole_seconds(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    timeouts, run = [], subprocess.run
+
+    def recorded(*arguments: t.Any, **options: t.Any) -> t.Any:
+        timeouts.append(options["timeout"])
+        return run(*arguments, **options)
+
+    monkeypatch.setattr(subprocess, "run", recorded)
+    place.write_profiles({"name": "web", "mode": "External", "process_command": shlex.join(["echo", PRINT_KEYS])})
+    for read_timeout in (0.5, 2.5, READ_TIMEOUT):
+        place.client({"profile": "web"}, {}, read_timeout=read_timeout)._key_source.keys()
+    assert timeouts == [1, 2, 12]
+
+
+def test_call_that_is_given_up_keeps_no_process_alive() -> None:
+    end, before = threading.Event(), set(threading.enumerate())
+    with pytest.raises(_fetched_keys._TookTooLong):
+        _fetched_keys._within(0.01, lambda: end.wait(60))
+    [thread] = set(threading.enumerate()) - before
+    end.set()
+    assert (thread.name, thread.daemon) == ("fetch keys", True)
 
 
 @pytest.mark.parametrize(
