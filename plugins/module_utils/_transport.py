@@ -105,7 +105,7 @@ class Transport:
         return self._wire.answer
 
     def _client_for(self, keys: Keys) -> t.Any:
-        if self._client is None or keys != self._keys:
+        if keys != self._keys:
             self._client = self._sdk.new_client(self._connection, keys)
             # A netrc entry for the host would add a second Authorization to the signed request.
             self._client.session.trust_env = False

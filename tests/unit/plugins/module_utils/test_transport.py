@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the SDK costs; one exchange: its time, its size, its failures, what the exceptions of an HTTP library say, which proxies count."""
+"""What the import of the SDK costs; and an exchange: its time, size, failures and proxies."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import subprocess
 import sys
 import types
 import typing as t
+import warnings
 from pathlib import Path
 
 import pytest
@@ -33,8 +34,8 @@ KEYS = Keys("rehearsal", "rehearsal-secret+/=")
 NOW = 100.0
 
 
-def new_transport(endpoint: str = "http://127.0.0.1:9") -> Transport:
-    return Transport(Connection("cn-hangzhou", endpoint, True, 5.0, 30.0))
+def new_transport(endpoint: str = "http://127.0.0.1:9", region: str = "cn-hangzhou") -> Transport:
+    return Transport(Connection(region, endpoint, True, 5.0, 30.0))
 
 
 def exchange(transport: Transport, seconds: float = 10.0) -> t.Any:
@@ -75,6 +76,22 @@ def test_client_is_kept_while_the_keys_are_the_same(slb: t.Any) -> None:
     assert pool.num_connections == 1
     transport._client_for(Keys("other", "other"))
     assert transport._client is not client
+
+
+def test_request_goes_to_its_region(slb: t.Any) -> None:
+    exchange(new_transport(slb.url, "eu-central-1"))
+    assert slb.requests[0].parameters["RegionId"] == "eu-central-1"
+
+
+@pytest.mark.usefixtures("clean_environment")
+def test_warnings_of_the_sdk_alone_are_silenced() -> None:
+    names = ["aliyunsdkcore.client", "aliyunsdkslb", "aliyunsdkcores", "ansible"]
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        new_transport()
+        for name in names:
+            warnings.warn_explicit(name, UserWarning, f"{name}.py", 1, module=name)
+    assert [str(warning.message) for warning in caught] == names[2:]
 
 
 @pytest.mark.usefixtures("clean_environment")
