@@ -70,8 +70,10 @@ options:
         description: The name of the session in the audit log, V(aliyun_community.slb) if not set.
         type: str
       duration_seconds:
-        description: How long the temporary keys are valid, V(3600) if not set. At least V(900).
-        type: int
+        description:
+          - How long the temporary keys are valid, in seconds, V(3600) if not set. A whole number from V(900); how many the
+            role allows at most is set in RAM.
+        type: raw
       external_id:
         description: The external id that the role asks for.
         type: str
@@ -105,19 +107,21 @@ options:
     type: path
   connect_timeout:
     description:
-      - How long to wait for a connection, in seconds from 1 to 86400.
-    type: int
+      - How long to wait for a connection, in seconds. A whole number from V(1) to V(86400).
+    type: raw
     default: 5
   read_timeout:
     description:
-      - How long to wait for an answer, in seconds. Setting weights takes the API 2 to 3 seconds.
-    type: int
+      - How long to wait for an answer, in seconds. A whole number from V(1) to V(86400).
+      - Setting weights takes the API 2 to 3 seconds.
+    type: raw
     default: 30
   wait_timeout:
     description:
-      - How long the whole task may take, in seconds. Busy and throttled answers, lost answers and reading again are all
-        retried within this time. Keys are fetched within it, too.
-    type: int
+      - How long the whole task may take, in seconds. A whole number from V(1) to V(86400).
+      - Busy and throttled answers, lost answers and reading again are all retried within this time. Keys are fetched
+        within it, too.
+    type: raw
     default: 120
 requirements:
   - aliyun-python-sdk-core >= 2.16.1

@@ -26,13 +26,13 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._keys import 
     Reach,
     StaticKeys,
 )
+from ansible_collections.aliyun_community.slb.plugins.module_utils._numbers import SESSION, whole_number
 from ansible_collections.aliyun_community.slb.plugins.module_utils._profiles import (
     Profile,
     find_profile,
     read_profile,
 )
 
-SHORTEST_SESSION = 900  # seconds; what STS gives at least
 LONGEST_CHAIN = 10  # roles that are taken on one after the other, a request each
 
 _HOST = re.compile(r"[A-Za-z0-9.-]+(:[0-9]{1,5})?", re.ASCII)
@@ -147,10 +147,8 @@ def assume_role(
     if not role["role_arn"]:
         raise InvalidArgument("assume_role.role_arn is empty", "Give the ARN of the role.")
     duration = role.get("duration_seconds")
-    if duration is not None and duration < SHORTEST_SESSION:
-        raise InvalidArgument(
-            f"assume_role.duration_seconds is {duration}", f"Give at least {SHORTEST_SESSION} seconds."
-        )
+    if duration is not None:
+        duration = whole_number(duration, "assume_role.duration_seconds", SESSION)
     endpoint = role.get("sts_endpoint")
     if endpoint and not _HOST.fullmatch(endpoint):
         raise InvalidArgument("assume_role.sts_endpoint is no host", "Give HOST or HOST:PORT; it is always https.")

@@ -8,9 +8,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import ssl
+import sys
 import typing as t
 from urllib.parse import urlsplit
 
@@ -28,9 +30,8 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._errors impor
     printable,
 )
 from ansible_collections.aliyun_community.slb.plugins.module_utils._keys import Reach
+from ansible_collections.aliyun_community.slb.plugins.module_utils._numbers import TIMEOUT, whole_number
 from ansible_collections.aliyun_community.slb.plugins.module_utils._transport import Connection
-
-LONGEST_WAIT = 24 * 60 * 60  # seconds
 
 _REGION = re.compile(r"[a-z]{2,}(-[a-z0-9]+)+", re.ASCII)
 _HOST = re.compile(r"[A-Za-z0-9._:-]+", re.ASCII)
@@ -63,7 +64,7 @@ def connection_argument_spec() -> dict[str, t.Any]:
             "options": {
                 "role_arn": {"type": "str", "required": True},
                 "session_name": {"type": "str"},
-                "duration_seconds": {"type": "int"},
+                "duration_seconds": {"type": "raw"},
                 "external_id": {"type": "str"},
                 "policy": {"type": "str"},
                 "sts_endpoint": {"type": "str"},
@@ -75,30 +76,43 @@ def connection_argument_spec() -> dict[str, t.Any]:
         },
         "validate_certs": {"type": "bool", "default": True},
         "ca_path": {"type": "path", "fallback": (env_fallback, ["ALIBABA_CLOUD_CA_BUNDLE"])},
-        "connect_timeout": {"type": "int", "default": 5},
-        "read_timeout": {"type": "int", "default": 30},
-        "wait_timeout": {"type": "int", "default": 120},
+        "connect_timeout": {"type": "raw", "default": 5},
+        "read_timeout": {"type": "raw", "default": 30},
+        "wait_timeout": {"type": "raw", "default": 120},
     }
+
+
+def take_arguments(argument_spec: dict[str, t.Any]) -> AnsibleModule:
+    """The module with its arguments. Those that Ansible itself breaks on end it with one sentence, too."""
+    try:
+        return AnsibleModule(argument_spec=argument_spec, supports_check_mode=True)
+    except UnicodeError:
+        reason = "an option, or a variable of the environment that stands for one, is no text in UTF-8"
+    except TypeError as exc:
+        reason = f"an option is of another type than its documentation says ({exc})"
+    print(json.dumps({"failed": True, "msg": f"InvalidArgument: {reason}."}))
+    sys.exit(1)
 
 
 def open_client(module: AnsibleModule) -> Client:
     """A client for the connection options of a module. Raises SlbError; imports the SDK once they are accepted."""
     options = module.params
     _hide_environment_secrets(module)
-    for name in ("connect_timeout", "read_timeout", "wait_timeout"):
-        _check_seconds(name, options[name])
+    connect_timeout, read_timeout, wait_timeout = (
+        whole_number(options[name], name, TIMEOUT) for name in ("connect_timeout", "read_timeout", "wait_timeout")
+    )
     region = _region(options["region"])
     connection = Connection(
         region=region,
         endpoint=_endpoint(options["endpoint"], region),
         verify=_verify(options["validate_certs"], options["ca_path"]),
-        connect_timeout=options["connect_timeout"],
-        read_timeout=options["read_timeout"],
+        connect_timeout=connect_timeout,
+        read_timeout=read_timeout,
     )
     if connection.endpoint.startswith("http://") and not _LOOPBACK.fullmatch(_host(connection.endpoint)):
         module.warn(f"The endpoint {connection.endpoint} is not encrypted: requests can be read and repeated by others")
-    deadline = Deadline(options["wait_timeout"])
-    reach = Reach(options["connect_timeout"], options["read_timeout"], options["ca_path"], deadline.remaining)
+    deadline = Deadline(wait_timeout)
+    reach = Reach(connect_timeout, read_timeout, options["ca_path"], deadline.remaining)
     return Client(connection, find_keys(options, os.environ, reach), deadline)
 
 
@@ -113,13 +127,6 @@ def _hide_environment_secrets(module: AnsibleModule) -> None:
     for name in (*names, ENVIRONMENT_ROLE["external_id"]):
         if os.environ.get(name):
             module.no_log_values.add(os.environ[name])
-
-
-def _check_seconds(name: str, seconds: int) -> None:
-    """What the clocks of sockets cannot hold would be taken for a failing network."""
-    if isinstance(seconds, bool) or not 1 <= seconds <= LONGEST_WAIT:
-        shown = str(seconds) if abs(seconds) < 10**9 else "too large"
-        raise InvalidArgument(f"{name} is {shown}", f"Give seconds from 1 to {LONGEST_WAIT}.")
 
 
 def _region(region: str | None) -> str:

@@ -182,7 +182,7 @@ class _Wire:
         """The connections to a host; none is open yet. The library fails in many ways on a malformed proxy."""
         try:
             pool = self._adapter.get_connection(url, proxies)
-            if pool.proxy and not pool.proxy.host:
+            if pool.proxy and not (pool.proxy.host or "").encode("idna"):
                 raise ValueError("no host")
         except Exception as exc:
             raise NotSent("the environment names a proxy with a URL that cannot be used", permanent=True) from exc

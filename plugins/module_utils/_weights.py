@@ -20,6 +20,7 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._errors impor
     SlbError,
     printable,
 )
+from ansible_collections.aliyun_community.slb.plugins.module_utils._numbers import WEIGHT, whole_number
 from ansible_collections.aliyun_community.slb.plugins.module_utils._records import (
     Listener,
     LoadBalancer,
@@ -29,7 +30,6 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._records impo
 
 # The vendor's ids are letters, digits and hyphens; anything that could not be an id is a mistake in the task.
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*", re.ASCII)
-_WHOLE_NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)  # Python refuses to read thousands of digits
 _MEMBERS_NAMED = 20  # of the group in one message
 _WEIGHTED_SCHEDULERS = ("wrr", "wlc")
 
@@ -143,42 +143,14 @@ def _parse_server(index: int, server: t.Mapping[str, t.Any]) -> Wanted:
             f"server_id of {place} is {server_id!r}, which is no id of a server",
             "Give the id of the instance or network interface, such as i-bp1c3zrr37ablp8ujo7v.",
         )
-    weight = _checked_weight(server, "weight", place)
+    weight = whole_number(server.get("weight"), f"weight of {place} ({server_id})", WEIGHT)
     expected = server.get("expected_weight")
-    expected_weight = None if expected is None else _checked_weight(server, "expected_weight", place)
+    if expected is not None:
+        expected = whole_number(expected, f"expected_weight of {place} ({server_id})", WEIGHT)
     server_ip = server.get("server_ip") or None
     if server_ip is not None and _address(server_ip) is None:
         raise InvalidArgument(f"server_ip of {place} ({server_id}) is {server_ip!r}", "Give an IP address.")
-    return Wanted(server_id, weight, server.get("type"), server_ip, expected_weight)
-
-
-def _checked_weight(server: t.Mapping[str, t.Any], name: str, place: str) -> int:
-    weight = _parse_weight(server.get(name))
-    if weight is None:
-        raise InvalidArgument(
-            f"{name} of {place} ({server['server_id']}) is {_shown(server.get(name))}",
-            "Give a whole number from 0 to 100.",
-        )
-    return weight
-
-
-def _parse_weight(value: t.Any) -> int | None:
-    """0 to 100, or None. Text of digits counts, since variables from a command line are text."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-        return None
-    if isinstance(value, float) and not value.is_integer():
-        return None
-    if isinstance(value, str) and not _WHOLE_NUMBER.fullmatch(value):
-        return None
-    weight = int(value)
-    return weight if 0 <= weight <= 100 else None
-
-
-def _shown(value: t.Any) -> str:
-    """A value as a playbook writes it, cut to a length that fits a sentence."""
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
-    return repr(value)[:40]
+    return Wanted(server_id, weight, server.get("type"), server_ip, expected)
 
 
 def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

@@ -188,8 +188,6 @@ error:
   type: dict
 """
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.aliyun_community.slb.plugins.module_utils import _slb, _weights
 from ansible_collections.aliyun_community.slb.plugins.module_utils._client import Client
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import SlbError
@@ -197,6 +195,7 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._module impor
     connection_argument_spec,
     fail,
     open_client,
+    take_arguments,
 )
 
 
@@ -233,7 +232,7 @@ READERS = {"members": read_members, "health": read_health, "listeners": read_lis
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
+    module = take_arguments(argument_spec())
     subject = f"Reading {module.params['load_balancer_id']}"
     try:
         load_balancer_id = _weights.check_load_balancer_id(module.params["load_balancer_id"])

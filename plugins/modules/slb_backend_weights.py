@@ -66,8 +66,8 @@ options:
         type: str
       expected_weight:
         description:
-          - Change the member only if it has this weight, V(0) to V(100). With any other the task fails, says which it has,
-            and writes nothing. A member that already has O(backend_servers[].weight) is fine.
+          - Change the member only if it has this weight, a whole number from V(0) to V(100). With any other the task fails,
+            says which it has, and writes nothing. A member that already has O(backend_servers[].weight) is fine.
           - This keeps a task from undoing what a person or another job did. It is judged on the group as it was read right
             before the write; the API has no way to compare and set in one step.
         type: raw
@@ -86,7 +86,8 @@ options:
       - A task that takes none out is not refused, so that a group which is already too small can be filled again.
       - Another task may take out other servers at the same time. So the members left are counted again once the weights
         are set, and when they are too few, the task gives the servers that it took out their weights back, and fails.
-    type: int
+      - A whole number from V(0).
+    type: raw
     default: 0
   check_listeners:
     description:
@@ -250,22 +251,21 @@ unconfirmed:
   elements: dict
 """
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.aliyun_community.slb.plugins.module_utils import _weights
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import SlbError, printable
 from ansible_collections.aliyun_community.slb.plugins.module_utils._module import (
     connection_argument_spec,
     fail,
     open_client,
+    take_arguments,
 )
+from ansible_collections.aliyun_community.slb.plugins.module_utils._numbers import MIN_ACTIVE, whole_number
 from ansible_collections.aliyun_community.slb.plugins.module_utils._set_weights import NOTHING_DONE, Options, Task
 
 
 def argument_spec() -> dict:
     server = {
         "server_id": {"type": "str", "required": True},
-        # Not int: Ansible's conversion takes "1e2", crashes on infinity and lets true pass.
         "weight": {"type": "raw", "required": True},
         "type": {"type": "str", "choices": ["ecs", "eni", "eci"]},
         "server_ip": {"type": "str"},
@@ -281,7 +281,7 @@ def argument_spec() -> dict:
             "options": server,
         },
         "on_missing": {"type": "str", "choices": ["fail", "ignore"], "default": "fail"},
-        "min_active": {"type": "int", "default": 0},
+        "min_active": {"type": "raw", "default": 0},
         "check_listeners": {"type": "str", "choices": ["off", "warn", "fail"], "default": "off"},
         "verify": {"type": "bool", "default": True},
         **connection_argument_spec(),
@@ -289,13 +289,14 @@ def argument_spec() -> dict:
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
+    module = take_arguments(argument_spec())
     params = module.params
     subject = f"Setting weights of {params['load_balancer_id']}"
     known = {"load_balancer_id": params["load_balancer_id"], "region": params["region"], **NOTHING_DONE}
     try:
         wanted = _weights.parse_wanted(params["backend_servers"])
         load_balancer_id = _weights.check_load_balancer_id(params["load_balancer_id"])
+        params["min_active"] = whole_number(params["min_active"], "min_active", MIN_ACTIVE)
         options = Options(*(params[name] for name in Options._fields))
         task = Task(open_client(module), load_balancer_id, options)
     except SlbError as exc:

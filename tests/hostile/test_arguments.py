@@ -20,14 +20,20 @@ from slb_emulator import Emulator
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*", re.ASCII)
 
 
-def is_weight(value: Any) -> bool:
+def is_number(value: Any, lowest: int, highest: int) -> bool:
     """The documented rule, by another way than the code's."""
-    return str(value) in {str(number) for number in range(101)} or (
-        isinstance(value, (int, float, str)) and not isinstance(value, bool) and value in range(101)
-    )
+    if isinstance(value, str):
+        return value.isascii() and value.isdigit() and len(value) <= 9 and lowest <= int(value) <= highest
+    return type(value) in (int, float) and lowest <= value <= highest and value == int(value)
 
 
-BAD_WEIGHTS = (NUMBER | JSON).filter(lambda value: not (is_weight(value) or re.fullmatch(r"0*[0-9]{1,3}", str(value))))
+def bad_numbers(lowest: int, highest: int) -> st.SearchStrategy[Any]:
+    anything = NUMBER | JSON | st.just("1e999999999")
+    return anything.filter(lambda value: not is_number(value, lowest, highest))
+
+
+BAD_WEIGHTS = bad_numbers(0, 100)
+BAD_SECONDS = bad_numbers(1, 86400)
 BAD_IDS: st.SearchStrategy[Any] = TEXT.filter(lambda value: not ID.fullmatch(value)) | st.none() | st.just([])
 BAD_SERVERS = st.one_of(
     BAD_WEIGHTS.map(lambda weight: [{"server_id": "i-web1", "weight": weight}]),
@@ -48,9 +54,10 @@ BAD: dict[str, st.SearchStrategy[Any]] = {
     "backend_servers": BAD_SERVERS,
     "load_balancer_id": BAD_IDS,
     "region": TEXT.filter(lambda text: not re.fullmatch(r"[a-z]{2,}(-[a-z0-9]+)+", text, re.ASCII)),
-    "wait_timeout": st.integers(max_value=0) | st.integers(min_value=86401) | st.booleans(),
-    "connect_timeout": st.integers(max_value=0) | st.integers(min_value=86401) | st.booleans(),
-    "read_timeout": st.integers(max_value=0) | st.integers(min_value=86401) | st.booleans(),
+    "wait_timeout": BAD_SECONDS,
+    "connect_timeout": BAD_SECONDS,
+    "read_timeout": BAD_SECONDS,
+    "min_active": bad_numbers(0, 999_999_999),
     "on_missing": TEXT.filter(lambda text: text not in ("fail", "ignore")),
     "check_listeners": TEXT.filter(lambda text: text not in ("off", "warn", "fail")),
     "verify": st.sampled_from(["perhaps", 2, {}, []]),
@@ -58,7 +65,8 @@ BAD: dict[str, st.SearchStrategy[Any]] = {
         ["http://", "ftp://127.0.0.1", "a b", "a..b", "x" * 64, "http://u:p@h", "h/p", "http://[::1", "h:0", "h:99999", "h?q", "\x1b"]
     ),
     "access_key": st.sampled_from(["", None]),
-    "assume_role": st.sampled_from([{"role_arn": ""}, {}, {"role_arn": "a", "duration_seconds": 1}, "text", {"role_arn": "a", "sts_endpoint": "a/b"}]),
+    "assume_role": st.sampled_from([{"role_arn": ""}, {}, "text", 5, [None], {"role_arn": "a", "sts_endpoint": "a/b"}])
+    | bad_numbers(900, 999_999_999).filter(lambda value: value is not None).map(lambda value: {"role_arn": "a", "duration_seconds": value}),
 }  # fmt: skip
 
 
@@ -75,7 +83,7 @@ def test_wrong_argument_is_refused_before_any_call(shared_slb: Emulator, option:
 
 @settings(max_examples=settings().max_examples * 2)
 @given(changes=st.dictionaries(
-    st.sampled_from([*sorted(set(BAD) - {"endpoint"}), "min_active", "profile", "ecs_role_name", "security_token",
+    st.sampled_from([*sorted(set(BAD) - {"endpoint"}), "profile", "ecs_role_name", "security_token",
                      "secret_key", "ca_path", "validate_certs", "shared_credentials_file", "gather", "colour"]),
     JSON, min_size=1, max_size=3))  # fmt: skip
 def test_any_arguments_end_in_a_result(shared_slb: Emulator, changes: dict[str, Any]) -> None:
@@ -98,7 +106,7 @@ def test_any_servers_and_weights(shared_slb: Emulator, servers: list[dict[str, A
     set_weights(arguments(shared_slb.url, backend_servers=servers, on_missing="ignore"))
     wanted = {(server["server_id"], str(server["weight"]).removesuffix(".0").lstrip("0") or "0") for server in servers}
     assert {(entry["ServerId"], entry["Weight"]) for entry in written(shared_slb)} <= wanted
-    if not all(is_weight(server["weight"]) for server in servers):
+    if not all(is_number(server["weight"], 0, 100) for server in servers):
         assert not written(shared_slb)
 
 

@@ -52,7 +52,7 @@ def slb(monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
         yield emulator
 
 
-def play(name: str, slb: Emulator, folder: Path, *options: str) -> str:
+def play(name: str, slb: Emulator, folder: Path, *options: str | bytes) -> str:
     """The output of a playbook."""
     environment = {
         "PATH": os.environ["PATH"],
@@ -148,6 +148,12 @@ def test_values_are_passed_on_and_nothing_more(slb: Emulator, tmp_path: Path, ca
     assert kept["written"]["previous"][0]["server_ip"] == texts[-1]
     assert kept["refused"]["error"]["code"] == texts[0]
     assert "touch" in kept["refused"]["msg"]
+
+
+def test_arguments_are_refused_in_one_sentence(slb: Emulator, tmp_path: Path) -> None:
+    output = play("arguments.yml", slb, tmp_path, "-e", b"no_text=\xff", "-vvv")
+    assert "Traceback" not in output
+    assert not slb.requests
 
 
 def test_role_leaves_strange_names_and_words_alone(

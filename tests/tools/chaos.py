@@ -20,12 +20,6 @@ import workspace
 FOLDER = workspace.COPY / "tests" / "chaos"
 
 
-def python_path() -> str:
-    """Where the campaign, the rehearsal SLB and the collection are imported from."""
-    folders = (workspace.COLLECTIONS, workspace.COPY / "tests" / "emulator", FOLDER)
-    return os.pathsep.join(map(str, folders))
-
-
 def command(*options: str) -> list[str | Path]:
     return [project.PYTHON, FOLDER / "campaign.py", "--keep", project.CACHE / "chaos", *options]
 
@@ -34,7 +28,7 @@ def main() -> int:
     workspace.refresh()
     names = {"N": "-n", "SEED": "--seed", "SCHEDULE": "--schedule"}
     options = [word for name, option in names.items() if os.environ.get(name) for word in (option, os.environ[name])]
-    environment = project.environment(PYTHONPATH=python_path())
+    environment = project.environment(PYTHONPATH=workspace.python_path())
     return subprocess.run(command(*options), env=environment, stdin=subprocess.DEVNULL, check=False).returncode
 
 

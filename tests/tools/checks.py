@@ -161,8 +161,8 @@ def types(log: Log) -> Result:
     log.run(*mypy, "--package", "slb_rolling", cwd=workspace.COPY / "tests" / "rolling", MYPYPATH=emulator_folder)
     tools = workspace.COPY / "tests" / "tools"
     log.run(*mypy, ".", workspace.COPY / "noxfile.py", cwd=tools)
-    log.run(*mypy, ".", cwd=campaign.FOLDER, MYPYPATH=campaign.python_path())
-    log.run(*mypy, ".", cwd=workspace.COPY / "tests" / "hostile", MYPYPATH=campaign.python_path())
+    log.run(*mypy, ".", cwd=campaign.FOLDER, MYPYPATH=workspace.python_path())
+    log.run(*mypy, ".", cwd=workspace.COPY / "tests" / "hostile", MYPYPATH=workspace.python_path())
     for name in ("awx", "docs", "release"):
         log.run(*mypy, ".", cwd=workspace.COPY / "tests" / name, MYPYPATH=tools)
     return one()
@@ -303,7 +303,7 @@ def chaos(log: Log) -> Result:
 
     Always the same schedules: a failure is of the change at hand. New ones are what make chaos is for.
     """
-    code, output = log.attempt(*campaign.command("--seed", "1"), PYTHONPATH=campaign.python_path())
+    code, output = log.attempt(*campaign.command("--seed", "1"), PYTHONPATH=workspace.python_path())
     counted = re.search(r"^(\d+) passed, (\d+) failed", output, re.MULTILINE)
     if counted is None:
         raise CheckFailed(f"the campaign ended with exit code {code}")
@@ -313,7 +313,7 @@ def chaos(log: Log) -> Result:
 
 def concurrency(log: Log) -> Result:
     """Many processes of the module at once on a busy load balancer."""
-    return run_pytest(log, campaign.FOLDER, PYTHONPATH=campaign.python_path())
+    return run_pytest(log, campaign.FOLDER, PYTHONPATH=workspace.python_path())
 
 
 def rolling(log: Log) -> Result:
@@ -330,21 +330,20 @@ def molecule(log: Log) -> Result:
 
 def secrets(log: Log) -> Result:
     """Nothing that a task prints, logs or leaves has a secret in it, however it ends."""
-    folders = (workspace.COLLECTIONS, workspace.COPY / "tests" / "emulator")
-    python_path = os.pathsep.join(map(str, folders))
-    collections = workspace.COLLECTIONS
     return run_pytest(
-        log, workspace.COPY / "tests" / "secrets", PYTHONPATH=python_path, ANSIBLE_COLLECTIONS_PATH=collections
+        log,
+        workspace.COPY / "tests" / "secrets",
+        PYTHONPATH=workspace.python_path(),
+        ANSIBLE_COLLECTIONS_PATH=workspace.COLLECTIONS,
     )
 
 
 def hostile(log: Log) -> Result:
     """Inputs that nobody would think of: always the same, or with N so many times as many new ones."""
-    folders = (workspace.COLLECTIONS, workspace.COPY / "tests" / "emulator")
     return run_pytest(
         log,
         workspace.COPY / "tests" / "hostile",
-        PYTHONPATH=os.pathsep.join(map(str, folders)),
+        PYTHONPATH=workspace.python_path(),
         ANSIBLE_COLLECTIONS_PATH=workspace.COLLECTIONS,
         HYPOTHESIS_STORAGE_DIRECTORY=project.CACHE / "hypothesis",
     )

@@ -31,6 +31,11 @@ ARTIFACT = project.CACHE / "artifact" / project.artifact_name()
 KEPT = (Path(".git"), Path("tests/output"))
 
 
+def python_path() -> str:
+    """Where tests import the collection and the rehearsal SLB from, in the copy."""
+    return os.pathsep.join(map(str, (COLLECTIONS, COPY / "tests" / "emulator")))
+
+
 def git(*arguments: str) -> str:
     """What git prints, run in the checkout. Raises OSError, CalledProcessError."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}

@@ -159,7 +159,10 @@ def test_netrc_is_not_read(open_client: OpenClient, clean_environment: pytest.Mo
 
 @pytest.mark.parametrize(
     "proxy",
-    ["http://user:hidden/word@127.0.0.1:9", "http://[", "http://", "ftp://127.0.0.1:9", "http://127.0.0.1:port"],
+    [
+        *("http://user:hidden/word@127.0.0.1:9", "http://[", "http://", "ftp://127.0.0.1:9", "http://127.0.0.1:port"),
+        *("http://x\udcff:9", f"http://{'x' * 64}:9"),
+    ],
 )
 @pytest.mark.parametrize("endpoint", ["http://127.0.0.1:9", "https://127.0.0.1:9"])
 def test_malformed_proxy_ends_at_once(

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from ansible_collections.aliyun_community.slb.plugins.module_utils import _client, _slb, _transport
+from ansible_collections.aliyun_community.slb.plugins.module_utils import _client, _slb
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import SlbError
 from ansible_collections.aliyun_community.slb.plugins.module_utils._records import Member
 from ansible_collections.aliyun_community.slb.tests.unit.loopback import LoopbackServer
@@ -26,9 +26,7 @@ USER, PASSWORD = "someone", "hidden/word@:1"
 BOTH = ("http_proxy", "https_proxy")
 
 
-@pytest.fixture(autouse=True)
-def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_client, "FIRST_PAUSE", 0.01)
+pytestmark = pytest.mark.usefixtures("no_waiting")
 
 
 class Proxy(LoopbackServer):
@@ -194,9 +192,12 @@ def test_certificate_is_checked_behind_a_tunnel(
         assert not slb.requests
 
 
-def test_http_is_handed_to_a_proxy(slb: t.Any, open_client: OpenClient, clean_environment: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("upper", [False, True])
+def test_http_is_handed_to_a_proxy(
+    slb: t.Any, open_client: OpenClient, clean_environment: pytest.MonkeyPatch, upper: bool
+) -> None:
     with Proxy() as proxy:
-        use_proxy(clean_environment, proxy.url_with_password)
+        use_proxy(clean_environment, proxy.url_with_password, ["HTTP_PROXY" if upper else "http_proxy"])
         describe(open_client(slb.url))
         assert proxy.asked[0].startswith(f"POST {slb.url}/")
         assert "proxy-authorization: basic " in proxy.asked[0].lower()
@@ -224,27 +225,68 @@ def test_proxy_out_of_reach(open_client: OpenClient, clean_environment: pytest.M
     assert (error.code, "Connection refused" in error.message) == ("EndpointUnreachable", True)
 
 
-@pytest.mark.parametrize("name", ["no_proxy", "NO_PROXY"])
+# Names in NO_PROXY
+
+HOST = "slb.example.com"
+
+
+@pytest.fixture
+def example_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    """HOST leads to this machine."""
+    look_up = socket.getaddrinfo
+
+    def look_up_here(host: t.Any, *rest: t.Any, **options: t.Any) -> t.Any:
+        return look_up("127.0.0.1" if host == HOST else host, *rest, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up_here)
+
+
+@pytest.mark.usefixtures("example_names")
+@pytest.mark.parametrize("variable", ["no_proxy", "NO_PROXY"])
 @pytest.mark.parametrize(
-    ("no_proxy", "endpoint", "direct"),
+    ("no_proxy", "host", "direct"),
     [
-        ("slb.example.com", "https://slb.example.com", True),
-        ("slb.example.com:443", "https://slb.example.com:443", True),
-        ("slb.example.com:443", "https://slb.example.com:8443", False),
-        ("example.com", "https://slb.example.com", True),
-        (".example.com", "https://slb.example.com", True),
-        ("ample.com", "https://slb.example.com", False),
-        ("other.com, example.com", "https://slb.example.com", True),
-        ("*", "https://slb.example.com", True),
-        ("other.com", "https://slb.example.com", False),
-        ("127.0.0.1", "http://127.0.0.1:80", True),
-        ("", "https://slb.example.com", False),
+        (HOST, HOST, True),
+        (f"{HOST}:PORT", HOST, True),
+        (f"{HOST}:1", HOST, False),
+        ("example.com", HOST, True),
+        (".example.com", HOST, True),
+        ("ample.com", HOST, False),
+        ("other.com, example.com", HOST, True),
+        ("other.com", HOST, False),
+        ("*", HOST, True),
+        ("", HOST, False),
+        ("127.0.0.1", "127.0.0.1", True),
     ],
 )
 def test_hosts_without_a_proxy(
-    clean_environment: pytest.MonkeyPatch, name: str, no_proxy: str, endpoint: str, direct: bool
+    slb: t.Any,
+    open_client: OpenClient,
+    clean_environment: pytest.MonkeyPatch,
+    variable: str,
+    no_proxy: str,
+    host: str,
+    direct: bool,
 ) -> None:
-    use_proxy(clean_environment, "http://127.0.0.1:9")
-    clean_environment.setenv(name, no_proxy)
-    found = _transport.proxies_for(endpoint)
-    assert found == dict.fromkeys(("http", "https"), None if direct else "http://127.0.0.1:9")
+    port = str(urlsplit(slb.url).port)
+    with Proxy() as proxy:
+        use_proxy(clean_environment, proxy.url)
+        clean_environment.setenv(variable, no_proxy.replace("PORT", port))
+        describe(open_client(f"http://{host}:{port}"))
+        assert [len(proxy.asked), len(slb.requests)] == [0 if direct else 1, 1]
+
+
+@pytest.mark.parametrize(("no_proxy", "direct"), [("localhost", True), ("other.com", False)])
+def test_hosts_without_a_tunnel(
+    running_slb: t.Any,
+    open_client: OpenClient,
+    certificates: t.Any,
+    clean_environment: pytest.MonkeyPatch,
+    no_proxy: str,
+    direct: bool,
+) -> None:
+    with running_slb(tls=certificates.localhost) as slb, Proxy() as proxy:
+        use_proxy(clean_environment, proxy.url)
+        clean_environment.setenv("NO_PROXY", no_proxy)
+        describe(open_client(slb.url.replace("127.0.0.1", "localhost"), verify=certificates.ca))
+        assert [len(proxy.asked), len(slb.requests)] == [0 if direct else 1, 1]
