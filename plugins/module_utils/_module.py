@@ -33,6 +33,8 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._keys import 
 from ansible_collections.aliyun_community.slb.plugins.module_utils._numbers import TIMEOUT, whole_number
 from ansible_collections.aliyun_community.slb.plugins.module_utils._transport import Connection
 
+LONGEST_SUBJECT = 200  # characters; it names what was given for an id, and that may be anything
+
 _REGION = re.compile(r"[a-z]{2,}(-[a-z0-9]+)+", re.ASCII)
 _HOST = re.compile(r"[A-Za-z0-9._:-]+", re.ASCII)
 _LOOPBACK = re.compile(r"localhost|127\.[0-9.]+|::1", re.ASCII)
@@ -118,7 +120,7 @@ def open_client(module: AnsibleModule) -> Client:
 
 def fail(module: AnsibleModule, exc: SlbError, subject: str, **result: t.Any) -> t.NoReturn:
     """End the module with one sentence for people and the key ``error`` for playbooks."""
-    module.fail_json(msg=printable(f"{subject}: {exc.sentence()}"), error=exc.as_dict(), **result)
+    module.fail_json(msg=printable(f"{subject[:LONGEST_SUBJECT]}: {exc.sentence()}"), error=exc.as_dict(), **result)
 
 
 def _hide_environment_secrets(module: AnsibleModule) -> None:

@@ -18,6 +18,8 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,6 +47,17 @@ class NotAsShown(Exception):
 def require(condition: bool, sentence: str) -> None:
     if not condition:
         raise NotAsShown(sentence)
+
+
+@contextmanager
+def started(command: list[str | Path], **options: Any) -> Iterator[subprocess.Popen[str]]:
+    """A program beside the block, after which it has ended: by itself, or because it was told to and could clean up."""
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, text=True, **options)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait()
 
 
 def styled(text: str, code: str) -> str:
@@ -114,7 +127,7 @@ class Stage:
         words = [f'"{word}"' if "'" in word else word for word in arguments]
         command_line(f"ansible-playbook {' '.join(words)}".replace(str(self.folder), "$PWD"))
         self.slb.forget_requests()
-        done = subprocess.run(
+        with started(
             [project.PYTHON, project.BIN / "ansible-playbook", *arguments],
             cwd=self.folder,
             env=project.environment(
@@ -122,15 +135,13 @@ class Stage:
                 ANSIBLE_FORCE_COLOR="true" if sys.stdout.isatty() else "false",
                 **self.slb.connection(),
             ),
-            stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-        output = re.sub(r"\033\[[0-9;]*m", "", done.stdout)
-        show(done.stdout)
-        require(done.returncode == 0, f"The playbook ended with exit code {done.returncode}.")
+        ) as process:
+            printed = process.communicate()[0]
+        output = re.sub(r"\033\[[0-9;]*m", "", printed)
+        show(printed)
+        require(process.returncode == 0, f"The playbook ended with exit code {process.returncode}.")
         recap = re.search(r"changed=(\d+)", output)
         require(recap is not None, "The playbook printed no recap.")
         assert recap
@@ -215,15 +226,14 @@ def roll() -> None:
     heading("6. Roll a new version over six web servers under traffic, without the role and with it")
     system_packages.ensure_haproxy()
     command_line(f"python -m slb_rolling.show --picture {PICTURE.relative_to(project.ROOT)}")
-    done = subprocess.run(
+    with started(
         [project.PYTHON, "-m", "slb_rolling.show", "--picture", PICTURE],
         env=project.environment(
             PYTHONPATH=os.pathsep.join(map(str, (ROLLING, rehearsal.EMULATOR))), ANSIBLE_COLLECTIONS_PATH=COLLECTIONS
         ),
-        stdin=subprocess.DEVNULL,
-        check=False,
-    )
-    require(done.returncode == 0, "The roll was not as it should be, see above.")
+    ) as process:
+        process.wait()
+    require(process.returncode == 0, "The roll was not as it should be, see above.")
     note(f"a picture of both: {PICTURE.relative_to(project.ROOT)}")
     if os.environ.get("SAVE"):
         SAVED_PICTURE.parent.mkdir(exist_ok=True)

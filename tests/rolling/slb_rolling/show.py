@@ -11,6 +11,7 @@ has left a server behind, or the roll without it has lost none.
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import time
 from collections import Counter
@@ -102,7 +103,16 @@ def summary(requests: Sequence[Request]) -> str:
     return f"{len(requests)} requests, {len(failed(requests))} failed"
 
 
+def end(number: int, _frame: object) -> None:
+    """End this program, and with it what it has started. Once: a second signal must not cut that short."""
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, signal.SIG_IGN)
+    sys.exit(128 + number)
+
+
 def main() -> int:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, end)
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--picture", type=Path, required=True, help="where to draw both rolls, as SVG")
     picture: Path = parser.parse_args().picture

@@ -173,6 +173,10 @@ class Stage:
         try:
             yield process
         finally:
+            # Ansible passes it on to its workers, which are in groups of their own.
+            process.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(STOP_SECONDS)
             # Also what a killed run has left behind; its group outlives it.
             kill_group(process.pid)
             exit_code = process.wait()

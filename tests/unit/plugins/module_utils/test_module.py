@@ -275,10 +275,16 @@ def test_certificates_do_not_matter_when_they_are_not_checked(opened: OpenIt, tm
 # Failures
 
 
-def shown(module: AnsibleModule, capsys: pytest.CaptureFixture[str], error: SlbError, **result: t.Any) -> t.Any:
+def shown(
+    module: AnsibleModule,
+    capsys: pytest.CaptureFixture[str],
+    error: SlbError,
+    subject: str = "Doing it",
+    **result: t.Any,
+) -> t.Any:
     """What a module prints that fails with this error."""
     with patch_module_args(), pytest.raises(SystemExit) as ended:
-        _module.fail(module, error, "Doing it", **result)
+        _module.fail(module, error, subject, **result)
     assert ended.value.code == 1
     return json.loads(capsys.readouterr().out)
 
@@ -289,6 +295,11 @@ def test_failure_is_a_sentence_and_a_key(capsys: pytest.CaptureFixture[str]) -> 
     assert output["msg"] == "Doing it: Some.Code: it went wrong. Request id R-1. Try again."
     assert output["error"] == {"code": "Some.Code", "message": "it went wrong", "http_status": 400, "request_id": "R-1"}
     assert (output["failed"], output["changed"], output["applied"]) == (True, True, ["i-web1"])
+
+
+def test_failure_is_short_whatever_an_id_is(capsys: pytest.CaptureFixture[str]) -> None:
+    output = shown(new_module(), capsys, SlbError("Some.Code", "it went wrong"), subject=f"Reading {'x' * 5000}")
+    assert output["msg"] == f"Reading {'x' * 192}: Some.Code: it went wrong."
 
 
 SECRET_VARIABLES = [
