@@ -14,6 +14,7 @@ import tempfile
 from pathlib import Path
 
 from conftest import FOLDER
+
 from slb_rolling.stage import STOP_SECONDS, wait_until, web_environment
 
 

@@ -19,11 +19,11 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._numbers impo
 from ansible_collections.aliyun_community.slb.plugins.modules import slb_backend_weights
 from ansible_collections.aliyun_community.slb.tests.unit.refusals import refusal
 
-SOME = Range(5, 10_000)
+SOME = Range(1, 10_000)
 
 
 @pytest.mark.parametrize(
-    ("given", "number"), [(5, 5), (10_000, 10_000), ("7", 7), ("007", 7), (8.0, 8), ("000010000", 10_000)]
+    ("given", "number"), [(1, 1), (10_000, 10_000), ("7", 7), ("007", 7), (8.0, 8), ("000010000", 10_000)]
 )
 def test_whole_number_of_the_range(given: object, number: int) -> None:
     found = whole_number(given, "size", SOME)
@@ -33,7 +33,7 @@ def test_whole_number_of_the_range(given: object, number: int) -> None:
 @pytest.mark.parametrize(
     ("given", "shown"),
     [
-        (4, "4"),
+        (0, "0"),
         (10_001, "10001"),
         (5.5, "5.5"),
         (float("inf"), "inf"),
@@ -58,7 +58,7 @@ def test_whole_number_of_the_range(given: object, number: int) -> None:
 def test_all_else_is_refused_with_the_range(given: object, shown: str) -> None:
     with refusal(InvalidArgument, f"size is {re.escape(shown)}$") as error:
         whole_number(given, "size", SOME)
-    assert error.value.advice == "Give a whole number from 5 to 10000."
+    assert error.value.advice == "Give a whole number from 1 to 10000."
 
 
 def test_range_without_an_end() -> None:
