@@ -18,6 +18,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import math
 import os
 import queue
 import re
@@ -97,14 +98,12 @@ class FetchedKeys:
                 found = _within(self._seconds(), provider.get_credentials)
             except Exception as exc:  # the package raises many kinds, bare Exceptions among them
                 raise self._unobtainable(exc) from None
-        keys = Keys(
-            found.get_access_key_id() or "", found.get_access_key_secret() or "", found.get_security_token() or None
-        )
+        keys = Keys(found.get_access_key_id(), found.get_access_key_secret(), found.get_security_token() or None)
         if not keys.access_key_id or not keys.access_key_secret:
             raise CredentialsUnobtainable(self._origin.name, "the answer had none", self._origin.advice)
         if not all(isinstance(key, str) for key in keys if key is not None):
             raise CredentialsUnobtainable(self._origin.name, "what came is no text", self._origin.advice)
-        return keys, found.get_expiration() or float("inf")
+        return keys, found.get_expiration() or math.inf
 
     def _seconds(self) -> float:
         return max(SHORTEST_FETCH, self._reach.remaining())
@@ -120,9 +119,8 @@ class FetchedKeys:
         """One sentence without the package's texts: those hold signed URLs, tokens and whole answers."""
         answer, status = _json_in(str(exc)), _HTTP_STATUS.search(str(exc))
         code, request_id = _word(answer.get("Code")), _word(answer.get("RequestId"))
-        advice = ""
         if status:
-            reason = f"{self._origin.host} answered {code or 'no keys'} with HTTP status {status[1]}"
+            reason, advice = f"{self._origin.host} answered {code or 'no keys'} with HTTP status {status[1]}", ""
         else:
             reason, advice = _reason(exc, self._origin)
         return CredentialsUnobtainable(
@@ -193,7 +191,7 @@ def assumed_role(base: KeySource, role: Role, named_by: str, sts_host: str, reac
             role_arn=role.arn,
             role_session_name=role.session_name or SESSION_NAME,
             duration_seconds=role.duration_seconds,
-            policy=_without_spaces(role.policy),
+            policy=role.policy and _without_spaces(role.policy),
             external_id=role.external_id,
             sts_endpoint=sts_host,
             http_options=timeouts,
@@ -370,10 +368,10 @@ def _reason(exc: Exception, origin: _Origin) -> tuple[str, str]:
 def _json_in(text: str) -> dict[str, t.Any]:
     """The JSON object in a text of the package, or an empty one."""
     try:
-        content = json.loads(text[text.index("{") :])
+        content: dict[str, t.Any] = json.loads(text[text.index("{") :])
     except (ValueError, RecursionError):
         return {}
-    return content if isinstance(content, dict) else {}
+    return content
 
 
 def _word(value: t.Any) -> str:
@@ -391,10 +389,10 @@ def _host_of(url: str, named_by: str) -> str:
     raise CredentialsUnobtainable(named_by, "it gives no URL with http or https", "Check it.")
 
 
-def _without_spaces(policy: str | None) -> str | None:
+def _without_spaces(policy: str) -> str:
     """The same policy, for the package signs a space as another character than the API does."""
     try:
-        compact = json.dumps(json.loads(policy or ""), separators=(",", ":"))
+        compact = json.dumps(json.loads(policy), separators=(",", ":"))
     except ValueError:
         return policy
     return compact.replace(" ", "\\u0020")  # those left are within strings

@@ -512,13 +512,13 @@ def test_credentials_uri_may_say_anything(place: Place, answer: t.Any, status: i
     if isinstance(answer, dict):
         answer = {"Code": "Success", "Expiration": "2999-01-01T00:00:00Z", **answer}
     place.services.instead = [(status, answer)]
-    with pytest.raises(CredentialsUnobtainable):
+    with refusal(CredentialsUnobtainable, "no keys from the URI at "):
         describe(place.client({}, URI))
 
 
 @pytest.mark.parametrize("uri", ["http://[", "http://", "ftp://127.0.0.1/", "127.0.0.1:80", "http://127.0.0.1:port"])
 def test_credentials_uri_must_be_one(place: Place, uri: str) -> None:
-    with refusal(CredentialsUnobtainable, "no URL with http or https"):
+    with refusal(CredentialsUnobtainable, "no keys from ALIBABA_CLOUD_CREDENTIALS_URI: it gives no URL with http or"):
         place.client({}, {"ALIBABA_CLOUD_CREDENTIALS_URI": uri})
 
 
@@ -696,7 +696,8 @@ FAILURES: list[tuple[str, dict[str, t.Any], dict[str, str], list[t.Any], str]] =
         {"assume_role": {"role_arn": ROLE_ARN, "sts_endpoint": "127.0.0.1:9"}},
         OLD_KEYS,
         [],
-        r"role acs:ram::1:role/weights \(assume_role\): no answer from 127.0.0.1:9 \(Connection refused\)",
+        r"role acs:ram::1:role/weights \(assume_role\): no answer from 127.0.0.1:9 \(Connection refused\)\. "
+        "Check the network and proxy",
     ),
     (
         "STS does not speak TLS",
@@ -735,6 +736,13 @@ FAILURES: list[tuple[str, dict[str, t.Any], dict[str, str], list[t.Any], str]] =
     ),
     ("STS with HTML", {}, OIDC, [(200, f"<html>{LEAK}")], "not of the form that the package expects"),
     ("STS without keys", {}, OIDC, [(200, {"Credentials": {"AccessKeySecret": LEAK}})], "not of the form"),
+    (
+        "STS with words for a code",
+        {},
+        OIDC,
+        [(400, {"Code": [LEAK], "RequestId": f"{LEAK} 1"})],
+        "answered no keys with HTTP status 400",
+    ),
     ("STS with a failure", {}, OIDC, [(503, LEAK)], "answered no keys with HTTP status 503"),
     (
         "token file that is not there",
@@ -763,6 +771,13 @@ FAILURES: list[tuple[str, dict[str, t.Any], dict[str, str], list[t.Any], str]] =
         {},
         [],
         r"ECS role other \(profile instance of .*config.json\): the metadata service answered",
+    ),
+    (
+        "instance without any role",
+        {"profile": "any"},
+        {},
+        [(200, "token"), (404, "")],
+        r"the ECS instance's role \(profile any of .*config.json\): the metadata service answered",
     ),
     (
         "role of a profile that does not exist",
@@ -815,7 +830,25 @@ FAILURES: list[tuple[str, dict[str, t.Any], dict[str, str], list[t.Any], str]] =
                 },
             )
         ],
-        "the answer had none",
+        r"the URI at 127.0.0.1:[0-9]+ \(ALIBABA_CLOUD_CREDENTIALS_URI\): the answer had none",
+    ),
+    (
+        "URI that gives a number for a key",
+        {},
+        URI,
+        [
+            (
+                200,
+                {
+                    "Code": "Success",
+                    "Expiration": "2100-01-01T00:00:00Z",
+                    "AccessKeyId": 5,
+                    "AccessKeySecret": LEAK,
+                    "SecurityToken": LEAK,
+                },
+            )
+        ],
+        r"the URI at 127.0.0.1:[0-9]+ \(ALIBABA_CLOUD_CREDENTIALS_URI\): what came is no text",
     ),
     (
         "URI with a date that is none",
@@ -839,7 +872,7 @@ FAILURES: list[tuple[str, dict[str, t.Any], dict[str, str], list[t.Any], str]] =
         "sign-in that CloudSSO does not know",
         {"profile": "sso"},
         {},
-        [(401, {"Code": "InvalidToken", "Token": LEAK})],
+        [(401, {"Code": "InvalidToken", "Token": LEAK, "Details": {"Code": "Other"}})],
         "profile sso of .*: signin.aliyuncs.com answered InvalidToken .* aliyun configure --mode CloudSSO --profile sso",
     ),
     ("sign-in that has expired", {"profile": "old"}, {}, [], "profile old of .*re-login"),
@@ -881,6 +914,7 @@ def test_failure_is_one_sentence_without_a_secret(
     sso = {**SSO, "cloud_sso_sign_in_url": "https://signin.aliyuncs.com/"}
     place.write_profiles(
         {"name": "instance", "mode": "EcsRamRole", "ram_role_name": "other"},
+        {"name": "any", "mode": "EcsRamRole"},
         {"name": "role", "mode": "RamRoleArn", **AK, **ROLE},
         {"name": "oidc", "mode": "OIDC", **ROLE, "oidc_provider_arn": PROVIDER_ARN, "oidc_token_file": "HOME/token"},
         {"name": "sso", "mode": "CloudSSO", **sso},
@@ -897,6 +931,7 @@ def test_failure_is_one_sentence_without_a_secret(
         describe(client)
     sentence = caught.value.sentence()
     assert re.search(says, sentence)
+    assert caught.value.code == "CredentialsUnobtainable"
     assert "\n" not in sentence
     assert caught.value.__cause__ is None
     shown = [sentence, json.dumps(caught.value.as_dict()), *capfd.readouterr(), caplog.text]
@@ -921,9 +956,11 @@ def test_keys_that_have_expired_already(place: Place, options: dict[str, t.Any],
 
 
 def test_loggers_of_the_package_are_silent(place: Place) -> None:
-    describe(place.client({}, OIDC))
-    for name in ("credentials", "alibabacloud-tea", "urllib3"):
-        assert not logging.getLogger(name).isEnabledFor(logging.CRITICAL)
+    loggers = [logging.getLogger(name) for name in ("credentials", "alibabacloud-tea", "urllib3")]
+    for logger in loggers:
+        logger.setLevel(logging.NOTSET)
+    place.client({}, OIDC)
+    assert [logger.name for logger in loggers if logger.isEnabledFor(logging.CRITICAL)] == []
 
 
 def test_site_of_a_sign_in_decides_on_its_host(place: Place) -> None:
@@ -1021,15 +1058,18 @@ def test_call_that_is_given_up_keeps_no_process_alive() -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "environ"), [({"ecs_role_name": "weights"}, {}), ({}, URI)], ids=["metadata service", "URI"]
+    ("options", "environ", "host", "advice"),
+    [({"ecs_role_name": "weights"}, {}, "the metadata service", "IMDSv2"), ({}, URI, "127.0.0.1:[0-9]+", "this URI")],
+    ids=["metadata service", "URI"],
 )
 def test_service_that_does_not_answer_has_the_time_to_connect(
-    place: Place, options: dict[str, t.Any], environ: dict[str, str]
+    place: Place, options: dict[str, t.Any], environ: dict[str, str], host: str, advice: str
 ) -> None:
     place.services.hold.clear()
     client = place.client(options, environ, seconds=600, connect_timeout=0.5)
-    with refusal(CredentialsUnobtainable, "no answer from .* \\(ReadTimeout\\)"):
+    with refusal(CredentialsUnobtainable, rf"no answer from {host} \(ReadTimeout\)") as caught:
         describe(client)
+    assert advice in caught.value.advice
     assert client.deadline.remaining() > 300
 
 
