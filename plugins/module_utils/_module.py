@@ -197,7 +197,7 @@ def _check_ca_file(path: str, advice: str) -> None:
     try:
         if not os.path.isfile(path):
             raise OSError(None, "it is no file")
-        ssl.create_default_context(cafile=path)
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
     except ssl.SSLError:
         raise InvalidArgument(f"ca_path {path} holds no certificates", advice) from None
     except OSError as exc:

@@ -91,7 +91,8 @@ def test_warnings_of_the_sdk_alone_are_silenced() -> None:
         new_transport()
         for name in names:
             warnings.warn_explicit(name, UserWarning, f"{name}.py", 1, module=name)
-    assert [str(warning.message) for warning in caught] == names[2:]
+    heard = [str(warning.message) for warning in caught]
+    assert [name for name in names if name in heard] == names[2:]
 
 
 @pytest.mark.usefixtures("clean_environment")
