@@ -10,6 +10,7 @@ import functools
 import sys
 import time
 import typing as t
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,10 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._transport im
 from ansible_collections.aliyun_community.slb.tests.unit.certificates import Certificates, make_certificates
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "emulator"))
+
+# ansible-test runs every test in a fork of its own: what the tests and the modules import on demand comes once, before.
+for name in ("slb_emulator", "aliyunsdkcore.client", "alibabacloud_credentials.provider"):
+    import_module(name)
 
 KEY, SECRET, TOKEN = "rehearsal", "rehearsal-secret+/=", "rehearsal-token+/=="
 
