@@ -4,7 +4,7 @@
 
 """``make test``: every check that must hold before a change lands, cheap ones first.
 
-Two lanes run side by side, on copies of the checkout (see workspace.py), for
+Three lanes run side by side, on copies of the checkout (see workspace.py), for
 ansible-test does not run twice in one. The whole output of each check goes to
 .cache/logs; that of a failing one is shown. The last line is ``N passed, N failed``:
 single tests where a tool reports them, else one per check.
@@ -515,8 +515,13 @@ CHECKS: dict[str, tuple[str, Check]] = {
 
 # These take minutes of their own and run only when CHECKS names them.
 ON_REQUEST = ("awx", "ansible-core", "release")
-# The checks of the second lane: ansible-test in workspace.INTEGRATION_COPY, and what only reads a copy.
-SECOND_LANE = ("emulator", "concurrency", "rolling", "secrets", "hostile", "integration", "integration-oldest")
+# What runs beside the rest. None of these needs the artifact or writes to what another lane reads.
+OTHER_LANES = (
+    # ansible-test in workspace.INTEGRATION_COPY, and what only reads a copy.
+    ("molecule", "secrets", "hostile", "integration", "integration-oldest"),
+    # What waits for much of its time, with many processes that want a processor at once, but not beside each other.
+    ("emulator", "chaos", "concurrency", "rolling"),
+)
 
 
 def perform(name: str) -> Result:
@@ -540,7 +545,7 @@ def perform(name: str) -> Result:
         log.write(f"FAILED: {error}")
         result = Result(failed=1)
     result.seconds = time.monotonic() - started
-    # In one piece: the other lane prints too.
+    # In one piece: the other lanes print too.
     print(report(name, result, log) + line(name, result, purpose) + "\n", end="", flush=True)
     return result
 
@@ -574,7 +579,8 @@ def selected() -> list[str]:
 
 def perform_all(names: list[str]) -> dict[str, Result]:
     """The results in the order of the names, whichever lane they came from."""
-    lanes = ([name for name in names if name not in SECOND_LANE], [name for name in names if name in SECOND_LANE])
+    others = [[name for name in names if name in lane] for lane in OTHER_LANES]
+    lanes = [[name for name in names if not any(name in lane for lane in others)], *others]
     with ThreadPoolExecutor(len(lanes)) as pool:
         found = {name: result for lane in pool.map(perform_lane, lanes) for name, result in lane.items()}
     return {name: found[name] for name in names}
