@@ -80,7 +80,8 @@ def install(layer: str) -> None:
     started = time.monotonic()
     arguments = [argument for file in files for argument in ("-r", file)]
     run(VENV_PYTHON, "-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check", *arguments)
-    stamp(layer).write_text(fingerprint(layer), encoding="utf-8")
+    for name in LAYERS[layer]:
+        stamp(name).write_text(fingerprint(name), encoding="utf-8")
     print(f"Installed in {time.monotonic() - started:.0f} s", flush=True)
 
 
@@ -88,7 +89,6 @@ def ensure(layer: str) -> None:
     """Bring .venv to the state the layer asks for."""
     if not stamp("base").exists() or any(is_stale(name) for name in LAYERS):
         create_venv()
-        install("base")
     if not stamp(layer).exists():
         install(layer)
 
