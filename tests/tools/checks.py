@@ -517,10 +517,11 @@ CHECKS: dict[str, tuple[str, Check]] = {
 ON_REQUEST = ("awx", "ansible-core", "release")
 # What runs beside the rest. None of these needs the artifact or writes to what another lane reads.
 OTHER_LANES = (
-    # ansible-test in workspace.INTEGRATION_COPY, and what only reads a copy.
-    ("molecule", "secrets", "hostile", "integration", "integration-oldest"),
-    # What waits for much of its time, with many processes that want a processor at once, but not beside each other.
-    ("emulator", "chaos", "concurrency", "rolling"),
+    # ansible-test in workspace.INTEGRATION_COPY, and what only reads a copy. The longer `rolling` takes, the more requests
+    # it serves: it must not have to share the processors with more than it does here.
+    ("rolling", "secrets", "hostile", "integration", "integration-oldest"),
+    # What mostly waits, and takes hardly anything from the other two.
+    ("emulator", "concurrency"),
 )
 
 
