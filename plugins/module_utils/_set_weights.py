@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 
 from ansible_collections.aliyun_community.slb.plugins.module_utils import _weights
@@ -59,6 +60,7 @@ class Task:
         self._group: tuple[Member, ...] | None = None  # the newest knowledge of the whole default group
         self._listeners: list[Listener] | None = None
         self._applied: list[Change] = []
+        self._shown: list[Change] = []  # of the applied ones those that no answer, but a read has told
         self._unconfirmed: list[Change] = []
 
     def run(self, wanted: t.Sequence[Wanted], *, check_mode: bool) -> None:
@@ -119,6 +121,7 @@ class Task:
         tries = 0
         while True:
             tries += 1
+            self._shown = [change for change in self._shown if change.undoing not in batch]
             try:
                 set_backend_servers(self._client, self._id, [change.target for change in batch])
                 self._note_written(batch)
@@ -183,8 +186,19 @@ class Task:
         The others stay unconfirmed: the read may be stale, the write may land later, or somebody may have undone it.
         """
         still_open = [change for change, _weight in _weights.differing(self._unconfirmed, members)]
-        self._note_applied(change for change in self._unconfirmed if change not in still_open)
+        shown = [change for change in self._unconfirmed if change not in still_open]
+        self._note_applied(shown)
+        self._shown += shown
         self._unconfirmed = still_open
+
+    def _doubt(self, members: tuple[Member, ...]) -> None:
+        """What one read has shown and a later one does not, without an answer ever, is unconfirmed again.
+
+        The first may have been a stale one, of a time when another job had given the member this very weight.
+        """
+        doubted = [change for change, _weight in _weights.differing(self._shown, members)]
+        self._note_applied(change.undoing for change in doubted)
+        self._unconfirmed += doubted
 
     def _note_applied(self, changes: t.Iterable[Change]) -> None:
         """A change that takes back an earlier one leaves none of the two."""
@@ -212,11 +226,10 @@ class Task:
 
     def _settle_account(self) -> None:
         """After a failure: one more read, so that the account says what is and not what was meant."""
-        try:
+        with contextlib.suppress(SlbError):
             self._group = self._read().members
-        except SlbError:
-            return
-        self._confirm(self._group)
+        self._confirm(self._group or ())
+        self._doubt(self._group or ())
 
     def _told(self) -> tuple[list[Change], list[Change]]:
         """The planned changes that are in effect, and those of which nobody knows, be it whether they were taken back."""

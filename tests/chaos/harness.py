@@ -61,6 +61,10 @@ class Run:
     seconds: float
     held_up: float
 
+    def was_held_up(self) -> bool:
+        """Whether this machine stood still for longer than an answer may take, which is a fault by itself."""
+        return self.held_up > float(self.schedule.options["read_timeout"])
+
 
 class Watch:
     """Measures a run, and how late this machine is meanwhile: a loaded one lets everybody wait."""

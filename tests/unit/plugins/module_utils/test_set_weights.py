@@ -340,6 +340,28 @@ def test_what_nobody_could_find_out_is_said_so(slb: t.Any, open_client: t.Any) -
     assert task.result()["changed"] is True
 
 
+def test_weight_that_only_a_late_read_has_shown_is_not_counted_as_set(slb: t.Any, open_client: t.Any) -> None:
+    slb.add_fault({"action": DESCRIBE, "kind": "edit", "edits": [{"server_id": "i-web1", "weight": 60}]})
+    slb.add_fault({"action": SET, "kind": "cut_before"})
+    slb.add_fault({"action": DESCRIBE, "kind": "stale_read"})  # the next one, as it was before the edit
+    task = new_task(open_client(slb.url))
+    assert failure_of(task, {"i-web1": 100}).code == "NotVerified"
+    assert weights_of(slb)[0] == 60
+    assert_unconfirmed(task, ["i-web1"])
+
+
+def test_drain_that_got_no_answer_and_was_taken_back_leaves_nothing(slb: t.Any, open_client: t.Any) -> None:
+    slb.add_fault({"action": SET, "kind": "cut_after"})
+    slb.add_fault({"action": DESCRIBE, "skip": 1, "kind": "edit", "edits": [{"server_id": "i-web2", "weight": 0}]})
+    task = new_task(open_client(slb.url), min_active=3)
+    assert failure_of(task, {"i-web1": 0}).code == "MinActive"
+    assert weights_of(slb)[:2] == [100, 0]
+    account = task.account()
+    assert ids(account["not_applied"]) == ["i-web1"]
+    assert account["applied"] == account["unconfirmed"] == []
+    assert task.result()["changed"] is False
+
+
 def test_group_that_cannot_be_read_again_has_what_was_written(large: t.Any, open_client: t.Any) -> None:
     large.add_fault({"action": DESCRIBE, "skip": 1, "kind": "cut_before", "times": 0})
     task = new_task(open_client(large.url))
