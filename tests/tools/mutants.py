@@ -40,7 +40,7 @@ KILLED = ("killed", "timeout", "segfault")
 
 # Those where a mistake does most harm come first.
 FILES = (
-    *("_weights", "_set_weights", "_slb", "_client", "_records", "_errors", "_keys", "_module"),
+    *("_weights", "_set_weights", "_slb", "_client", "_records", "_numbers", "_errors", "_keys", "_module"),
     *("_credentials", "_profiles", "_key_sources", "_fetched_keys", "_transport"),
 )
 
