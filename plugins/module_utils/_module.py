@@ -92,8 +92,9 @@ def take_arguments(argument_spec: dict[str, t.Any]) -> AnsibleModule:
         reason = "an option, or a variable of the environment that stands for one, is no text in UTF-8"
     except TypeError as exc:
         reason = f"an option is of another type than its documentation says ({exc})"
-    print(json.dumps({"failed": True, "msg": f"InvalidArgument: {reason}."}))
-    sys.exit(1)
+    # There is no module yet whose fail_json could say it.
+    sys.stdout.write(json.dumps({"failed": True, "msg": f"InvalidArgument: {reason}."}))
+    raise SystemExit(1)
 
 
 def open_client(module: AnsibleModule) -> Client:

@@ -1037,9 +1037,9 @@ def test_fetch_has_its_timeouts_or_the_time_that_is_left(
 def test_command_is_ended_in_whole_seconds(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     timeouts, run = [], subprocess.run
 
-    def recorded(*arguments: t.Any, **options: t.Any) -> t.Any:
+    def recorded(*arguments: t.Any, check: bool, **options: t.Any) -> t.Any:
         timeouts.append(options["timeout"])
-        return run(*arguments, **options)
+        return run(*arguments, check=check, **options)
 
     monkeypatch.setattr(subprocess, "run", recorded)
     place.write_profiles({"name": "web", "mode": "External", "process_command": shlex.join(["echo", PRINT_KEYS])})
