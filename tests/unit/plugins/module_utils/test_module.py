@@ -36,7 +36,7 @@ def no_settings_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def new_module(**options: t.Any) -> AnsibleModule:
     with patch_module_args({"region": "cn-hangzhou", **options}):
-        return AnsibleModule(argument_spec=_module.connection_argument_spec())
+        return _module.take_arguments(_module.connection_argument_spec())
 
 
 class Opened(t.NamedTuple):
@@ -110,6 +110,10 @@ def test_options_that_the_environment_may_give(monkeypatch: pytest.MonkeyPatch, 
             module = AnsibleModule(argument_spec=_module.connection_argument_spec())
         assert module.params[option] == f"/of-{name.lower()}"
     assert [name for name, value in module.params.items() if value and str(value).startswith("/of-")] == [option]
+
+
+def test_modules_have_a_check_mode() -> None:
+    assert new_module().supports_check_mode is True
 
 
 @pytest.mark.parametrize(
