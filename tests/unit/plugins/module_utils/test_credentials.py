@@ -308,9 +308,13 @@ def test_key_of_a_profile_must_be_text(tmp_path: t.Any) -> None:
 
 
 def test_chain_of_profiles_has_an_end(tmp_path: t.Any) -> None:
-    chain = "".join(f"[p{n}]\ntype = ram_role_arn\nrole_arn = r\nsource_profile = p{n + 1}\n" for n in range(100))
-    with pytest.raises(CredentialsUnobtainable, match="more than 10 profiles"):
-        keys_of({"shared_credentials_file": in_file(tmp_path, chain), "profile": "p0"}, {})
+    role = "type = ram_role_arn\nrole_arn = r\n"
+    chain = "".join(f"[p{number}]\n{role}source_profile = p{number + 1}\n" for number in range(11))
+    path = in_file(tmp_path, f"{chain}[p11]\ntype = access_key\naccess_key_id = id\naccess_key_secret = secret\n")
+    find_keys({"shared_credentials_file": path, "profile": "p1"}, {}, REACH)
+    with refusal(CredentialsUnobtainable, f"profile p10 of {path}: more than 10 profiles stand above it") as caught:
+        find_keys({"shared_credentials_file": path, "profile": "p0"}, {}, REACH)
+    assert caught.value.advice
 
 
 def test_file_that_is_not_there_is_named(tmp_path: t.Any) -> None:
