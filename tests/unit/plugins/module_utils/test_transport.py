@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import json
 import socket
@@ -207,7 +208,7 @@ frozen, kept = [gc.get_freeze_count()], []
 for number in range(2):
     Transport(connection)
     frozen.append(gc.get_freeze_count())
-    kept.extend([number] for each in range(1000))
+    kept.extend([number] for each in range(5000))
 print(json.dumps({"frozen": frozen, "collecting": gc.isenabled(), "modules": list(sys.modules)}))
 """
 
@@ -223,3 +224,12 @@ def test_sdk_is_imported_with_no_more_than_it_needs() -> None:
     assert seen["collecting"]
     assert "aliyunsdkcore.client" in seen["modules"]
     assert "cryptography" not in seen["modules"]
+
+
+@pytest.mark.usefixtures("clean_environment")
+def test_garbage_is_collected_as_ever_where_the_sdk_is_imported_already() -> None:
+    new_transport()
+    frozen = gc.get_freeze_count()
+    new_transport()
+    assert abs(gc.get_freeze_count() - frozen) < 1000
+    assert gc.isenabled()
