@@ -148,15 +148,18 @@ class Run(t.NamedTuple):
 
 
 class Watch:
-    """Collects the command lines of all processes of this machine while it runs.
+    """Collects the command lines of all processes of this machine while it runs, in ``seen``.
 
+    In ``own`` are those of the run, which have its folder in their environment.
     One that has been looked at so often that it must have become what it was started for is not read again.
     """
 
     LOOKS = 25
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path) -> None:
         self.seen: set[str] = set()
+        self.own: set[str] = set()
+        self._folder = os.fsencode(folder)
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
@@ -174,8 +177,11 @@ class Watch:
             looks = {process: looks.get(process, 0) + 1 for process in filter(str.isdecimal, os.listdir("/proc"))}
             for process in (process for process, count in looks.items() if count <= self.LOOKS):
                 with contextlib.suppress(OSError):  # it has ended
-                    line = Path("/proc", process, "cmdline").read_bytes()
-                    self.seen.add(line.replace(b"\0", b" ").decode("utf-8", "replace"))
+                    words = Path("/proc", process, "cmdline").read_bytes()
+                    line = words.replace(b"\0", b" ").decode("utf-8", "replace")
+                    self.seen.add(line)
+                    if self._folder in Path("/proc", process, "environ").read_bytes():
+                        self.own.add(line)
 
 
 def leaks(text: str, wanted: t.Iterable[str]) -> list[str]:
@@ -338,7 +344,7 @@ def test_nothing_secret_gets_out(
         )
         options = {"shared_credentials_file": str(profile)}
         environment = {"ANSIBLE_PIPELINING": "1"}  # without it, arguments are in files for a moment
-    with Watch() as watch:
+    with Watch(tmp_path) as watch:
         run = play_all(tmp_path, hidden, certificates, scenarios, options, environment)
     happened = {(line["task"], line["host"]): (line["failed"], error_code(line["result"])) for line in run.results}
     for scenario in scenarios:
@@ -348,8 +354,8 @@ def test_nothing_secret_gets_out(
             expected = (False, "")
         assert happened["Check", scenario.name] == expected, scenario.name
     assert len(signatures) > 3
-    assert any(str(ANSIBLE_PLAYBOOK) in line for line in watch.seen)
-    for place, text in run.texts().items():
+    assert any(str(ANSIBLE_PLAYBOOK) in line for line in watch.own)
+    for place, text in {**run.texts(), "the processes of the run": "\n".join(watch.own)}.items():
         assert leaks(text, [*hidden, *signatures, *MARKS]) == [], f"in {place}"
     # Without the marks, which are words that any other process of this machine may have in its arguments.
     assert leaks("\n".join(watch.seen), [*hidden, *signatures]) == [], "in the list of processes"
@@ -357,9 +363,9 @@ def test_nothing_secret_gets_out(
 
 
 def test_search_finds_what_gets_out(tmp_path: Path, hidden: Secrets) -> None:
-    with Watch() as watch:
+    with Watch(tmp_path) as watch:
         run = play(tmp_path, "leak.yml", {"localhost": {}}, {"secret_key": hidden.secret_key}, {})
-    for text in (run.output, run.log, json.dumps(run.results), "\n".join(watch.seen)):
+    for text in (run.output, run.log, json.dumps(run.results), "\n".join(watch.seen), "\n".join(watch.own)):
         assert leaks(text, [hidden.secret_key])
     [left] = run.left.values()
     assert leaks(left.decode(), [hidden.secret_key])
