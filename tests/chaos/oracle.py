@@ -264,20 +264,17 @@ def check_requested_only(run: Run, story: Story) -> Iterator[Finding]:
             if with_weight(before, 0) != with_weight(after, 0):
                 yield Finding("more than the weight", f"{before} -> {after}")
             wishes = {int(s["weight"]) for s in run.schedule.backend_servers if fits(s, before)}
-            # What another job does right before the write, no task can see.
-            unseen = any(edit.after and edit.after.identity == before.identity for edit in record.edits)
-            if after.weight not in wishes and not may_go_back(run, story, before, after.weight, unseen):
+            # The task knew the member as it was before what another job did right before the write.
+            edited = (edit.before for edit in record.edits if edit.before and edit.before.identity == before.identity)
+            if after.weight not in wishes and not may_go_back(run, story, next(edited, before), after.weight):
                 yield Finding("not requested", f"{change} and not {wishes}")
 
 
-def may_go_back(run: Run, story: Story, member: BackendServer, weight: int, unseen: bool = False) -> bool:
-    """Whether this takes back a drain, since some read showed fewer members in traffic than min_active.
-
-    ``unseen``: the weight of the member is not the one that the task has drained it to.
-    """
+def may_go_back(run: Run, story: Story, member: BackendServer, weight: int) -> bool:
+    """Whether this takes back a drain, since some read showed fewer members in traffic than min_active."""
     reads = story.reads()
     too_few = any(active_count(group) < run.schedule.options["min_active"] for group in reads[1:])
-    return too_few and (unseen or member.weight == 0) and weights_of(reads[0]).get(member.identity) == weight
+    return too_few and member.weight == 0 and weights_of(reads[0]).get(member.identity) == weight
 
 
 def active_count(members: Sequence[BackendServer]) -> int:
