@@ -33,6 +33,11 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._keys import 
 from ansible_collections.aliyun_community.slb.plugins.module_utils._numbers import TIMEOUT, whole_number
 from ansible_collections.aliyun_community.slb.plugins.module_utils._transport import Connection
 
+try:
+    from ansible.module_utils.secrets import register_secrets  # ansible-core 2.22 and newer
+except ImportError:
+    register_secrets = None
+
 LONGEST_SUBJECT = 200  # characters; it names what was given for an id, and that may be anything
 
 _REGION = re.compile(r"[a-z]{2,}(-[a-z0-9]+)+", re.ASCII)
@@ -127,9 +132,10 @@ def fail(module: AnsibleModule, exc: SlbError, subject: str, **result: t.Any) ->
 def _hide_environment_secrets(module: AnsibleModule) -> None:
     """Let Ansible censor keys of the environment as it does those of options with no_log."""
     names = [name for _keys, secrets, tokens in ENVIRONMENT_KEYS for name in (*secrets, *tokens)]
-    for name in (*names, ENVIRONMENT_ROLE["external_id"]):
-        if os.environ.get(name):
-            module.no_log_values.add(os.environ[name])
+    values = [os.environ[name] for name in (*names, ENVIRONMENT_ROLE["external_id"]) if os.environ.get(name)]
+    module.no_log_values.update(values)
+    if register_secrets:  # from 2.22 on, the controller censors what was registered, and no_log_values does nothing
+        register_secrets(values)
 
 
 def _region(region: str | None) -> str:

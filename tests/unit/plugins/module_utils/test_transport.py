@@ -229,7 +229,7 @@ def test_sdk_is_imported_with_no_more_than_it_needs() -> None:
 @pytest.mark.usefixtures("clean_environment")
 def test_garbage_is_collected_as_ever_where_the_sdk_is_imported_already() -> None:
     new_transport()
-    frozen = gc.get_freeze_count()
+    gc.unfreeze()
     new_transport()
-    assert abs(gc.get_freeze_count() - frozen) < 1000
+    assert gc.get_freeze_count() < 1000
     assert gc.isenabled()
