@@ -135,7 +135,7 @@ def answers(url, requests):
     return counts
 
 
-def wait_until(condition, seconds=10.0):
+def wait_until(condition, seconds=30.0):
     """Wait for a condition; returns what it gave at last."""
     deadline = time.monotonic() + seconds
     while True:

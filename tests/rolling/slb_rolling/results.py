@@ -66,8 +66,3 @@ class ResultsFile:
 
 def failed(requests: Iterable[Request]) -> list[Request]:
     return [request for request in requests if request.error is not None]
-
-
-def between(requests: Iterable[Request], start: float, end: float) -> list[Request]:
-    """Those that were sent in that time."""
-    return [request for request in requests if start <= request.time < end]

@@ -111,12 +111,10 @@ class WebHost:
 
 @dataclass(frozen=True)
 class Play:
-    """A run of ansible-playbook: its exit code, all it said, and when, in seconds since the epoch."""
+    """A run of ansible-playbook: its exit code and all it said."""
 
     exit_code: int
     output: str
-    began: float
-    ended: float
 
 
 class Stage:
@@ -160,7 +158,6 @@ class Stage:
         }
         command = [sys.executable, "-m", "ansible", "playbook", "-i", str(self.folder / "inventory.yml")]
         command += ["-e", json.dumps(extra), str(PLAYBOOKS / playbook)]
-        began = time.time()
         with output.open("wb") as file:
             process = subprocess.Popen(
                 command,
@@ -180,7 +177,7 @@ class Stage:
             # Also what a killed run has left behind; its group outlives it.
             kill_group(process.pid)
             exit_code = process.wait()
-            self.plays.append(Play(exit_code, output.read_text("utf-8", "replace"), began, time.time()))
+            self.plays.append(Play(exit_code, output.read_text("utf-8", "replace")))
 
     def _environment(self) -> dict[str, str]:
         return {
