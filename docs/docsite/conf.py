@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import re
+
 from docutils import nodes
 from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
@@ -32,6 +34,8 @@ html_copy_source = False
 html_show_sourcelink = False
 html_show_sphinx = False
 
+# antsibull-docs lists there what plugins read by themselves, which is nothing; the guide Credentials has the variables.
+exclude_patterns = ["environment_variables.rst"]
 
 # Pages of Ansible's own documentation that antsibull-docs refers to; its inventory need not be fetched for them.
 ANSIBLE = "https://docs.ansible.com/projects/ansible/latest/reference_appendices/"
@@ -46,5 +50,15 @@ def refer_to_ansible(
     return nodes.reference("", "", text, refuri=ANSIBLE + page, internal=False) if page else None
 
 
+# Full names are broken at the width of a phone, and of the list of pages at any.
+PAGE_TITLE = re.compile(rf"^{re.escape(project)}\.(?=\w+ (?:module|role) -- )", re.MULTILINE)
+
+
+def shorten_title(_app: Sphinx, _page: str, source: list[str]) -> None:
+    """Title the pages of modules and roles by their short names, and the first one as the collection is spelt."""
+    source[0] = PAGE_TITLE.sub("", source[0], count=1).replace(f"\n{project.title()}\n", f"\n{project}\n", 1)
+
+
 def setup(app: Sphinx) -> None:
+    app.connect("source-read", shorten_title)
     app.connect("missing-reference", refer_to_ansible)

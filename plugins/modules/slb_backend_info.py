@@ -35,6 +35,12 @@ options:
     default: [members, health, listeners]
 seealso:
   - module: aliyun_community.slb.slb_backend_weights
+  - ref: ansible_collections.aliyun_community.slb.docsite.credentials_guide
+    description: Where keys may come from, and which source wins.
+  - ref: ansible_collections.aliyun_community.slb.docsite.ram_policy_guide
+    description: What a key must be allowed.
+  - ref: ansible_collections.aliyun_community.slb.docsite.troubleshooting_guide
+    description: What each error code means and what to do.
 author:
   - aliyun_community.slb contributors (@aliyun-community)
 """

@@ -108,6 +108,17 @@ notes:
   - The API takes one change at a time for each load balancer. While one is pending the module waits and tries again.
 seealso:
   - module: aliyun_community.slb.slb_backend_info
+  - plugin: aliyun_community.slb.rolling_update
+    plugin_type: role
+    description: The same for whole groups of servers, batch by batch.
+  - ref: ansible_collections.aliyun_community.slb.docsite.credentials_guide
+    description: Where keys may come from, and which source wins.
+  - ref: ansible_collections.aliyun_community.slb.docsite.ram_policy_guide
+    description: What a key must be allowed.
+  - ref: ansible_collections.aliyun_community.slb.docsite.what_weights_cannot_do_guide
+    description: Listeners, vServer groups and health checks, on which weights have no effect.
+  - ref: ansible_collections.aliyun_community.slb.docsite.troubleshooting_guide
+    description: What each error code means and what to do.
   - name: SetBackendServers
     description: The vendor's page of the API action.
     link: https://www.alibabacloud.com/help/en/slb/classic-load-balancer/developer-reference/api-slb-2014-05-15-setbackendservers
@@ -199,7 +210,7 @@ active_count:
   sample: 3
 listeners:
   description:
-    - The listeners as they were checked, as RV(aliyun_community.slb.slb_backend_info#module:listeners) has them.
+    - The listeners as they were checked, in the shape of RV(aliyun_community.slb.slb_backend_info#module:listeners).
   returned: when O(check_listeners) is not V(off) and there was something to write
   type: list
   elements: dict
@@ -222,15 +233,19 @@ error:
   contains:
     code:
       description: The API's code, or one of this collection's, as V(UnknownMember), V(MinActive) or V(NotVerified).
+      returned: when the task failed
       type: str
     message:
       description: The API's message or this collection's.
+      returned: when the task failed
       type: str
     http_status:
       description: The status of the answer, where there was one.
+      returned: when the task failed
       type: int
     request_id:
       description: The request id of the answer, where it had one.
+      returned: when the task failed
       type: str
 applied:
   description: The changes that were written, in the shape of RV(changed_servers). If there are any, the task is C(changed).
