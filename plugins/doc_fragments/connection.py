@@ -49,6 +49,7 @@ options:
       - A file with profiles, either the JSON of the C(aliyun) command line tool or the ini file of the vendor's SDKs.
       - If O(profile) is not set, the profile is the current one of the JSON, or C(default) of the ini file.
     type: path
+    version_added: 0.2.0
   ecs_role_name:
     description:
       - The RAM role of the ECS instance that runs the task, asked for at the metadata service (IMDSv2 only).

@@ -23,7 +23,7 @@ STATE = Path(__file__).parent / "files" / "state.yml"
 @pytest.fixture(scope="session")
 def collections(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the built artifact installed."""
-    workspace.ensure_artifact()
+    workspace.build_artifact()
     folder = tmp_path_factory.mktemp("installed") / "collections"
     workspace.install_artifact(folder)
     return folder

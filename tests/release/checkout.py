@@ -53,17 +53,22 @@ class Checkout:
 
         Not by make, which would make a .venv for this path.
         """
+        process = self.start(tool, **variables)
+        output, _none = process.communicate()
+        return Outcome(process.returncode, output)
+
+    def start(self, tool: str, **variables: str) -> subprocess.Popen[str]:
+        """The same without waiting for its end, in a process group of its own."""
         pip_cache = os.environ.get("PIP_CACHE_DIR", str(project.CACHE / "pip"))
-        done = subprocess.run(
+        return subprocess.Popen(
             [project.PYTHON, self.folder / "tests" / "tools" / tool],
             env=project.environment(PIP_CACHE_DIR=pip_cache, **variables),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            check=False,
+            start_new_session=True,
         )
-        return Outcome(done.returncode, done.stdout)
 
     def release(self, version: str) -> Outcome:
         return self.run("release.py", VERSION=version)

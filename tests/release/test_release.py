@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import signal
 import subprocess
 import tarfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -101,9 +104,24 @@ def test_a_stray_file_is_not_released(checkout: Checkout, stray: str) -> None:
     checkout.git("add", "--force", stray)
     checkout.commit()
     before = checkout.state()
+    earlier = checkout.folder / ".cache" / "release" / VERSION
+    earlier.mkdir(parents=True)
     outcome = checkout.release(VERSION)
     assert outcome.exit_code == 1
     assert f"the artifact must not contain: {stray}" in outcome.output
     assert "Not released: checks.py failed, see above." in outcome.output
     assert checkout.state() == before
-    assert not (checkout.folder / ".cache" / "release").exists()
+    assert not earlier.exists()
+
+
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_release_that_is_ended_puts_the_checkout_back(checkout: Checkout, ending: signal.Signals) -> None:
+    before = checkout.state()
+    process = checkout.start("release.py", VERSION=VERSION)
+    while f"version: {VERSION}" not in checkout.read("galaxy.yml"):
+        assert process.poll() is None
+        time.sleep(0.05)
+    os.killpg(process.pid, ending)
+    process.communicate()
+    assert process.returncode == 128 + ending
+    assert checkout.state() == before

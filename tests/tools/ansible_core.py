@@ -42,13 +42,18 @@ def pythons(line: Line) -> list[str]:
     return [version for version in line.pythons if version in project.target_pythons()]
 
 
-def installation(line: Line, venv: Path) -> list[list[str | Path]]:
-    """The commands that make a virtual environment with nothing but the newest release of the line. Raises NoPython."""
+def newest_python(line: Line) -> Path:
+    """The interpreter of the newest version here that the line runs on. Raises NoPython."""
     found = pythons(line)
     if not found:
         raise NoPython(f"ansible-core {line.name} needs Python {' or '.join(line.pythons)}, and this machine has none.")
+    return project.target_pythons()[found[-1]]
+
+
+def installation(line: Line, venv: Path) -> list[list[str | Path]]:
+    """The commands that make a virtual environment with nothing but the newest release of the line. Raises NoPython."""
     return [
-        [project.target_pythons()[found[-1]], "-m", "venv", "--without-pip", venv],
+        [newest_python(line), "-m", "venv", "--without-pip", venv],
         pip_install(venv, line.requirement),
     ]
 

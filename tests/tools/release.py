@@ -22,6 +22,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import ansible_core
 import project
 import sbom
 import workspace
@@ -77,6 +78,15 @@ def require_clean_checkout() -> None:
     require(not changes, f"Commit or remove first what git status shows: {names}")
 
 
+def require_pythons() -> None:
+    """It would take a minute to find out that the check `ansible-core` cannot run here."""
+    for line in ansible_core.SUPPORTED:
+        try:
+            ansible_core.newest_python(line)
+        except ansible_core.NoPython as error:
+            raise NotReleased(str(error)) from error
+
+
 def require_fragments() -> None:
     fragments = [*FRAGMENTS.glob("*.yml"), *FRAGMENTS.glob("*.yaml")]
     require(bool(fragments), "There is nothing to release: changelogs/fragments has no fragment.")
@@ -121,6 +131,8 @@ def release(version: str) -> Path:
     """Returns the folder with the products."""
     folder = project.CACHE / "release" / version
     archive = workspace.ARTIFACT.with_name(project.artifact_name(version))
+    # Of a version that fails this time nothing is left to be published by mistake.
+    shutil.rmtree(folder, ignore_errors=True)
     with restored_on_failure():
         set_version(version)
         run(project.BIN / "antsibull-changelog", "release")
@@ -136,25 +148,31 @@ def next_steps(version: str, folder: Path) -> str:
     return f"""
 {here} has the release: {", ".join(sorted(file.name for file in folder.iterdir()))}
 Nothing is committed or published yet. Read the changelog; then:
-  git commit --all --message 'Release {version}'
-  git tag --annotate {version} --message 'Release {version}'
-  git push --follow-tags
-  ansible-galaxy collection publish {artifact}"""
+  git commit --all --message 'Release {version}' &&
+  git tag --annotate {version} --message 'Release {version}' &&
+  git push --follow-tags &&
+  .venv/bin/python .venv/bin/ansible-galaxy collection publish {artifact}
+To change something first: git restore . && edit, commit, and run make release again."""
 
 
 def main() -> int:
-    # So that a terminated release puts the checkout back, as an interrupted one does.
-    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(143))
+    # So that a release that is ended puts the checkout back, as an interrupted one does.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda number, _frame: sys.exit(128 + number))
     try:
         version = os.environ.get("VERSION", "").strip()
         require_version(version)
         require_clean_checkout()
         require_new(version)
         require_fragments()
+        require_pythons()
         folder = release(version)
     except NotReleased as error:
         print(f"Not released: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("Not released: interrupted.", file=sys.stderr)
+        return 130
     print(next_steps(version, folder))
     return 0
 

@@ -11,6 +11,7 @@ leave files behind, which stay in the copy.
 from __future__ import annotations
 
 import fnmatch
+import functools
 import os
 import shutil
 import subprocess
@@ -123,18 +124,13 @@ def refresh(copy: Path = COPY) -> Path:
     return copy
 
 
+@functools.cache
 def build_artifact() -> Path:
-    """Build the collection from the copy; returns the path of the archive."""
+    """Build the collection from the checkout as it is, once in a process; returns the path of the archive."""
     project.fresh_folder(ARTIFACT.parent)
     galaxy("collection", "build", refresh(), "--output-path", ARTIFACT.parent)
     reproducible.rewrite(ARTIFACT)
     return ARTIFACT
-
-
-def ensure_artifact() -> None:
-    """Build it, unless that has been done."""
-    if not ARTIFACT.exists():
-        build_artifact()
 
 
 def install_artifact(target: Path, programs: Path = project.BIN) -> None:
