@@ -108,8 +108,7 @@ notes:
   - The API takes one change at a time for each load balancer. While one is pending the module waits and tries again.
 seealso:
   - module: aliyun_community.slb.slb_backend_info
-  - plugin: aliyun_community.slb.rolling_update
-    plugin_type: role
+  - ref: ansible_collections.aliyun_community.slb.docsite.rolling_updates_guide
     description: The same for whole groups of servers, batch by batch.
   - ref: ansible_collections.aliyun_community.slb.docsite.credentials_guide
     description: Where keys may come from, and which source wins.

@@ -99,11 +99,11 @@ OTHERS = (
 class Awx:
     """The objects, by list and id."""
 
-    def __init__(self) -> None:
+    def __init__(self, organization: str) -> None:
         self.objects: dict[str, dict[int, Fields]] = {name: {} for name in KINDS}
         self.surveys: dict[tuple[str, int], Fields] = {}
         self.related: dict[tuple[str, int, str], list[int]] = {}
-        self.make("organizations", {"name": "Default"})
+        self.make("organizations", {"name": organization})
 
     def make(self, kind: str, fields: Fields) -> Fields:
         number = 1 + sum(len(objects) for objects in self.objects.values())
@@ -286,9 +286,9 @@ def describe(kind: str) -> Response:
 
 
 @contextmanager
-def running() -> Iterator[tuple[Awx, str]]:
-    """The stand-in and its URL, until the block is left."""
-    awx = Awx()
+def running(organization: str = "Default") -> Iterator[tuple[Awx, str]]:
+    """The stand-in, with one organization, and its URL, until the block is left."""
+    awx = Awx(organization)
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = make_server("127.0.0.1", 0, build_app(awx), threaded=True)
     thread = threading.Thread(target=server.serve_forever)

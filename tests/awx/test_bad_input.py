@@ -50,8 +50,39 @@ WRITE = "write ID=WEIGHT on each line, such as i-bp1c3zrr37ablp8ujo7v=0."
             'slb_record is not the record of a roll: copy the whole result, in JSON, of the last task "Record | Hand it to '
             "the next job of an AWX workflow\" of the roll's job.",
         ),
+        (
+            "SLB recover",
+            {"slb_record": '{"ansible_stats": {"data": {"rolling_update_record": {"id": "", "servers": []}}}}'},
+            "If there is none that names servers, the roll took none out.",
+        ),
+        (
+            "SLB recover",
+            {"rolling_update_id": "awx-job-9999"},
+            "There is no record of a roll awx-job-9999 in ",
+        ),
+        # Ansible takes these for numbers.
+        (
+            "SLB recover",
+            {"rolling_update_id": "17"},
+            "rolling_update_id 17 is a number: for a job of AWX, give awx-job-17.",
+        ),
+        (
+            "SLB set weights",
+            WEIGHTS | {"slb_backend_servers": "0"},
+            f"slb_backend_servers has text that is no server with its weight, 0: {WRITE}",
+        ),
     ],
-    ids=["empty-list", "malformed-line", "weight", "no-record", "cut-record"],
+    ids=[
+        "empty-list",
+        "malformed-line",
+        "weight",
+        "no-record",
+        "cut-record",
+        "record-of-nothing",
+        "unknown-id",
+        "number-of-a-job",
+        "number",
+    ],
 )
 def test_answers(
     awx: Awx, slb: Rehearsal, credential: dict[str, str], template: str, answers: dict[str, t.Any], sentence: str
@@ -75,6 +106,32 @@ def test_an_inventory_without_servers(awx: Awx, slb: Rehearsal, credential: dict
     assert job.last_message == (
         "The inventory has no host in slb_servers: put the servers into that group, or name another one in slb_hosts."
     )
+    assert not slb.actions()
+
+
+@pytest.mark.parametrize(
+    ("servers", "limit", "sentence"),
+    [
+        (
+            {"web1": {"rolling_update_server_id": "i-web1"}},
+            "db1",
+            "The limit db1 leaves no host of slb_servers: name some of them.",
+        ),
+        (
+            {"web1": {"rolling_update_server_id": "i-web1"}, "web2": {}, "web3": {}},
+            "web1,web2",
+            "web2: set rolling_update_server_id in the inventory, which says what member a host is.",
+        ),
+    ],
+    ids=["limit", "no-member"],
+)
+def test_hosts(
+    awx: Awx, slb: Rehearsal, credential: dict[str, str], servers: dict[str, t.Any], limit: str, sentence: str
+) -> None:
+    inventory = {"all": {"hosts": {"db1": {}}}, "slb_servers": {"hosts": servers}}
+    job = awx.launch("SLB rolling update", {}, credential, inventory=inventory, limit=limit)
+    assert job.status == "failed"
+    assert job.last_message == sentence
     assert not slb.actions()
 
 

@@ -53,6 +53,14 @@ def imported() -> awx_api.Snapshot:
         return before
 
 
+def test_the_playbook_takes_another_organization(imported: awx_api.Snapshot, awx_collection: Path) -> None:
+    """There need not be one that is called Default."""
+    with awx_api.running(organization="Ops") as (awx, url):
+        set_up(url, awx_collection, "-e", "awx_organization=Ops")
+        made = json.dumps(awx.snapshot(), sort_keys=True, default=str)
+        assert made.replace("Ops", "Default") == json.dumps(imported, sort_keys=True, default=str)
+
+
 def test_the_playbook_and_the_import_make_the_same(imported: awx_api.Snapshot, awx_collection: Path) -> None:
     with awx_api.running() as (awx, url):
         set_up(url, awx_collection)
