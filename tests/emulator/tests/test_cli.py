@@ -60,9 +60,7 @@ def start(tmp_path):
             **process_options,
         )
         processes.append(process)
-        deadline = time.monotonic() + 30
-        while not port_file.exists() and process.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.02)
+        wait_until(lambda: port_file.exists() or process.poll() is not None)
         text = port_file.read_text(encoding="ascii")
         assert text.endswith("\n")
         return process, int(text)
