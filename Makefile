@@ -28,7 +28,7 @@ help: ## show this list
 setup: ## make .venv with all that the demo and the tests need
 	$(RUN) tests
 
-demo: ## show what the collection does, on a rehearsal SLB on this machine; SAVE=1 keeps the picture for the README
+demo: ## show what the collection does, on an emulator on this machine; SAVE=1 keeps the picture for the README
 	$(RUN) base demo.py
 
 test: ## run the checks; CHECKS="lint units" picks some, CHECKS=list names all; ONLY picks tests of one

@@ -91,7 +91,7 @@ options:
     description:
       - The host of the Slb API, as V(slb-vpc.cn-hangzhou.aliyuncs.com), V(host:port) or a URL. The region decides if it
         is not set.
-      - https is used unless the URL itself starts with C(http://), which is meant for the rehearsal SLB on loopback.
+      - https is used unless the URL itself starts with C(http://), which is meant for the emulator on loopback.
       - If not set, E(ALICLOUD_SLB_ENDPOINT) or E(ALIBABA_CLOUD_SLB_ENDPOINT) is used.
     type: str
   validate_certs:

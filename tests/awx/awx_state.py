@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import yaml
 from awx_job import HERE, credential_type
-from rehearsal import LOAD_BALANCER, Rehearsal, load_balancers
+from emulator_process import LOAD_BALANCER, EmulatorProcess, load_balancers
 
 STATE = HERE / "files" / "state.yml"
 
 
-def reset(slb: Rehearsal, weights: dict[str, int] | None = None) -> None:
+def reset(slb: EmulatorProcess, weights: dict[str, int] | None = None) -> None:
     """Put files/state.yml in place, with other weights for the servers named, and forget the requests so far."""
     state = yaml.safe_load(STATE.read_text(encoding="utf-8"))
     for server in load_balancers(state)[LOAD_BALANCER]["backend_servers"]:
@@ -22,7 +22,7 @@ def reset(slb: Rehearsal, weights: dict[str, int] | None = None) -> None:
     slb.forget_requests()
 
 
-def full_credential(slb: Rehearsal) -> dict[str, str]:
+def full_credential(slb: EmulatorProcess) -> dict[str, str]:
     """The inputs of a credential as the form of AWX sends them: every field, empty where nothing was typed."""
     empty = {field["id"]: "" for field in credential_type()["inputs"]["fields"]}
     keys = {"access_key": "rehearsal", "secret_key": "rehearsal-secret", "region": "cn-hangzhou"}

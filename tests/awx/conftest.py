@@ -13,9 +13,9 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import emulator_process
 import project
 import pytest
-import rehearsal
 import workspace
 import yaml
 from awx_job import HERE, Awx, kit
@@ -99,14 +99,14 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def running_slb() -> Iterator[rehearsal.Rehearsal]:
-    with rehearsal.running(STATE) as slb:
+def running_slb() -> Iterator[emulator_process.EmulatorProcess]:
+    with emulator_process.running(STATE) as slb:
         yield slb
 
 
 @pytest.fixture
-def slb(running_slb: rehearsal.Rehearsal) -> rehearsal.Rehearsal:
-    """The rehearsal SLB as files/state.yml has it."""
+def slb(running_slb: emulator_process.EmulatorProcess) -> emulator_process.EmulatorProcess:
+    """The emulator as files/state.yml has it."""
     reset(running_slb)
     return running_slb
 
@@ -118,5 +118,5 @@ def awx(tmp_path: Path, installed: Path) -> Awx:
 
 
 @pytest.fixture
-def credential(slb: rehearsal.Rehearsal) -> dict[str, str]:
+def credential(slb: emulator_process.EmulatorProcess) -> dict[str, str]:
     return full_credential(slb)

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 from awx_job import HERE, Awx
-from rehearsal import Rehearsal
+from emulator_process import EmulatorProcess
 
 DOCS = HERE.parents[1] / "docs" / "docsite" / "rst" / "awx_guide.rst"
-WEIGHTS = {"slb_load_balancer_id": "lb-rehearsal", "slb_backend_servers": "i-web1=0"}
+WEIGHTS = {"slb_load_balancer_id": "lb-example", "slb_backend_servers": "i-web1=0"}
 WRITE = "write ID=WEIGHT on each line, such as i-bp1c3zrr37ablp8ujo7v=0."
 
 
@@ -85,7 +85,7 @@ WRITE = "write ID=WEIGHT on each line, such as i-bp1c3zrr37ablp8ujo7v=0."
     ],
 )
 def test_answers(
-    awx: Awx, slb: Rehearsal, credential: dict[str, str], template: str, answers: dict[str, t.Any], sentence: str
+    awx: Awx, slb: EmulatorProcess, credential: dict[str, str], template: str, answers: dict[str, t.Any], sentence: str
 ) -> None:
     job = awx.launch(template, answers, credential)
     assert job.status == "failed"
@@ -93,14 +93,14 @@ def test_answers(
     assert not slb.actions()
 
 
-def test_a_credential_without_a_region(awx: Awx, slb: Rehearsal, credential: dict[str, str]) -> None:
+def test_a_credential_without_a_region(awx: Awx, slb: EmulatorProcess, credential: dict[str, str]) -> None:
     job = awx.launch("SLB set weights", WEIGHTS, credential | {"region": ""})
     assert job.status == "failed"
     assert job.last_message.endswith("region is missing. Give region, or set ALICLOUD_REGION.")
     assert not slb.actions()
 
 
-def test_an_inventory_without_servers(awx: Awx, slb: Rehearsal, credential: dict[str, str]) -> None:
+def test_an_inventory_without_servers(awx: Awx, slb: EmulatorProcess, credential: dict[str, str]) -> None:
     job = awx.launch("SLB rolling update", {}, credential, inventory={"all": {"hosts": {"db1": {}}}})
     assert job.status == "failed"
     assert job.last_message == (
@@ -126,7 +126,7 @@ def test_an_inventory_without_servers(awx: Awx, slb: Rehearsal, credential: dict
     ids=["limit", "no-member"],
 )
 def test_hosts(
-    awx: Awx, slb: Rehearsal, credential: dict[str, str], servers: dict[str, t.Any], limit: str, sentence: str
+    awx: Awx, slb: EmulatorProcess, credential: dict[str, str], servers: dict[str, t.Any], limit: str, sentence: str
 ) -> None:
     inventory = {"all": {"hosts": {"db1": {}}}, "slb_servers": {"hosts": servers}}
     job = awx.launch("SLB rolling update", {}, credential, inventory=inventory, limit=limit)
@@ -135,7 +135,7 @@ def test_hosts(
     assert not slb.actions()
 
 
-def test_a_project_without_the_collection(awx: Awx, slb: Rehearsal, credential: dict[str, str]) -> None:
+def test_a_project_without_the_collection(awx: Awx, slb: EmulatorProcess, credential: dict[str, str]) -> None:
     """It is Ansible that speaks here, since nothing of ours is there; the docs have its sentence."""
     job = awx.launch("SLB set weights", WEIGHTS, credential, with_collection=False)
     assert job.status == "failed"
@@ -145,7 +145,7 @@ def test_a_project_without_the_collection(awx: Awx, slb: Rehearsal, credential: 
 
 
 def test_an_execution_environment_without_the_sdk(
-    awx: Awx, slb: Rehearsal, credential: dict[str, str], tmp_path: Path
+    awx: Awx, slb: EmulatorProcess, credential: dict[str, str], tmp_path: Path
 ) -> None:
     bare = tmp_path / "bare"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", bare], check=True)

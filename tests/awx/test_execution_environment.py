@@ -9,15 +9,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from awx_job import Awx
-from rehearsal import Rehearsal
+from emulator_process import EmulatorProcess
 
 
 def test_the_list_is_all_that_a_job_needs(
-    awx: Awx, slb: Rehearsal, credential: dict[str, str], image_python: Path
+    awx: Awx, slb: EmulatorProcess, credential: dict[str, str], image_python: Path
 ) -> None:
     """A Python with ansible-core and the list, and nothing else, as the image has it."""
     search_path = f"{image_python.parent}:/usr/bin:/bin"
-    answers = {"slb_load_balancer_id": "lb-rehearsal", "slb_backend_servers": "i-web1=0"}
+    answers = {"slb_load_balancer_id": "lb-example", "slb_backend_servers": "i-web1=0"}
     job = awx.launch("SLB set weights", answers, credential, search_path=search_path)
     assert job.status == "successful", job.output
     assert slb.weights()["i-web1"] == 0

@@ -19,18 +19,18 @@ import pytest
 import yaml
 from awx_job import HERE, Awx, Finished, kept_texts
 from awx_state import full_credential, reset
-from rehearsal import Rehearsal
+from emulator_process import EmulatorProcess
 
 START = {"i-web1": 100, "i-web2": 60, "i-web3": 0, "i-web4": 100}
 HAND_ON = "Record | Hand it to the next job of an AWX workflow"
 
 
-def weights(slb: Rehearsal) -> dict[str, int]:
+def weights(slb: EmulatorProcess) -> dict[str, int]:
     """Of the servers that do not share their id."""
     return {server: weight for server, weight in slb.weights().items() if server != "eni-pod"}
 
 
-def written(slb: Rehearsal) -> list[list[int]]:
+def written(slb: EmulatorProcess) -> list[list[int]]:
     """The weights that each write set, sorted."""
     requests = slb.control("GET", "requests")["requests"]
     lists = [
@@ -48,11 +48,11 @@ def inventory_in_which(host: str, **variables: t.Any) -> dict[str, t.Any]:
     return inventory
 
 
-def test_set_weights(awx: Awx, slb: Rehearsal, credential: dict[str, str]) -> None:
+def test_set_weights(awx: Awx, slb: EmulatorProcess, credential: dict[str, str]) -> None:
     """A text area with lines, spaces and an address; the other questions keep their defaults."""
     servers = "i-web1=0\n\n i-web2 = 30 \neni-pod@10.0.0.2=5\n"
     job = awx.launch(
-        "SLB set weights", {"slb_load_balancer_id": "lb-rehearsal ", "slb_backend_servers": servers}, credential
+        "SLB set weights", {"slb_load_balancer_id": "lb-example ", "slb_backend_servers": servers}, credential
     )
     assert job.status == "successful", job.output
     assert weights(slb) == START | {"i-web1": 0, "i-web2": 30}
@@ -61,8 +61,8 @@ def test_set_weights(awx: Awx, slb: Rehearsal, credential: dict[str, str]) -> No
     assert "rehearsal-secret" not in kept_texts(job.folder)
 
 
-def test_set_weights_in_check_mode(awx: Awx, slb: Rehearsal, credential: dict[str, str]) -> None:
-    answers = {"slb_load_balancer_id": "lb-rehearsal", "slb_backend_servers": "i-web1=0, i-stranger=0"}
+def test_set_weights_in_check_mode(awx: Awx, slb: EmulatorProcess, credential: dict[str, str]) -> None:
+    answers = {"slb_load_balancer_id": "lb-example", "slb_backend_servers": "i-web1=0, i-stranger=0"}
     answers |= {"slb_on_missing": "ignore", "slb_check_listeners": "warn"}
     job = awx.launch("SLB set weights", answers | {"slb_min_active": 0}, credential, check=True)
     assert job.status == "successful", job.output
@@ -70,18 +70,18 @@ def test_set_weights_in_check_mode(awx: Awx, slb: Rehearsal, credential: dict[st
     assert not written(slb)
 
 
-def test_temporary_keys(awx: Awx, slb: Rehearsal, credential: dict[str, str]) -> None:
-    keys = {"access_key": "STS.rehearsal", "secret_key": "temporary-secret", "security_token": "temporary-token"}
-    answers = {"slb_load_balancer_id": "lb-rehearsal", "slb_backend_servers": "i-web1=0"}
+def test_temporary_keys(awx: Awx, slb: EmulatorProcess, credential: dict[str, str]) -> None:
+    keys = {"access_key": "STS.example", "secret_key": "temporary-secret", "security_token": "temporary-token"}
+    answers = {"slb_load_balancer_id": "lb-example", "slb_backend_servers": "i-web1=0"}
     job = awx.launch("SLB set weights", answers, credential | keys)
     assert job.status == "successful", job.output
     assert not {"temporary-secret", "temporary-token"} & set(kept_texts(job.folder).split('"'))
 
 
-def test_rolling_update(awx: Awx, slb: Rehearsal, credential: dict[str, str]) -> None:
+def test_rolling_update(awx: Awx, slb: EmulatorProcess, credential: dict[str, str]) -> None:
     """Choices, several choices, integers and a text area; and nothing in an answer is a template."""
     answers = {
-        "slb_load_balancer_ids": "lb-rehearsal\n",
+        "slb_load_balancer_ids": "lb-example\n",
         "slb_serial": "2",
         "slb_ramp": ["10", "50"],
         "rolling_update_min_active": 2,
@@ -107,7 +107,7 @@ class Broken:
 
 
 @pytest.fixture(scope="module")
-def check(running_slb: Rehearsal, installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Finished:
+def check(running_slb: EmulatorProcess, installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Finished:
     """The first job of the workflow."""
     reset(running_slb)
     awx = Awx(tmp_path_factory.mktemp("check"), installed)
@@ -118,7 +118,7 @@ def check(running_slb: Rehearsal, installed: Path, tmp_path_factory: pytest.Temp
 
 
 @pytest.fixture(scope="module")
-def cancelled(running_slb: Rehearsal, installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Broken:
+def cancelled(running_slb: EmulatorProcess, installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Broken:
     reset(running_slb)
     volume = {"rolling_update_record_dir": str(tmp_path_factory.mktemp("volume"))}
     job = Awx(tmp_path_factory.mktemp("cancelled"), installed).cancel(
@@ -135,7 +135,7 @@ def cancelled(running_slb: Rehearsal, installed: Path, tmp_path_factory: pytest.
 
 
 def test_a_roll_that_fails_hands_its_record_to_recover(
-    awx: Awx, slb: Rehearsal, credential: dict[str, str], check: Finished
+    awx: Awx, slb: EmulatorProcess, credential: dict[str, str], check: Finished
 ) -> None:
     inventory = inventory_in_which("web2", fails=True)
     roll = awx.launch(
@@ -152,7 +152,7 @@ def test_a_roll_that_fails_hands_its_record_to_recover(
 
 
 def test_a_roll_that_fails_before_it_begins_leaves_nothing_to_recover(
-    awx: Awx, slb: Rehearsal, credential: dict[str, str], check: Finished
+    awx: Awx, slb: EmulatorProcess, credential: dict[str, str], check: Finished
 ) -> None:
     """Its empty record takes the place of the one of the check: what somebody has set since the check stays."""
     reset(slb, {"i-web2": 0})
@@ -171,7 +171,7 @@ def test_a_cancelled_roll_hands_on_nothing(cancelled: Broken) -> None:
     assert not [event for event in cancelled.job.events if event["event"] == "playbook_on_stats"]
 
 
-def recover_after(awx: Awx, slb: Rehearsal, answers: dict[str, t.Any], **more: t.Any) -> None:
+def recover_after(awx: Awx, slb: EmulatorProcess, answers: dict[str, t.Any], **more: t.Any) -> None:
     """Recover from a cancelled roll, on the load balancer as that roll has left it."""
     reset(slb, {"i-web1": 0})
     recover = awx.launch("SLB recover", answers, full_credential(slb), **more)
@@ -181,17 +181,17 @@ def recover_after(awx: Awx, slb: Rehearsal, answers: dict[str, t.Any], **more: t
 
 
 def test_in_the_workflow_the_check_before_has_handed_on_what_the_weights_were(
-    awx: Awx, slb: Rehearsal, check: Finished, cancelled: Broken
+    awx: Awx, slb: EmulatorProcess, check: Finished, cancelled: Broken
 ) -> None:
     recover_after(awx, slb, {}, artifacts=check.artifacts | cancelled.job.artifacts)
 
 
 def test_the_record_can_be_copied_from_the_page_of_the_cancelled_job(
-    awx: Awx, slb: Rehearsal, cancelled: Broken
+    awx: Awx, slb: EmulatorProcess, cancelled: Broken
 ) -> None:
     recover_after(awx, slb, {"slb_record": json.dumps(cancelled.job.results(HAND_ON)[-1], indent=2)})
 
 
-def test_the_record_is_in_a_folder_that_outlives_the_job(awx: Awx, slb: Rehearsal, cancelled: Broken) -> None:
+def test_the_record_is_in_a_folder_that_outlives_the_job(awx: Awx, slb: EmulatorProcess, cancelled: Broken) -> None:
     """A volume of the execution environment, named in the extra variables of the templates."""
     recover_after(awx, slb, {"rolling_update_id": "awx-job-1"}, extra=cancelled.volume)

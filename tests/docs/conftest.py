@@ -12,8 +12,8 @@ import threading
 import typing as t
 from pathlib import Path
 
+import emulator_process
 import pytest
-import rehearsal
 import workspace
 import yaml
 
@@ -30,14 +30,14 @@ def collections(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def running_slb() -> t.Iterator[rehearsal.Rehearsal]:
-    with rehearsal.running(STATE) as slb:
+def running_slb() -> t.Iterator[emulator_process.EmulatorProcess]:
+    with emulator_process.running(STATE) as slb:
         yield slb
 
 
 @pytest.fixture
-def slb(running_slb: rehearsal.Rehearsal) -> rehearsal.Rehearsal:
-    """The rehearsal SLB as files/state.yml has it."""
+def slb(running_slb: emulator_process.EmulatorProcess) -> emulator_process.EmulatorProcess:
+    """The emulator as files/state.yml has it."""
     running_slb.control("PUT", "state", yaml.safe_load(STATE.read_text(encoding="utf-8")))
     running_slb.forget_requests()
     return running_slb

@@ -160,7 +160,7 @@ class Story:
         return [str(file) for file in files] or [word]
 
     def _unset(self, names: list[str]) -> None:
-        """Forget variables; without a variable for the endpoint it is the rehearsal SLB's again, as for any document."""
+        """Forget variables; without a variable for the endpoint it is the emulator's again, as for any document."""
         for name in names:
             self._environment[name] = self._at_first[name]
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import project
 import pytest
 import workspace
-from rehearsal import Rehearsal
+from emulator_process import EmulatorProcess
 from snippets import Snippet, snippets
 from story import NOT_HERE, Command, Story, commands
 
@@ -32,8 +32,8 @@ PROFILE = {
     "access_key_id": "rehearsal",
     "access_key_secret": "rehearsal-secret",
 }
-LOAD_BALANCERS = ("lb-rehearsal", "lb-bp1qjwo61pqz3ahltv0mw")
-# The documents that set weights on these; the first drain has a rehearsal SLB of its own.
+LOAD_BALANCERS = ("lb-example", "lb-bp1qjwo61pqz3ahltv0mw")
+# The documents that set weights on these; the first drain has an emulator of its own.
 WRITING = {
     "README.md",
     "roles/rolling_update/README.md",
@@ -56,7 +56,12 @@ def name_of(document: Path) -> str:
 
 @pytest.fixture
 def story(
-    tmp_path: Path, collections: Path, slb: Rehearsal, web_port: int, free_port: int, request: pytest.FixtureRequest
+    tmp_path: Path,
+    collections: Path,
+    slb: EmulatorProcess,
+    web_port: int,
+    free_port: int,
+    request: pytest.FixtureRequest,
 ) -> t.Iterator[Story]:
     """A reader with a folder, the collection (a clone for README.md), keys in the environment and hosts on this machine."""
     folder, home = tmp_path / "folder", tmp_path / "home"
@@ -80,7 +85,7 @@ def story(
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
-def test_a_reader_does_what_the_document_says(document: Path, story: Story, slb: Rehearsal) -> None:
+def test_a_reader_does_what_the_document_says(document: Path, story: Story, slb: EmulatorProcess) -> None:
     story.tell(snippets(document))
     assert not story.unused(), "files that nothing uses"
     assert ("SetBackendServers" in slb.actions()) == (name_of(document) in WRITING)

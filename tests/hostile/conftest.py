@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The modules in this process, with all that they may reach: a rehearsal SLB, a home folder, nothing else."""
+"""The modules in this process, with all that they may reach: an emulator, a home folder, nothing else."""
 
 from __future__ import annotations
 

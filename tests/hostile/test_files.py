@@ -65,7 +65,7 @@ def keyless(slb: Emulator, **changes: Any) -> dict[str, Any]:
 
 
 def check(slb: Emulator, result: dict[str, Any]) -> None:
-    """No file and no answer here gives a key that the rehearsal SLB knows."""
+    """No file and no answer here gives a key that the emulator knows."""
     assert result["failed"]
     assert SECRET not in json.dumps(result)
     assert not [request for request in slb.requests if request.action == "SetBackendServers"]

@@ -4,7 +4,7 @@
 
 """No secret is shown, logged, left or listed, however a task ends.
 
-Real playbooks run at -vvvv against rehearsal SLBs, one for each scenario. Everything that comes out of them is searched:
+Real playbooks run at -vvvv against emulators, one for each scenario. Everything that comes out of them is searched:
 stdout and stderr, the log, the results as callbacks get them, the files that are left, and the command lines of all
 processes while they run.
 """
@@ -31,7 +31,7 @@ from slb_emulator import running
 
 FOLDER = Path(__file__).resolve().parent
 ANSIBLE_PLAYBOOK = Path(sys.executable).with_name("ansible-playbook")
-KEY = "STS.rehearsal"
+KEY = "STS.example"
 # Signs that a URL or a request leaked, whatever its values were.
 MARKS = ("Signature=", "Signature%3D", "SignatureNonce", "SecurityToken=", "SecurityToken%3D", "Authorization")
 
@@ -55,7 +55,7 @@ class Scenario(t.NamedTuple):
     code: str = ""
     failed: bool = True
     anywhere: bool = False
-    key: dict[str, t.Any] = {}  # what the rehearsal SLB knows otherwise about the key
+    key: dict[str, t.Any] = {}  # what the emulator knows otherwise about the key
     tls: bool = False
     fault: dict[str, t.Any] | None = None
     arguments: dict[str, t.Any] = {}  # of the task
@@ -213,7 +213,7 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
 
 @pytest.fixture(scope="module")
 def signatures() -> t.Iterator[set[str]]:
-    """The signatures of all requests that reach a rehearsal SLB."""
+    """The signatures of all requests that reach an emulator."""
     found: set[str] = set()
     read_proof = slb_emulator.gateway.rpc_proof
 
@@ -309,7 +309,7 @@ def play_all(
     options: dict[str, str],
     environment: dict[str, str],
 ) -> Run:
-    """Play scenarios, each with a rehearsal SLB of its own. ``options``: those that name the keys."""
+    """Play scenarios, each with an emulator of its own. ``options``: those that name the keys."""
     hosts = {}
     with contextlib.ExitStack() as stack:
         for scenario in scenarios:

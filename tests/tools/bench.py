@@ -28,11 +28,11 @@ from math import ceil
 from pathlib import Path
 from typing import Any
 
+import emulator_process
 import project
-import rehearsal
 import workspace
 import yaml
-from rehearsal import LOAD_BALANCER, Rehearsal
+from emulator_process import LOAD_BALANCER, EmulatorProcess
 
 COLLECTIONS = project.CACHE / "bench" / "collections"
 FILES = Path(__file__).with_name("bench")
@@ -103,7 +103,7 @@ def playbook(case: Case) -> str:
     return yaml.safe_dump([{"name": "Measure", **play}], sort_keys=False)
 
 
-def time_play(slb: Rehearsal, *arguments: str | Path) -> float:
+def time_play(slb: EmulatorProcess, *arguments: str | Path) -> float:
     """Seconds that ansible-playbook takes with these arguments."""
     environment = project.environment(ANSIBLE_COLLECTIONS_PATH=COLLECTIONS, ANSIBLE_LIBRARY=FILES, **slb.connection())
     started = time.perf_counter()
@@ -119,7 +119,7 @@ def time_play(slb: Rehearsal, *arguments: str | Path) -> float:
     return time.perf_counter() - started
 
 
-def measure_round(slb: Rehearsal, folder: Path, state: dict[str, Any]) -> dict[str, float]:
+def measure_round(slb: EmulatorProcess, folder: Path, state: dict[str, Any]) -> dict[str, float]:
     """Seconds of each case's play, all from the same state."""
     seconds = {}
     for number, case in enumerate(CASES):
@@ -136,8 +136,8 @@ def measure_round(slb: Rehearsal, folder: Path, state: dict[str, Any]) -> dict[s
 
 def measure_tasks(folder: Path) -> dict[str, float]:
     """Seconds per task of each case but the empty play."""
-    state = yaml.safe_load(rehearsal.EXAMPLE_STATE.read_text(encoding="utf-8"))
-    with rehearsal.running() as slb:
+    state = yaml.safe_load(emulator_process.EXAMPLE_STATE.read_text(encoding="utf-8"))
+    with emulator_process.running() as slb:
         measure_round(slb, folder, state)  # files are read from disk and caches filled
         rounds = []
         for number in range(1, ROUNDS + 1):
@@ -186,7 +186,7 @@ def state_file(count: int, folder: Path) -> Path:
     return path
 
 
-def run_module(slb: Rehearsal, arguments: dict[str, Any], folder: Path) -> tuple[dict[str, Any], float, float]:
+def run_module(slb: EmulatorProcess, arguments: dict[str, Any], folder: Path) -> tuple[dict[str, Any], float, float]:
     """Run the module as a process; returns its result, the seconds and the peak memory in MB."""
     file, output = folder / "arguments.json", folder / "output.json"
     file.write_text(json.dumps({"ANSIBLE_MODULE_ARGS": arguments}), encoding="utf-8")
@@ -212,7 +212,7 @@ def run_module(slb: Rehearsal, arguments: dict[str, Any], folder: Path) -> tuple
 def measure_change(count: int, folder: Path) -> Change:
     """Change the weights of that many servers, in one task."""
     servers = [{"server_id": server, "weight": 50} for server in server_ids(count)]
-    with rehearsal.running(state_file(count, folder)) as slb:
+    with emulator_process.running(state_file(count, folder)) as slb:
         arguments = {"load_balancer_id": LOAD_BALANCER, "backend_servers": servers}
         result, seconds, megabytes = run_module(slb, arguments, folder)
         recorded = len(slb.actions())
@@ -274,7 +274,7 @@ def measure_roll(way: Way, count: int, folder: Path) -> Roll:
     print(f"roll over {count} hosts with {way.playbook}", file=sys.stderr, flush=True)
     hosts = inventory(server_ids(count), folder)
     options = ["--latency", str(LATENCY), "--busy-seconds", str(BUSY_SECONDS)]
-    with rehearsal.running(state_file(count, folder), *options) as slb:
+    with emulator_process.running(state_file(count, folder), *options) as slb:
         before = slb.weights()
         seconds = time_play(slb, "-i", hosts, "-e", f"batch={count // BATCHES}", FILES / way.playbook)
         after = slb.weights()
@@ -374,7 +374,7 @@ def main() -> int:
             rolls = {
                 count: (measure_roll(ROLE, count, folder), measure_roll(USUAL_WAY, count, folder)) for count in HOSTS
             }
-    except (WrongCount, rehearsal.RehearsalError) as error:
+    except (WrongCount, emulator_process.EmulatorProcessError) as error:
         print(error, file=sys.stderr)
         return 1
     except subprocess.CalledProcessError as error:

@@ -32,9 +32,9 @@ import ansible_test_home
 import bootstrap
 import chaos as campaign
 import docsite
+import emulator_process
 import project
 import readme
-import rehearsal
 import system_packages
 import workspace
 import yaml
@@ -292,7 +292,7 @@ def run_pytest(log: Log, folder: Path, tests: str = ".", **extra: str | Path) ->
 
 
 def emulator(log: Log) -> Result:
-    """The rehearsal SLB's own tests; clients that others wrote must be satisfied with it."""
+    """The emulator's own tests; clients that others wrote must be satisfied with it."""
     system_packages.ensure_haproxy()
     folder = workspace.COPY / "tests" / "emulator"
     return run_pytest(log, folder, PYTHONPATH=folder)
@@ -447,7 +447,7 @@ def play_first_playbook(log: Log, installed: Path, programs: Path) -> None:
     playbook = installed / "first.yml"
     playbook.write_text(readme.first_playbook(), encoding="utf-8")
     command = (programs / "python", programs / "ansible-playbook", playbook)
-    with rehearsal.running() as slb:
+    with emulator_process.running() as slb:
         extra = slb.connection() | {"ANSIBLE_COLLECTIONS_PATH": str(installed)}
         before = slb.weights()
         log.run(*command, cwd=installed, **extra)
@@ -482,7 +482,7 @@ CHECKS: dict[str, tuple[str, Check]] = {
     "docs": ("module documentation", docs),
     "lint": ("ansible-lint, profile production", lint),
     "artifact": ("build, install, ansible-doc, execution environment", artifact),
-    "emulator": ("the rehearsal SLB against other clients", emulator),
+    "emulator": ("the emulator against other clients", emulator),
     "chaos": ("the module's word against the truth, under faults", chaos),
     "concurrency": ("16 processes of the module at once", concurrency),
     "rolling": ("a roll under real traffic, and without the role", rolling),
@@ -529,7 +529,7 @@ def perform(name: str) -> Result:
         CheckFailed,
         OSError,
         subprocess.SubprocessError,
-        rehearsal.RehearsalError,
+        emulator_process.EmulatorProcessError,
         system_packages.NotInstalled,
         ansible_core.NoPython,
     ) as error:

@@ -5,7 +5,7 @@
 """``make demo``: drain a server and put it back, see at each step what reached the API, and roll under traffic.
 
 The story is told with the built collection and the playbook that it ships, on
-the rehearsal SLB. Every step is compared with the rehearsal SLB's own state.
+the emulator. Every step is compared with the emulator's own state.
 SAVE=1 puts the picture of the roll into docs/images.
 """
 
@@ -24,12 +24,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import emulator_process
 import project
-import rehearsal
 import system_packages
 import workspace
 import yaml
-from rehearsal import LOAD_BALANCER, Rehearsal
+from emulator_process import LOAD_BALANCER, EmulatorProcess
 
 PLAYBOOK = f"{project.collection_name()}.set_weights"
 COLLECTIONS = project.CACHE / "demo" / "collections"
@@ -102,9 +102,9 @@ class Play:
 
 @dataclass(frozen=True)
 class Stage:
-    """The rehearsal SLB and the folder that the playbook is run in."""
+    """The emulator and the folder that the playbook is run in."""
 
-    slb: Rehearsal
+    slb: EmulatorProcess
     folder: Path
 
     def variables_file(self, name: str, content: dict[str, Any]) -> str:
@@ -150,7 +150,7 @@ class Stage:
         return Play(int(recap.group(1)), actions, output)
 
     def compare(self, expected: dict[str, int]) -> None:
-        """Show the weights that the rehearsal SLB has now, which must be the expected ones."""
+        """Show the weights that the emulator has now, which must be the expected ones."""
         weights = self.slb.weights()
         note(f"weights now: {weight_table(weights)}")
         require(weights == expected, f"The weights are {weights}, not {expected}.")
@@ -165,13 +165,13 @@ def install() -> None:
     workspace.install_artifact(COLLECTIONS)
 
 
-def show_start(slb: Rehearsal) -> dict[str, int]:
-    heading("1. A rehearsal SLB is up: the API of an Alibaba Cloud load balancer, on this machine only")
+def show_start(slb: EmulatorProcess) -> dict[str, int]:
+    heading("1. An emulator is up: the API of an Alibaba Cloud load balancer, on this machine only")
     for name, value in slb.connection().items():
         command_line(f"export {name}={value}")
     weights = slb.weights()
     note(f"{LOAD_BALANCER}   {weight_table(weights)}")
-    require(len(weights) >= 4, "The rehearsal SLB does not have the four servers of the story.")
+    require(len(weights) >= 4, "The emulator does not have the four servers of the story.")
     return weights
 
 
@@ -229,7 +229,8 @@ def roll() -> None:
     with started(
         [project.PYTHON, "-m", "slb_rolling.show", "--picture", PICTURE],
         env=project.environment(
-            PYTHONPATH=os.pathsep.join(map(str, (ROLLING, rehearsal.EMULATOR))), ANSIBLE_COLLECTIONS_PATH=COLLECTIONS
+            PYTHONPATH=os.pathsep.join(map(str, (ROLLING, emulator_process.EMULATOR))),
+            ANSIBLE_COLLECTIONS_PATH=COLLECTIONS,
         ),
     ) as process:
         process.wait()
@@ -245,7 +246,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(143))
     try:
         install()
-        with tempfile.TemporaryDirectory(prefix="slb-demo-") as folder, rehearsal.running() as slb:
+        with tempfile.TemporaryDirectory(prefix="slb-demo-") as folder, emulator_process.running() as slb:
             stage = Stage(slb, Path(folder))
             before = show_start(slb)
             first, second, *_others = before
@@ -257,7 +258,7 @@ def main() -> int:
     except NotAsShown as error:
         print(styled(f"\nNot as shown: {error}", "31"), file=sys.stderr)
         return 1
-    except (rehearsal.RehearsalError, system_packages.NotInstalled) as error:
+    except (emulator_process.EmulatorProcessError, system_packages.NotInstalled) as error:
         print(error, file=sys.stderr)
         return 1
     except subprocess.CalledProcessError as error:

@@ -33,7 +33,7 @@ KEPT = (Path(".git"), Path("tests/output"))
 
 
 def python_path() -> str:
-    """Where tests import the collection and the rehearsal SLB from, in the copy."""
+    """Where tests import the collection and the emulator from, in the copy."""
     return os.pathsep.join(map(str, (COLLECTIONS, COPY / "tests" / "emulator")))
 
 

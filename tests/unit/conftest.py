@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A rehearsal SLB in this process for tests that go through the real SDK."""
+"""An emulator in this process for tests that go through the real SDK."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ KEY, SECRET, TOKEN = "rehearsal", "rehearsal-secret+/=", "rehearsal-token+/=="
 STATE = {
     "access_keys": [
         {"access_key_id": KEY, "access_key_secret": SECRET},
-        {"access_key_id": "STS.rehearsal", "access_key_secret": SECRET, "security_token": TOKEN},
+        {"access_key_id": "STS.example", "access_key_secret": SECRET, "security_token": TOKEN},
     ],
     "load_balancers": [
         {
@@ -103,7 +103,7 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 @pytest.fixture
 def running_slb(clean_environment: pytest.MonkeyPatch) -> t.Callable[..., t.ContextManager[t.Any]]:
-    """Starts a rehearsal SLB with lb-web; takes ``tls`` and the like."""
+    """Starts an emulator with lb-web; takes ``tls`` and the like."""
     from slb_emulator import running
 
     return functools.partial(running, STATE)

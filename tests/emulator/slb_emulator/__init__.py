@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The rehearsal SLB: an emulator of the Alibaba Cloud Classic Load Balancer API for loopback."""
+"""The emulator: an emulator of the Alibaba Cloud Classic Load Balancer API for loopback."""
 
 from __future__ import annotations
 

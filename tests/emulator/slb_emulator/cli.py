@@ -23,8 +23,8 @@ from .service import RecordedRequest, Service, Settings
 from .state_document import load_state
 
 DESCRIPTION = """\
-The rehearsal SLB answers the API of the Alibaba Cloud Classic Load Balancer (product Slb, version 2014-05-15)
-on this machine's loopback address, from a state file. It is a tool for rehearsal and tests: it knows no account, it
+The emulator answers the API of the Alibaba Cloud Classic Load Balancer (product Slb, version 2014-05-15)
+on this machine's loopback address, from a state file. It is a tool for trying things out and for tests: it knows no account, it
 listens on loopback only, and it balances no traffic unless --data-plane haproxy lets HAProxy do so between processes
 of this machine.
 """
@@ -115,7 +115,7 @@ def print_request(record: RecordedRequest) -> None:
 
 
 def print_sentence(sentence: str) -> None:
-    """Something the data plane has to say; it may be the reason why a rehearsal fails."""
+    """Something the data plane has to say; it may be the reason why a test fails."""
     sys.stderr.write(f"slb_emulator: {sentence}\n")
     sys.stderr.flush()
 
@@ -215,7 +215,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"slb_emulator: {error}", file=sys.stderr)
         return 2
     if not options.quiet:
-        print(f"The rehearsal SLB listens on {server.url} (a tool for rehearsal, not a load balancer)", flush=True)
+        print(f"The emulator listens on {server.url} (for trying things out: it is not a load balancer)", flush=True)
         print_frontends(server.data_plane)
     serve(server, ended)
     return 0

@@ -186,7 +186,7 @@ def check_request(
     if not request.action:
         raise missing_parameter("Action")
     if request.parameters.get("Format", "JSON").upper() != "JSON":
-        raise ApiError("InvalidParameter", "The rehearsal SLB answers in JSON only; send Format=JSON.")
+        raise ApiError("InvalidParameter", "The emulator answers in JSON only; send Format=JSON.")
     proof = acs3_proof(request) if request.is_acs3 else rpc_proof(request)
     if proof.version != API_VERSION:
         raise ApiError("InvalidVersion")

@@ -95,14 +95,14 @@ class LoadBalancer:
     address_type: str = "intranet"
     address_ip_version: str = "ipv4"
     network_type: str = "vpc"
-    vpc_id: str = "vpc-rehearsal"
-    vswitch_id: str = "vsw-rehearsal"
+    vpc_id: str = "vpc-example"
+    vswitch_id: str = "vsw-example"
     master_zone_id: str = ""
     slave_zone_id: str = ""
     load_balancer_spec: str = "slb.s2.small"
     internet_charge_type: str = "paybytraffic"
     pay_type: str = "PayOnDemand"
-    resource_group_id: str = "rg-rehearsal"
+    resource_group_id: str = "rg-example"
     bandwidth: int = 5120
     create_time: str = "2026-01-01T00:00:00Z"
     backend_servers: tuple[BackendServer, ...] = ()

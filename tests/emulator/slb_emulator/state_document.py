@@ -83,7 +83,7 @@ def check_uri(value: Any, place: str) -> str:
 
 
 def check_interval(value: Any, place: str) -> float:
-    """Seconds between two health checks. The API has whole ones from 1 to 50; a rehearsal has less time."""
+    """Seconds between two health checks. The API has whole ones from 1 to 50; the emulator allows shorter ones."""
     if not 0.05 <= seconds(value, place) <= 50:
         raise DocumentError(place, "must be a number of seconds from 0.05 to 50")
     return float(value)

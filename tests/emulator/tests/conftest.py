@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Fixtures: a state document, a running rehearsal SLB, and the vendor's SDK pointed at it."""
+"""Fixtures: a state document, a running emulator, and the vendor's SDK pointed at it."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def state():
 
 @pytest.fixture
 def emulator(state):
-    """A running rehearsal SLB."""
+    """A running emulator."""
     with running(state) as running_emulator:
         yield running_emulator
 

@@ -80,7 +80,7 @@ def client(port, **options):
 def test_a_session(start, number):
     process, port = start()
     sdk = client(port)
-    sdk.set({"ServerId": "i-web2", "Weight": "0"}, load_balancer_id="lb-rehearsal")
+    sdk.set({"ServerId": "i-web2", "Weight": "0"}, load_balancer_id="lb-example")
     with pytest.raises(ServerException, match=r"InvalidLoadBalancerId\.NotFound"):
         sdk.describe("lb-none")
     process.send_signal(number)
@@ -88,7 +88,7 @@ def test_a_session(start, number):
     assert (process.returncode, errors) == (0, "")
     lines = output.splitlines()
     assert f"http://127.0.0.1:{port}" in lines[0]
-    assert lines[1].split(" ", 1)[1] == "SetBackendServers lb-rehearsal 200 i-web2: 100 -> 0"
+    assert lines[1].split(" ", 1)[1] == "SetBackendServers lb-example 200 i-web2: 100 -> 0"
     assert lines[2].split(" ", 1)[1] == ("DescribeLoadBalancerAttribute lb-none 404 InvalidLoadBalancerId.NotFound")
     assert len(lines) == 3
     assert "secret" not in output
@@ -98,11 +98,11 @@ def test_options_reach_the_service(start):
     process, port = start("--quiet", "--busy-seconds", "3600", "--set-weight-as", "int", "--latency", "0.2")
     sdk = client(port)
     begin = time.monotonic()
-    answer = sdk.set({"ServerId": "i-web2", "Weight": "0"}, load_balancer_id="lb-rehearsal")
+    answer = sdk.set({"ServerId": "i-web2", "Weight": "0"}, load_balancer_id="lb-example")
     assert time.monotonic() - begin >= 0.2
     assert answer["BackendServers"]["BackendServer"][0]["Weight"] == 0
     with pytest.raises(ServerException, match=r"BackendServer\.configuring"):
-        sdk.set({"ServerId": "i-web2", "Weight": "0"}, load_balancer_id="lb-rehearsal")
+        sdk.set({"ServerId": "i-web2", "Weight": "0"}, load_balancer_id="lb-example")
     process.terminate()
     assert process.communicate(timeout=30) == ("", "")
 
@@ -119,13 +119,13 @@ def test_ends_with_a_connection_open(start):
 def test_tls(start, certificate):
     _process, port = start("--tls-cert", certificate[0], "--tls-key", certificate[1])
     sdk = SdkClient(f"https://localhost:{port}", "rehearsal", "rehearsal-secret", verify=certificate[0])
-    assert len(sdk.describe("lb-rehearsal")) == 4
+    assert len(sdk.describe("lb-example")) == 4
 
 
 def test_help():
     result = run("--help")
     assert result.returncode == 0
-    for word in ("rehearsal", "--state", "--port-file", "--busy-seconds", "--set-weight-as", "loopback only"):
+    for word in ("emulator", "--state", "--port-file", "--busy-seconds", "--set-weight-as", "loopback only"):
         assert word in result.stdout
 
 
@@ -195,21 +195,21 @@ def test_data_plane(start):
     wait_until(lambda: healths(sdk) == {"abnormal"})
     assert healths(sdk) == {"abnormal"}
     assert answers(first["url"], 2) == {503: 2}
-    sdk.set({"ServerId": "i-web2", "Weight": "0"}, load_balancer_id="lb-rehearsal")
+    sdk.set({"ServerId": "i-web2", "Weight": "0"}, load_balancer_id="lb-example")
     (haproxy,) = haproxy_of(process.pid)
     process.terminate()
     output, errors = process.communicate(timeout=30)
     assert (process.returncode, errors) == (0, "")
     assert output.splitlines()[1:3] == [
-        f"lb-rehearsal http 80 takes traffic on {first['url']}",
-        f"lb-rehearsal https 443 takes traffic on {second['url']}",
+        f"lb-example http 80 takes traffic on {first['url']}",
+        f"lb-example https 443 takes traffic on {second['url']}",
     ]
     assert not is_running(haproxy)
 
 
 def healths(sdk):
     """The different health states of the members."""
-    answer = sdk.call("DescribeHealthStatus", LoadBalancerId="lb-rehearsal")
+    answer = sdk.call("DescribeHealthStatus", LoadBalancerId="lb-example")
     return {row["ServerHealthStatus"] for row in answer["BackendServers"]["BackendServer"]}
 
 

@@ -18,14 +18,14 @@ EXAMPLE = Path(__file__).resolve().parent.parent / "example_state.yml"
 
 def test_example():
     state = load_state(EXAMPLE)
-    members = state.load_balancers["lb-rehearsal"].backend_servers
+    members = state.load_balancers["lb-example"].backend_servers
     assert [(member.server_id, member.weight) for member in members] == [
         ("i-web1", 100),
         ("i-web2", 100),
         ("i-web3", 100),
         ("i-web4", 60),
     ]
-    listeners = state.load_balancers["lb-rehearsal"].listeners
+    listeners = state.load_balancers["lb-example"].listeners
     assert [(item.listener_port, item.listener_protocol, item.scheduler) for item in listeners] == [
         (80, "http", "wrr"),
         (443, "https", "wrr"),
@@ -43,12 +43,12 @@ def test_bare_on_and_off(tmp_path):
     text = EXAMPLE.read_text(encoding="utf-8").replace("scheduler: wrr", "health_check: off")
     path = tmp_path / "state.yml"
     path.write_text(text, encoding="utf-8")
-    assert load_state(path).load_balancers["lb-rehearsal"].listeners[0].health_check == "off"
+    assert load_state(path).load_balancers["lb-example"].listeners[0].health_check == "off"
 
 
 def test_running_from_a_file():
     with running(EXAMPLE) as emulator:
-        assert len(emulator.members("lb-rehearsal")) == 4
+        assert len(emulator.members("lb-example")) == 4
     with running(str(EXAMPLE)) as emulator:
         assert emulator.url.startswith("http://127.0.0.1:")
 

@@ -4,7 +4,7 @@
 
 """The stage: a load balancer, web servers behind it, traffic through it, and playbooks that are run on it.
 
-Everything is real but the cloud: the rehearsal SLB with HAProxy moves the traffic, each web server is a process,
+Everything is real but the cloud: the emulator with HAProxy moves the traffic, each web server is a process,
 locust asks, and ansible-playbook runs as a user would run it. All of it ends with the block, whatever fails.
 """
 

@@ -5,7 +5,7 @@
 """Stand-ins on loopback for what gives temporary keys: STS, the metadata service, a credentials URI, CloudSSO, OAuth.
 
 They take nothing that the real ones would refuse: signatures are computed again, tokens compared, and the metadata
-service answers to IMDSv2 only. Every key is one that the rehearsal SLB of the same test knows.
+service answers to IMDSv2 only. Every key is one that the emulator of the same test knows.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from urllib.parse import parse_qsl, urlsplit
 from slb_emulator.signatures import rpc_signature, rpc_string_to_sign
 
 ROLE_ARN = "acs:ram::1:role/weights"
-PROVIDER_ARN = "acs:ram::1:oidc-provider/rehearsal"
+PROVIDER_ARN = "acs:ram::1:oidc-provider/example"
 OIDC_TOKEN = "oidc-token+/=="
 BEARER = "sign-in-token"
 ACCESS = {"AccountId": "1", "AccessConfigurationId": "ac-1"}  # of a user of CloudSSO

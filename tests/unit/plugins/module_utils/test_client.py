@@ -106,7 +106,7 @@ def test_listeners_are_read_page_by_page(slb: t.Any, open_client: OpenClient) ->
 
 def test_every_request_is_new(slb: t.Any, open_client: OpenClient) -> None:
     """A used request object keeps the token, and its User-Agent grows."""
-    source = RotatingKeys(Keys("STS.rehearsal", SECRET, TOKEN), Keys(KEY, SECRET), Keys(KEY, SECRET))
+    source = RotatingKeys(Keys("STS.example", SECRET, TOKEN), Keys(KEY, SECRET), Keys(KEY, SECRET))
     client = open_client(slb.url, keys=source)
     agents = []
     for _call in range(3):
@@ -122,8 +122,8 @@ def test_environment_of_the_sdk_does_not_beat_the_keys(
 ) -> None:
     clean_environment.setenv("ALIYUN_ACCESS_KEY_ID", "nobody")
     clean_environment.setenv("ALIYUN_ACCESS_KEY_SECRET", "nothing")
-    describe(open_client(slb.url, keys=RotatingKeys(Keys("STS.rehearsal", SECRET, TOKEN))))
-    assert slb.requests[0].parameters["AccessKeyId"] == "STS.rehearsal"
+    describe(open_client(slb.url, keys=RotatingKeys(Keys("STS.example", SECRET, TOKEN))))
+    assert slb.requests[0].parameters["AccessKeyId"] == "STS.example"
 
 
 def test_sdk_is_silent_and_finds_no_settings_of_its_own(
@@ -646,7 +646,7 @@ def test_nothing_secret_is_shown(
             url = f"http://127.0.0.1:{unused.getsockname()[1]}"
     else:
         slb.add_fault(fault)
-    keys = RotatingKeys(*[Keys("STS.rehearsal", SECRET, TOKEN)] * 100)
+    keys = RotatingKeys(*[Keys("STS.example", SECRET, TOKEN)] * 100)
     with pytest.raises(SlbError) as caught:
         describe(open_client(url, keys=keys, seconds=0.3))
     shown = [caught.value.sentence(), json.dumps(caught.value.as_dict()), *capfd.readouterr(), caplog.text]

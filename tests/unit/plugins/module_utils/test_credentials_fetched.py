@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Every source of keys of the guide to credentials, from what names it to a request that the rehearsal SLB accepts.
+"""Every source of keys of the guide to credentials, from what names it to a request that the emulator accepts.
 
 The vendor's package runs for real, against stand-ins on loopback. Its hosts are hard-wired: the lookup of names is led
 there, so that the package makes the connections that it would make.
@@ -56,7 +56,7 @@ INI_AK = f"access_key_id = {KEY}\naccess_key_secret = {SECRET}\n"
 
 
 def slb_state(**of_first_temporary_key: t.Any) -> dict[str, t.Any]:
-    """A rehearsal SLB that knows the user's key and nine temporary ones."""
+    """An emulator that knows the user's key and nine temporary ones."""
     temporary = [
         {"access_key_id": key, "access_key_secret": secret, "security_token": token}
         for key, secret, token in map(temporary_key, range(1, 10))
@@ -1121,7 +1121,7 @@ def dead_proxy(clean_environment: pytest.MonkeyPatch) -> None:
     """Proxies in the environment that nobody listens at."""
     for name in ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy"):
         clean_environment.setenv(name, "http://user:proxy-password@127.0.0.1:9")
-    clean_environment.setenv("NO_PROXY", "127.0.0.1")  # the rehearsal SLB
+    clean_environment.setenv("NO_PROXY", "127.0.0.1")  # the emulator
 
 
 @pytest.mark.usefixtures("dead_proxy")

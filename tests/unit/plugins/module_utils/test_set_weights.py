@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The order of work under faults: what is reported is what the rehearsal SLB holds."""
+"""The order of work under faults: what is reported is what the emulator holds."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The rehearsal SLB as a child process, and what it knows."""
+"""The emulator as a child process, and what it knows."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ import project
 
 EMULATOR = project.ROOT / "tests" / "emulator"
 EXAMPLE_STATE = EMULATOR / "example_state.yml"
-LOAD_BALANCER = "lb-rehearsal"
+LOAD_BALANCER = "lb-example"
 START_TIMEOUT = 20.0
 
 
-class RehearsalError(Exception):
-    """The rehearsal SLB could not be started."""
+class EmulatorProcessError(Exception):
+    """The emulator could not be started."""
 
 
 @dataclass(frozen=True)
-class Rehearsal:
-    """A running rehearsal SLB."""
+class EmulatorProcess:
+    """A running emulator."""
 
     port: int
 
@@ -84,9 +84,9 @@ def load_balancers(state: dict[str, Any]) -> dict[str, Any]:
 
 
 @contextmanager
-def running(state: Path = EXAMPLE_STATE, *options: str) -> Iterator[Rehearsal]:
-    """Start the rehearsal SLB on a free port of the loopback and stop it in the end."""
-    with tempfile.TemporaryDirectory(prefix="rehearsal-slb-") as folder:
+def running(state: Path = EXAMPLE_STATE, *options: str) -> Iterator[EmulatorProcess]:
+    """Start the emulator on a free port of the loopback and stop it in the end."""
+    with tempfile.TemporaryDirectory(prefix="slb-emulator-") as folder:
         port_file, log_file = Path(folder, "port"), Path(folder, "log")
         command: list[str | Path] = [
             project.PYTHON,
@@ -107,14 +107,14 @@ def running(state: Path = EXAMPLE_STATE, *options: str) -> Iterator[Rehearsal]:
                 stderr=log,
             )
         try:
-            yield Rehearsal(wait_for_port(process, port_file, log_file))
+            yield EmulatorProcess(wait_for_port(process, port_file, log_file))
         finally:
             process.terminate()
             process.wait(timeout=10)
 
 
 def wait_for_port(process: subprocess.Popen[bytes], port_file: Path, log_file: Path) -> int:
-    """The port that the rehearsal SLB wrote once it listens."""
+    """The port that the emulator wrote once it listens."""
     deadline = time.monotonic() + START_TIMEOUT
     while process.poll() is None and time.monotonic() < deadline:
         text = port_file.read_text(encoding="utf-8").strip() if port_file.exists() else ""
@@ -123,4 +123,4 @@ def wait_for_port(process: subprocess.Popen[bytes], port_file: Path, log_file: P
         time.sleep(0.02)
     outcome = "does not listen" if process.poll() is None else f"ended with exit code {process.returncode}"
     log = log_file.read_text(encoding="utf-8")
-    raise RehearsalError(f"The rehearsal SLB {outcome}. Its output:\n{log}")
+    raise EmulatorProcessError(f"The emulator {outcome}. Its output:\n{log}")
