@@ -29,15 +29,14 @@ import typing as t
 from urllib.parse import urlsplit
 from urllib.request import proxy_bypass
 
-from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import SlbError, is_retried
-from ansible_collections.aliyun_community.slb.plugins.module_utils._keys import (
+from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import (
     CredentialsUnobtainable,
-    Keys,
-    KeySource,
-    Reach,
+    SlbError,
+    is_retried,
 )
+from ansible_collections.aliyun_community.slb.plugins.module_utils._keys import Keys, KeySource, Reach
+from ansible_collections.aliyun_community.slb.plugins.module_utils._network_errors import causes, innermost_reason
 from ansible_collections.aliyun_community.slb.plugins.module_utils._profiles import Profile
-from ansible_collections.aliyun_community.slb.plugins.module_utils._transport import causes, innermost_reason
 
 RENEW_SECONDS = 60  # before they expire, temporary keys are fetched again
 SHORTEST_FETCH = 1.5  # seconds that a fetch may take when the deadline is over, as for a read that settles a write

@@ -16,10 +16,12 @@ import re
 import typing as t
 
 from ansible_collections.aliyun_community.slb.plugins.module_utils import _fetched_keys
-from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import InvalidArgument
+from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import (
+    CredentialsUnobtainable,
+    InvalidArgument,
+)
 from ansible_collections.aliyun_community.slb.plugins.module_utils._fetched_keys import Role
 from ansible_collections.aliyun_community.slb.plugins.module_utils._keys import (
-    CredentialsUnobtainable,
     Environ,
     Keys,
     KeySource,

@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import SlbError
-
 Environ = t.Mapping[str, str]
 
 
@@ -53,15 +51,3 @@ class Reach(t.NamedTuple):
     read_timeout: float
     ca_path: str | None
     remaining: t.Callable[[], float]
-
-
-class CredentialsUnobtainable(SlbError):
-    """A source of keys that was named gives none. ``source`` and ``reason`` are parts of one sentence."""
-
-    def __init__(self, source: str, reason: str, advice: str, *, code: str = "", request_id: str | None = None) -> None:
-        super().__init__(
-            code or "CredentialsUnobtainable",
-            f"no keys from {source}: {reason}",
-            request_id=request_id,
-            advice=advice,
-        )

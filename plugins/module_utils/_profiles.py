@@ -20,7 +20,7 @@ import re
 import stat
 import typing as t
 
-from ansible_collections.aliyun_community.slb.plugins.module_utils._keys import CredentialsUnobtainable
+from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import CredentialsUnobtainable
 
 # Below the home folder, in this order.
 DEFAULT_FILES = (".aliyun/config.json", ".alibabacloud/credentials", ".alibabacloud/credentials.ini")

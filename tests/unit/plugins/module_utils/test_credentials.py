@@ -15,8 +15,12 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._credentials 
     ENVIRONMENT_KEYS,
     find_keys,
 )
-from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import InvalidArgument, SlbError
-from ansible_collections.aliyun_community.slb.plugins.module_utils._keys import CredentialsUnobtainable, Keys, Reach
+from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import (
+    CredentialsUnobtainable,
+    InvalidArgument,
+    SlbError,
+)
+from ansible_collections.aliyun_community.slb.plugins.module_utils._keys import Keys, Reach
 from ansible_collections.aliyun_community.slb.tests.unit.refusals import refusal
 
 OLD = {"ALICLOUD_ACCESS_KEY": "old-id", "ALICLOUD_SECRET_KEY": "old-secret"}

@@ -25,13 +25,14 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.aliyun_community.slb.plugins.module_utils import _client, _fetched_keys, _slb
-from ansible_collections.aliyun_community.slb.plugins.module_utils._client import Client, Deadline
+from ansible_collections.aliyun_community.slb.plugins.module_utils import _deadline, _fetched_keys, _slb
+from ansible_collections.aliyun_community.slb.plugins.module_utils._client import Client
+from ansible_collections.aliyun_community.slb.plugins.module_utils._connection import Connection
 from ansible_collections.aliyun_community.slb.plugins.module_utils._credentials import find_keys
-from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import SlbError
-from ansible_collections.aliyun_community.slb.plugins.module_utils._keys import CredentialsUnobtainable, Reach
-from ansible_collections.aliyun_community.slb.plugins.module_utils._records import Member
-from ansible_collections.aliyun_community.slb.plugins.module_utils._transport import Connection
+from ansible_collections.aliyun_community.slb.plugins.module_utils._deadline import Deadline
+from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import CredentialsUnobtainable, SlbError
+from ansible_collections.aliyun_community.slb.plugins.module_utils._keys import Reach
+from ansible_collections.aliyun_community.slb.plugins.module_utils._records import BackendServer
 from ansible_collections.aliyun_community.slb.tests.unit.plugins.module_utils.key_services import (
     ACCESS,
     BEARER,
@@ -588,12 +589,12 @@ RENEWED: list[tuple[dict[str, t.Any], dict[str, str]]] = [
 def test_task_goes_on_with_new_keys_when_the_old_ones_are_about_to_expire(
     place: Place, options: dict[str, t.Any], environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_client, "FIRST_PAUSE", 40)
-    monkeypatch.setattr(_client, "LONGEST_PAUSE", 40)
+    monkeypatch.setattr(_deadline, "FIRST_PAUSE", 40)
+    monkeypatch.setattr(_deadline, "LONGEST_PAUSE", 40)
     place.services.lifetime = _fetched_keys.RENEW_SECONDS + 45
     place.slb.add_fault({"kind": "error", "code": "BackendServer.configuring", "times": 3})
     client = place.client(options, environ, seconds=300)
-    _slb.set_backend_servers(client, "lb-web", [Member("i-web1", 0)])  # a try every 20 to 40 seconds
+    _slb.set_backend_servers(client, "lb-web", [BackendServer("i-web1", 0)])  # a try every 20 to 40 seconds
     used = place.keys_used()
     assert (used[:2], len(used)) == (["STS.1", "STS.1"], 4)
     assert used[-1] != "STS.1"
@@ -632,7 +633,7 @@ def test_keys_that_the_api_refuses_are_fetched_again(
     place = open_place(**refused)
     place.write_profiles({"name": "role", "mode": "RamRoleArn", **AK, **ROLE})
     client = place.client(options, environ)
-    _slb.set_backend_servers(client, "lb-web", [Member("i-web1", 0)])
+    _slb.set_backend_servers(client, "lb-web", [BackendServer("i-web1", 0)])
     assert place.keys_used() == ["STS.1", "STS.2"]
     assert place.slb.members("lb-web")[0].weight == 0
 
@@ -656,7 +657,7 @@ def test_nothing_is_written_with_new_keys_after_the_deadline(place: Place, monke
 
     monkeypatch.setattr(client._key_source, "renew", renew_for_long)
     with refusal(SlbError, r"InvalidSecurityToken\.Expired"):
-        _slb.set_backend_servers(client, "lb-web", [Member("i-web1", 0)])
+        _slb.set_backend_servers(client, "lb-web", [BackendServer("i-web1", 0)])
     assert place.keys_used() == ["STS.1"]
     assert place.slb.members("lb-web")[0].weight == 100
 

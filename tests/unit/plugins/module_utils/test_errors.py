@@ -9,8 +9,11 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.aliyun_community.slb.plugins.module_utils import _errors
-from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import InvalidArgument, SlbError
-from ansible_collections.aliyun_community.slb.plugins.module_utils._keys import CredentialsUnobtainable
+from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import (
+    CredentialsUnobtainable,
+    InvalidArgument,
+    SlbError,
+)
 
 
 @pytest.mark.parametrize(
