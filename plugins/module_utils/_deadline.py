@@ -19,7 +19,12 @@ class Deadline:
     """A point in monotonic time, ``seconds`` from now."""
 
     def __init__(self, seconds: float) -> None:
-        self._end = time.monotonic() + seconds
+        self._seconds = seconds
+        self.restart()
+
+    def restart(self) -> None:
+        """Start again: all of ``seconds`` are left."""
+        self._end = time.monotonic() + self._seconds
 
     def remaining(self, beyond: float = 0.0) -> float:
         """Seconds until the deadline, or until ``beyond`` seconds after it. Never negative."""

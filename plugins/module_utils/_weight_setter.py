@@ -50,12 +50,16 @@ Request = t.Union[t.Sequence[RequestedWeight], t.Callable[[Group], t.Sequence[Re
 
 
 class Options(t.NamedTuple):
-    """The options of the module that say how to work."""
+    """The options of the module that say how to work.
+
+    ``count_again``: count the members in traffic after the write, too; False for a caller that does so itself.
+    """
 
     on_missing: str = "fail"
     min_active: int = 0
     check_listeners: str = "off"
     verify: bool = True
+    count_again: bool = True
 
 
 class WeightSetter:
@@ -202,7 +206,7 @@ class WeightSetter:
 
         The task that wrote last reads what all of them did, so at least its drain is undone; perhaps others' too.
         """
-        if not plan.drains or not self._options.min_active:
+        if not plan.drains or not self._options.min_active or not self._options.count_again:
             return
         if not self._options.verify:
             self._group = self._read().backend_servers

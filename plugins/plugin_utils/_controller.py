@@ -1,0 +1,130 @@
+# Copyright (c) 2026 aliyun_community.slb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This code is private to the collection aliyun_community.slb: no compatibility is promised to others.
+
+"""What the actions of this collection share on the controller: their options, the run that they belong to, their client."""
+
+from __future__ import annotations
+
+import os
+import typing as t
+
+from ansible.errors import AnsibleError
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.aliyun_community.slb.plugins.module_utils._client import Client, open_client
+from ansible_collections.aliyun_community.slb.plugins.module_utils._drain_options import PREFIX, variable_of
+from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import InvalidArgument, printable
+from ansible_collections.aliyun_community.slb.plugins.module_utils._journal import JournalFolder, Run
+from ansible_collections.aliyun_community.slb.plugins.module_utils._restorer import Workbench
+
+_ROLE = "rolling_update"
+
+
+def this_run() -> Run:
+    """The run of ansible-playbook: tasks are executed by children of its process."""
+    return Run.of_process(os.getppid())
+
+
+def in_role(action: ActionBase) -> bool:
+    """Whether the task is one of the role's, where options are set by variables."""
+    role = getattr(action._task, "_role", None)
+    return role is not None and role.get_name() in (_ROLE, f"aliyun_community.slb.{_ROLE}")
+
+
+def prefix_of(action: ActionBase) -> str:
+    """What stands before the names of options in messages."""
+    return PREFIX if in_role(action) else ""
+
+
+def play_id(action: ActionBase) -> str:
+    """Tells the plays of a run apart."""
+    parent = action._task
+    while parent is not None:
+        play = getattr(parent, "_play", None)
+        if play is not None:
+            return str(play._uuid)
+        parent = getattr(parent, "_parent", None)
+    return ""
+
+
+def find_tasks_file(path: str, playbook_dir: str) -> str:
+    """The absolute path of a tasks file: beside the playbook, or in the current folder.
+
+    The current folder comes first for a playbook of this collection, whose own folder is not the user's.
+    """
+    path = os.path.expanduser(path)
+    folders = [playbook_dir, os.getcwd()]
+    if os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))) == os.path.dirname(playbook_dir):
+        folders.reverse()
+    found = [os.path.abspath(os.path.join(folder, path)) for folder in folders]
+    return next((each for each in found if os.path.isfile(each)), found[0])
+
+
+def option_values(
+    action: ActionBase, task_vars: t.Mapping[str, t.Any], spec: t.Mapping[str, t.Any]
+) -> dict[str, t.Any]:
+    """The options of a task: what it gives, or else the host's variable, the environment, the default.
+
+    Raises InvalidArgument with one sentence.
+    """
+    given = dict(action._task.args)
+    omitted = task_vars.get("omit")
+    for option, rules in spec.items():
+        if any(name in given for name in (option, *rules.get("aliases", ()))):
+            continue
+        variable = variable_of(option)
+        if variable in task_vars:
+            value = _template(action, variable, task_vars[variable])
+            if value is not None and not _is_same(value, omitted):
+                given[option] = value
+    checked = ArgumentSpecValidator(dict(spec)).validate(given)
+    if checked.error_messages:
+        message = printable("; ".join(checked.error_messages))
+        raise InvalidArgument(message.rstrip("."), "See the documentation of this action.")
+    values: dict[str, t.Any] = checked.validated_parameters
+    return values
+
+
+def _template(action: ActionBase, name: str, value: t.Any) -> t.Any:
+    try:
+        return action._templar.template(value)
+    except AnsibleError as exc:
+        raise InvalidArgument(f"{name} cannot be computed: {printable(str(exc))}", "Check the variables that it uses.") from None
+
+
+def _is_same(value: t.Any, omitted: t.Any) -> bool:
+    return omitted is not None and (value is omitted or (isinstance(value, str) and value == omitted))
+
+
+class _Clients:
+    """One client for each region, with its whole wait_timeout at each use."""
+
+    def __init__(self, options: t.Mapping[str, t.Any], warn: t.Callable[[str], None]) -> None:
+        self._options = options
+        self._warn = warn
+        self._clients: dict[str, Client] = {}
+
+    def client_for(self, region: str) -> Client:
+        if region not in self._clients:
+            options = {**self._options, "region": region or self._options["region"]}
+            self._clients[region] = open_client(options, os.environ, self._warn)
+        client = self._clients[region]
+        client.deadline.restart()
+        return client
+
+
+def workbench(action: ActionBase, folder: JournalFolder, connection: t.Mapping[str, t.Any]) -> Workbench:
+    """What the steps of a rolling update work with in this task."""
+    display = action._display
+    return Workbench(
+        folder=folder,
+        run=this_run(),
+        client_for=_Clients(connection, display.warning).client_for,
+        say=lambda line: display.display(printable(line)),
+        warn=lambda line: display.warning(printable(line)),
+        check_mode=bool(action._task.check_mode),
+    )
