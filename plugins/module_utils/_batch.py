@@ -142,6 +142,11 @@ class Batch:
         with self._changing() as content:
             return content["memory"].setdefault(key, value)
 
+    def add_to_list(self, key: str, values: t.Sequence[str]) -> None:
+        """Add to what is kept under the key, each value once."""
+        with self._changing() as content:
+            content["memory"][key] = list(dict.fromkeys([*content["memory"].get(key, []), *values]))
+
     def first_time(self, key: str) -> bool:
         """Whether nothing was kept under this key before. It is from now on."""
         with self._changing() as content:

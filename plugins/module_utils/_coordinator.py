@@ -23,7 +23,6 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._batch import
     remove_ended_runs,
 )
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import SlbError
-from ansible_collections.aliyun_community.slb.plugins.module_utils._journal import Journal, JournalFolder
 from ansible_collections.aliyun_community.slb.plugins.module_utils._records import BackendServer, Listener, LoadBalancer
 from ansible_collections.aliyun_community.slb.plugins.module_utils._restorer import (
     LINE_SECONDS,
@@ -51,6 +50,7 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._weight_sette
 
 Json = dict[str, t.Any]
 
+ALREADY_OUT = "already out"  # what the run remembers of members that were at weight 0 before it
 PROOF_SECONDS = 5.0  # how old the read may be that proves the weights of the hosts of a batch
 
 
@@ -107,12 +107,13 @@ class Coordinator:
 
     def _begin(self, keep_days: int) -> None:
         """Before anything is drained: find out whether a journal can be written, and say how to recover."""
-        self._bench.folder.check_writable()
         remove_ended_runs(self._bench.folder, self._bench.run)
         self._bench.folder.remove_old(keep_days, time.time())
         if self._bench.check_mode:
             self._bench.say(f"Rolling update {self._request.rolling_update_id}, check mode: nothing is changed.")
             return
+        # Also for recover after a run that ended before its first drain.
+        self._bench.record(self._request.rolling_update_id, [])
         self._bench.say(
             f"Rolling update {self._request.rolling_update_id}. If it ends before its servers are back, this puts them back: "
             f"{self.recover_command}"
@@ -127,7 +128,7 @@ class Coordinator:
     def _stop(self, left: t.Sequence[Entry]) -> Json:
         """Stop before the next batch. One host fails for all, so that the run does not end green."""
         message = (
-            f"Rolling update {self._request.rolling_update_id} stops here: {_described(left)} did not come back. "
+            f"Rolling update {self._request.rolling_update_id} stops here: {described(left)} did not come back. "
             f"Fix that first. This puts back what is still out: {self.recover_command}"
         )
         is_first = self._batch.first_time(f"stopped {self._request.play} {self._request.rolling_update_id}")
@@ -195,7 +196,7 @@ class Coordinator:
             outcomes = _Drain(self, requests, verify).run()
             mine = outcomes.pop(self._request.host)
             self._batch.leave_outcomes("drained", outcomes)
-            return mine
+            return self._with_stats(mine)
 
     # Prove and note
 
@@ -216,7 +217,7 @@ class Coordinator:
         entries = [entry.moved_to(UPDATING, time.time()) for entry in self._open_entries()]
         if entries:
             bench.record(request.rolling_update_id, entries)
-        return self._result(changed=False, msg=f"{request.host} gets no new requests.")
+        return self._with_stats(self._result(changed=False, msg=f"{request.host} gets no new requests."))
 
     def _prove_min_active(self, load_balancer_id: str, group: t.Sequence[BackendServer]) -> None:
         """Two rolling updates at the same time may each have left enough members in traffic, and too few together."""
@@ -264,7 +265,7 @@ class Coordinator:
             mine = outcomes.pop(self._request.host)
             self._batch.leave_outcomes("restored", outcomes)
             self._put_back_unclaimed()
-            return mine
+            return self._with_stats(mine)
 
     def _restore_all(self, requests: t.Sequence[Request]) -> dict[str, Json]:
         hosts = {request.host for request in requests}
@@ -305,7 +306,7 @@ class Coordinator:
         still_out = [entry for entry in entries if entry.key in outcome.failed]
         text = "; ".join(dict.fromkeys(problems))
         if still_out:
-            text += f". Still out of traffic: {_described(still_out)}. This puts back what can be: {self.recover_command}"
+            text += f". Still out of traffic: {described(still_out)}. This puts back what can be: {self.recover_command}"
         return {**self._result(changed=bool(back), entries=back, msg=text), "failed": True}
 
     def _put_back_unclaimed(self) -> None:
@@ -342,13 +343,21 @@ class Coordinator:
         parts += [f"{text}." for text in dict.fromkeys([*outcome.failed.values(), *outcome.left_alone.values()])]
         if still_out:
             parts.append(
-                f"It stays out of traffic: {_described(still_out)}. Fix {host}, then put it back: {self.recover_command}"
+                f"It stays out of traffic: {described(still_out)}. Fix {host}, then put it back: {self.recover_command}"
             )
         elif not outcome.left_alone:
             parts.append("Its weights are as they were.")
         return " ".join(parts)
 
     # What the steps share
+
+    def _with_stats(self, result: Json) -> Json:
+        """The result with what is out as a statistic of the run: AWX hands those to the next job of a workflow."""
+        journal = None if self._bench.check_mode else self._bench.folder.read(self._request.rolling_update_id)
+        if journal is None:
+            return result
+        data = {"rolling_update_record": journal._replace(entries=tuple(journal.open_entries)).as_document()}
+        return {**result, "ansible_stats": {"data": data, "per_host": False, "aggregate": False}}
 
     def _open_entries(self) -> list[Entry]:
         """The open entries of this host that this run wrote."""
@@ -432,7 +441,7 @@ def shown(entry: Entry) -> Json:
     }
 
 
-def _described(entries: t.Sequence[Entry]) -> str:
+def described(entries: t.Sequence[Entry]) -> str:
     return ", ".join(entry.describe() for entry in entries)
 
 
@@ -476,6 +485,7 @@ class _Drain:
     def _drain_members(self, load_balancer_id: str, requests: t.Sequence[Request]) -> None:
         work = _Work(self._bench, self._id, self._coordinator._setting(load_balancer_id), requests)
         self._batch.remember(f"proof {requests[0].connection} {load_balancer_id}", None)
+        self._bench.settle([row.entry for row in self._bench.folder.known_entries(load_balancer_id, self._bench.run)])
         client = self._bench.client_for(requests[0].region)
         min_active = max(request.min_active for request in requests)
         # Without verification the proof reads the weights and counts the members in traffic, see Coordinator.prove.
@@ -543,6 +553,7 @@ class _Drain:
         already_out = self._already_out.get(host, [])
         if already_out:
             self._bench.warn(f"{host}: {', '.join(already_out)} was at weight 0 and no journal knows why. It stays there.")
+            self._batch.add_to_list(ALREADY_OUT, [f"{host}: {member}" for member in already_out])
         return coordinator._result(
             changed=host in self._changed, entries=self._entries.get(host, []), already_out=already_out
         )
@@ -574,9 +585,3 @@ class _Work:
         for row in self.plan.superseded:
             if row.rolling_update_id != self._id or row.entry.key not in own:
                 self._bench.record_of_other(row)
-
-
-def journal_document(folder: JournalFolder, rolling_update_id: str) -> Json | None:
-    """The journal as it is handed to the next job of an AWX workflow."""
-    journal: Journal | None = folder.read(rolling_update_id)
-    return journal.as_document() if journal else None

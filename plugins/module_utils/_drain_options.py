@@ -29,7 +29,7 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._numbers impo
 PREFIX = "rolling_update_"
 CHECKED, DRAINED, PROVEN, UPDATED, RESTORED, FAILED = "checked", "drained", "proven", "updated", "restored", "failed"
 
-_SECONDS = Range(0, 24 * 60 * 60)
+SECONDS = Range(0, 24 * 60 * 60)
 _PERCENT = Range(0, 100)
 _DAYS = Range(0, 100 * 365)
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*", re.ASCII)
@@ -118,9 +118,9 @@ def parse_options(values: t.Mapping[str, t.Any], prefix: str) -> DrainOptions:
 
 _NUMBERS = {
     "min_active": MIN_ACTIVE,
-    "drain_delay": _SECONDS,
-    "health_timeout": _SECONDS,
-    "ramp_pause": _SECONDS,
+    "drain_delay": SECONDS,
+    "health_timeout": SECONDS,
+    "ramp_pause": SECONDS,
     "keep_days": _DAYS,
 }
 

@@ -183,15 +183,6 @@ class JournalFolder:
         except OSError as exc:
             raise self._unwritable(exc) from None
 
-    def check_writable(self) -> None:
-        """Find out now whether files can be written in it."""
-        try:
-            probe = os.path.join(self.path, f".probe-{os.getpid()}")
-            _write_synced(probe, b"{}\n")
-            os.unlink(probe)
-        except OSError as exc:
-            raise self._unwritable(exc) from None
-
     @contextlib.contextmanager
     def locked(self, name: str = ".lock") -> t.Iterator[None]:
         """Hold a lock of the folder. The system releases it when the process ends, however it ends."""
@@ -229,13 +220,13 @@ class JournalFolder:
         paths = [os.path.join(self.path, name) for name in names if name.endswith(_SUFFIX) and name[0] != "."]
         return [self._read_file(path) for path in paths]
 
-    def known_entries(self, load_balancer_id: str, run: Run) -> list[KnownEntry]:
-        """The open entries of a load balancer, of all journals."""
+    def known_entries(self, load_balancer_id: str | None, run: Run) -> list[KnownEntry]:
+        """The open entries of a load balancer, or of all, in all journals."""
         return [
             KnownEntry(journal.rolling_update_id, entry, entry.run == str(run), _other_run(entry, run))
             for journal in self.read_all()
             for entry in journal.open_entries
-            if entry.load_balancer_id == load_balancer_id
+            if load_balancer_id in (None, entry.load_balancer_id)
         ]
 
     def write(self, journal: Journal) -> None:

@@ -12,11 +12,13 @@ import time
 import typing as t
 
 from ansible_collections.aliyun_community.slb.plugins.module_utils import _plan, _slb
+from ansible_collections.aliyun_community.slb.plugins.module_utils._batch import wait_for_orphans
 from ansible_collections.aliyun_community.slb.plugins.module_utils._client import Client
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import SlbError
 from ansible_collections.aliyun_community.slb.plugins.module_utils._journal import Journal, JournalFolder, Run
 from ansible_collections.aliyun_community.slb.plugins.module_utils._records import BackendServer, Listener
 from ansible_collections.aliyun_community.slb.plugins.module_utils._rolling_update import (
+    DRAINING,
     LEFT_ALONE,
     RESTORED,
     RESTORING,
@@ -34,6 +36,9 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._weight_sette
 
 LOOK_SECONDS = 2.0  # between two looks at the health
 LINE_SECONDS = 10.0  # between two lines during a wait
+# How long a request of a killed process may still take effect. A call takes the API 2 to 3 s (vendor page
+# SetBackendServers).
+SETTLE_SECONDS = 10.0
 
 
 class Workbench(t.NamedTuple):
@@ -64,6 +69,18 @@ class Workbench(t.NamedTuple):
                 if row.running and row.entry.key in keys:
                     raise out_by_another_run(row)
             self._write(rolling_update_id, entries)
+
+    def settle(self, entries: t.Iterable[Entry]) -> None:
+        """Wait until nothing that an ended run has sent can still take effect: a killed run may leave a process behind."""
+        for entry in entries:
+            run = Run.parse(entry.run)
+            if run == self.run or run.is_running:
+                continue
+            wait_for_orphans(self.folder, run)
+            seconds = entry.changed + SETTLE_SECONDS - time.time()
+            if entry.state in (DRAINING, RESTORING) and 0 < seconds <= SETTLE_SECONDS:
+                self.say(f"Waiting {duration(seconds)} for what the ended run {run.pid} may have sent")
+                time.sleep(seconds)
 
     def record_of_other(self, row: KnownEntry) -> None:
         """Write how an entry of another journal ends. Raises JournalUnusable."""
