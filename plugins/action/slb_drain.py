@@ -19,7 +19,11 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._drain_option
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import SlbError, printable
 from ansible_collections.aliyun_community.slb.plugins.module_utils._journal import JournalFolder, default_folder
 from ansible_collections.aliyun_community.slb.plugins.module_utils._restorer import Workbench
-from ansible_collections.aliyun_community.slb.plugins.plugin_utils import _controller, _tasks_file
+from ansible_collections.aliyun_community.slb.plugins.plugin_utils import (
+    _controller,
+    _host_waits,
+    _tasks_file,
+)
 
 Json = dict[str, t.Any]
 
@@ -59,10 +63,13 @@ class ActionModule(ActionBase):
             self._warn_of_unknown_variables(task_vars, bench)
             return {**coordinator.check(options.check_listeners, options.keep_days), **found}
         if options.state == _drain_options.DRAINED:
-            return coordinator.drain(options.verify)
+            return self._after_drain(coordinator.drain(options.verify), options, task_vars, bench)
         if options.state == _drain_options.PROVEN:
             return coordinator.prove()
         if options.state == _drain_options.UPDATED:
+            if options.health_url and not bench.check_mode:
+                modules = _host_waits.HostModules(self, task_vars)
+                _host_waits.wait_for_url(modules, options.health_url, options.health_timeout, bench.say)
             return coordinator.note_updated()
         if options.state == _drain_options.RESTORED:
             return coordinator.restore()
@@ -96,7 +103,7 @@ class ActionModule(ActionBase):
         for name in ("tasks_file", "health_tasks_file"):
             path = getattr(options, name)
             found[name] = self._check_tasks_file(path, name, task_vars) if path else None
-        self._check_reachable(task_vars)
+        _host_waits.HostModules(self, task_vars).check_usable()
         return found
 
     def _check_tasks_file(self, path: str, name: str, task_vars: dict[str, t.Any]) -> str:
@@ -114,20 +121,17 @@ class ActionModule(ActionBase):
             raise SlbError("TasksFile", f"{_controller.prefix_of(self)}{name}: {exc}") from None
         return found
 
-    def _check_reachable(self, task_vars: dict[str, t.Any]) -> None:
-        """Run a module on the host, as its update will. Without become: that is for the update, and may need a password."""
-        self._connection.become = None
-        if getattr(self._connection._shell, "SHELL_FAMILY", "") == "powershell":
-            self._low_level_execute_command("exit 0")
-            return
-        answer = self._execute_module(module_name="ansible.builtin.ping", module_args={}, task_vars=task_vars)
-        if answer.get("failed") or answer.get("ping") != "pong":
-            reason = printable(str(answer.get("msg") or answer.get("module_stderr") or "no response"))[:300]
-            raise SlbError(
-                "HostUnusable",
-                f"Ansible cannot run a module on it: {reason}",
-                advice="It keeps its traffic. Check ansible_python_interpreter and the connection.",
-            )
+    def _after_drain(
+        self, outcome: Json, options: DrainOptions, task_vars: dict[str, t.Any], bench: Workbench
+    ) -> Json:
+        """Wait for the connections of this host, once it gets no new ones."""
+        if outcome.get("failed") or options.port is None or bench.check_mode:
+            return outcome
+        modules = _host_waits.HostModules(self, task_vars)
+        left = _host_waits.wait_for_connections(
+            modules, options.port, options.drain_timeout, options.on_drain_timeout, bench.say
+        )
+        return {**outcome, "connections": left}
 
     def _warn_of_unknown_variables(self, task_vars: dict[str, t.Any], bench: Workbench) -> None:
         batch = Batch(bench.folder, bench.run)
@@ -145,4 +149,5 @@ def _reason(task_vars: t.Mapping[str, t.Any]) -> str:
     rows = [row for row in results if isinstance(row, dict) and row.get("failed")] if isinstance(results, list) else []
     messages = [str(row.get("msg") or "failed") for row in rows or [result]]
     name = str(task.get("name") or task.get("action") or "an update task")
-    return printable(f"{name}: {' '.join(messages)}")[:600].rstrip(".")
+    text = " ".join(message.removeprefix(f"{task_vars['inventory_hostname']}: ") for message in messages)
+    return printable(f"{name}: {text}")[:600].rstrip(".")

@@ -211,7 +211,7 @@ class Coordinator:
                 setting = self._setting(load_balancer_id)
                 for reason in unproven([self._target(request)], group, setting).values():
                     raise SlbError(
-                        "NotDrained", f"{request.host} is not updated: {reason}", advice="Find out who changed the weight."
+                        "NotDrained", f"its update does not begin: {reason}", advice="Find out who changed the weight."
                     )
                 self._prove_min_active(load_balancer_id, group)
         entries = [entry.moved_to(UPDATING, time.time()) for entry in self._open_entries()]
@@ -480,7 +480,10 @@ class _Drain:
         try:
             self._drain_members(load_balancer_id, requests)
         except SlbError as exc:
-            self._failed.update((request.host, exc.sentence()) for request in requests)
+            sentence = exc.sentence()
+            if load_balancer_id not in sentence:
+                sentence = f"{load_balancer_id}: {sentence}"
+            self._failed.update((request.host, sentence) for request in requests)
 
     def _drain_members(self, load_balancer_id: str, requests: t.Sequence[Request]) -> None:
         work = _Work(self._bench, self._id, self._coordinator._setting(load_balancer_id), requests)
@@ -549,7 +552,7 @@ class _Drain:
     def _outcome(self, host: str) -> Json:
         coordinator = self._coordinator
         if host in self._failed:
-            return {**coordinator._result(changed=False, msg=f"{host} is not drained: {self._failed[host]}"), "failed": True}
+            return {**coordinator._result(changed=False, msg=f"{host}: {self._failed[host]}"), "failed": True}
         already_out = self._already_out.get(host, [])
         if already_out:
             self._bench.warn(f"{host}: {', '.join(already_out)} was at weight 0 and no journal knows why. It stays there.")

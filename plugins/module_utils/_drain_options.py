@@ -34,8 +34,10 @@ _PERCENT = Range(0, 100)
 _DAYS = Range(0, 100 * 365)
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*", re.ASCII)
 
-# Variables of the role that no option of slb_drain stands for.
-_ROLE_VARIABLES = ("port", "drain_timeout", "on_drain_timeout", "health_url", "record")
+_PORT = Range(1, 65535)
+
+# The option of slb_journal that slb_drain has not.
+_OTHER_VARIABLES = (PREFIX + "record",)
 
 
 class DrainOptions(t.NamedTuple):
@@ -50,7 +52,11 @@ class DrainOptions(t.NamedTuple):
     check_listeners: str
     already_out: str
     drain_delay: int
+    port: int | None
+    drain_timeout: int
+    on_drain_timeout: str
     verify: bool
+    health_url: str | None
     health_timeout: int
     ramp: tuple[int, ...]
     ramp_pause: int
@@ -82,7 +88,11 @@ def argument_spec() -> dict[str, t.Any]:
         "check_listeners": {"type": "str", "choices": ["fail", "warn", "off"], "default": "fail"},
         "already_out": {"type": "str", "choices": ["warn", "fail"], "default": "warn"},
         "drain_delay": {"type": "raw", "default": 5},
+        "port": {"type": "raw"},
+        "drain_timeout": {"type": "raw", "default": 300},
+        "on_drain_timeout": {"type": "str", "choices": ["continue", "fail"], "default": "continue"},
         "verify": {"type": "bool", "default": True},
+        "health_url": {"type": "str"},
         "health_timeout": {"type": "raw", "default": 300},
         "ramp": {"type": "raw", "default": [100]},
         "ramp_pause": {"type": "raw", "default": 30},
@@ -104,13 +114,17 @@ def parse_options(values: t.Mapping[str, t.Any], prefix: str) -> DrainOptions:
     """Check the values of all options of argument_spec(). Raises InvalidArgument; ``prefix``: of the names in it."""
     options = {name: values[name] for name in DrainOptions._fields if name in values}
     options["connection"] = {name: values[name] for name in connection_argument_spec()}
-    for name in ("rolling_update_id", "server_ip", "record_dir", "tasks_file", "health_tasks_file"):
+    for name in ("rolling_update_id", "server_ip", "record_dir", "tasks_file", "health_tasks_file", "health_url"):
         options[name] = (values[name] or "").strip() or None
+    if values["tasks_file"] == "":
+        raise InvalidArgument(f"{prefix}tasks_file is missing", "Name the file with your update tasks.")
     options["server_id"] = _id(values["server_id"], prefix + "server_id", "i-bp1c3zrr37ablp8ujo7v")
     options["load_balancer_ids"] = _load_balancer_ids(values["load_balancer_ids"], prefix)
     options["ramp"] = tuple(
         whole_number(percent, prefix + "ramp", _PERCENT) for percent in as_list(values["ramp"], prefix + "ramp")
     )
+    if values["port"] is not None:
+        options["port"] = whole_number(values["port"], prefix + "port", _PORT)
     for name, allowed in _NUMBERS.items():
         options[name] = whole_number(values[name], prefix + name, allowed)
     return DrainOptions(**options)
@@ -119,6 +133,7 @@ def parse_options(values: t.Mapping[str, t.Any], prefix: str) -> DrainOptions:
 _NUMBERS = {
     "min_active": MIN_ACTIVE,
     "drain_delay": SECONDS,
+    "drain_timeout": SECONDS,
     "health_timeout": SECONDS,
     "ramp_pause": SECONDS,
     "keep_days": _DAYS,
@@ -155,7 +170,7 @@ def _id(value: t.Any, name: str, example: str) -> str:
 def unknown_variables(names: t.Iterable[str]) -> list[str]:
     """A sentence for each variable that looks like one of the role's and is not, with the nearest name."""
     known = {variable_of(option) for option in argument_spec() if option != "state"}
-    known |= {PREFIX + name for name in _ROLE_VARIABLES}
+    known.update(_OTHER_VARIABLES)
     sentences = []
     for name in sorted(names):
         if not name.startswith(PREFIX) or name in known:

@@ -79,7 +79,8 @@ def option_values(
         variable = variable_of(option)
         if variable in task_vars:
             value = _template(action, variable, task_vars[variable])
-            if value is not None and not _is_same(value, omitted):
+            # Empty text counts as not set: a survey of AWX gives that for a question without an answer.
+            if value is not None and value != "" and not _is_same(value, omitted):
                 given[option] = value
     checked = ArgumentSpecValidator(dict(spec)).validate(given)
     if checked.error_messages:
