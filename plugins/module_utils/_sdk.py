@@ -34,8 +34,12 @@ class Sdk:
     def __init__(self) -> None:
         from aliyunsdkcore.auth import signers
 
-        # No option leads to keys in RSA pairs, and the SDK imports the whole of cryptography for their signer.
+        # No option uses RSA key pairs, and the SDK imports the whole of cryptography for their signer.
         signers.rsa_key_pair_signer = None
+        from aliyunsdkcore.utils import parameter_helper
+
+        # The SDK's own nonce is an MD5 sum, which fails in FIPS mode.
+        parameter_helper.get_uuid = new_nonce
         from aliyunsdkcore.auth.credentials import AccessKeyCredential, StsTokenCredential
         from aliyunsdkcore.client import AcsClient
         from aliyunsdkcore.vendored.requests.adapters import HTTPAdapter
@@ -82,6 +86,11 @@ class Sdk:
         return request
 
 
+def new_nonce() -> str:
+    """A SignatureNonce, unique for each request: 32 hexadecimal digits, like the SDK's own."""
+    return os.urandom(16).hex()
+
+
 def import_sdk() -> Sdk:
     """Import the SDK without its side effects: logs and traces that hold signed URLs, keys from the environment.
 
@@ -102,7 +111,7 @@ def import_sdk() -> Sdk:
         raise SlbError(
             "MissingLibrary",
             "the Python packages aliyun-python-sdk-core and aliyun-python-sdk-slb are needed on the host that runs "
-            f"the task, and {exc.name or 'one of them'} cannot be imported",
+            f"the task, but {exc.name or 'one of them'} cannot be imported",
             advice="Install them for the Python that runs the task: pip install 'aliyun-python-sdk-core>=2.16.1' "
             "'aliyun-python-sdk-slb>=3.3.22'.",
         ) from exc

@@ -68,7 +68,7 @@ class Transport:
             if self._adapter.response is None:
                 raise self._failure(exc) from None
         if self._adapter.response is None:
-            raise NoResponse("the SDK returned without an answer")
+            raise NoResponse("the SDK returned without a response")
         return self._adapter.response
 
     def _client_for(self, keys: Keys) -> t.Any:
@@ -132,7 +132,7 @@ class _RecordingAdapter:
             if pool.proxy and not (pool.proxy.host or "").encode("idna"):
                 raise ValueError("no host")
         except Exception as exc:
-            raise ConnectFailed("the environment names a proxy with a URL that cannot be used", permanent=True) from exc
+            raise ConnectFailed("the environment sets a proxy with an invalid URL", permanent=True) from exc
         return pool
 
     def _limit_reads(self, pool: t.Any) -> None:
@@ -154,7 +154,7 @@ def _whole_body(response: t.Any) -> bytes:
     """The body as it came: the adapter decodes nothing. Raises NoResponse if it is larger than any of the API."""
     body: bytes = response.raw.read(LARGEST_BODY + 1)
     if len(body) > LARGEST_BODY:
-        raise NoResponse(f"more than {LARGEST_BODY} bytes came")
+        raise NoResponse(f"more than {LARGEST_BODY} bytes were received")
     return body
 
 

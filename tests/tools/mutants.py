@@ -40,7 +40,18 @@ KILLED = ("killed", "timeout", "segfault")
 
 # Those where a mistake does most harm come first.
 FILES = (
-    *("_plan", "_ledger", "_weight_setter", "_slb", "_client", "_deadline", "_records", "_numbers", "_errors"),
+    *(
+        "_plan",
+        "_ledger",
+        "_report",
+        "_weight_setter",
+        "_slb",
+        "_client",
+        "_deadline",
+        "_records",
+        "_numbers",
+        "_errors",
+    ),
     *("_keys", "_module", "_connection", "_credentials", "_profiles", "_key_sources", "_fetched_keys"),
     *("_network_errors", "_transport", "_sdk"),
 )

@@ -179,7 +179,7 @@ def test_sdk_is_silent_and_finds_no_settings_of_its_own(
 
 def test_sdk_that_is_missing_is_named(open_client: OpenClient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(t.cast("dict[str, t.Any]", sys.modules), "aliyunsdkcore.client", None)
-    with refusal(SlbError, "^MissingLibrary: .* aliyun-python-sdk-slb .* and aliyunsdkcore.client cannot be") as caught:
+    with refusal(SlbError, "^MissingLibrary: .* aliyun-python-sdk-slb .* but aliyunsdkcore.client cannot be") as caught:
         open_client("http://127.0.0.1:9")
     assert "pip install" in caught.value.advice
     assert "'aliyun-python-sdk-slb>=" in caught.value.advice
@@ -210,7 +210,7 @@ def test_malformed_proxy_ends_at_once(
     for name in ("http_proxy", "https_proxy"):
         clean_environment.setenv(name, proxy)
     client = open_client(endpoint)
-    with refusal(SlbError, "names a proxy with a URL that cannot be used") as error:
+    with refusal(SlbError, "sets a proxy with an invalid URL") as error:
         describe(client)
     assert (error.value.code, client.api_calls) == ("EndpointUnusable", 0)
     assert "hidden" not in str(error.value)
@@ -227,7 +227,7 @@ def test_proxy_without_a_server_is_given_up_after_a_few_tries(
     client = open_client(endpoint)
     with refusal(SlbError, f"^EndpointUnreachable: no connection to {endpoint}: Connection refused$"):
         describe(client)
-    assert client.api_calls == _client.CONNECT_TRIES
+    assert client.api_calls == _client.CONNECT_ATTEMPTS
 
 
 @pytest.mark.parametrize("no_proxy", [None, "127.0.0.1", "*"])
@@ -395,9 +395,9 @@ def test_unusable_answers_to_a_write_leave_it_open(
     [
         ("", "an empty body"),
         (" \n", "an empty body"),
-        (" <html>", "HTML or XML in place of JSON"),
-        ("nonsense", "a body that is no answer of this API"),
-        ('{"password": "hidden"}', "a body that is no answer of this API"),
+        (" <html>", "HTML or XML instead of JSON"),
+        ("nonsense", "a body that is not a response of this API"),
+        ('{"password": "hidden"}', "a body that is not a response of this API"),
     ],
 )
 def test_unusable_answer_is_described_and_not_shown(slb: t.Any, open_client: OpenClient, body: str, words: str) -> None:
@@ -405,7 +405,7 @@ def test_unusable_answer_is_described_and_not_shown(slb: t.Any, open_client: Ope
     with refusal(OutcomeUnknown) as caught:
         _slb.set_backend_servers(open_client(slb.url), "lb-web", [BackendServer("i-web1", 0)])
     assert caught.value.code == "UnusableAnswer"
-    assert caught.value.message == f"SetBackendServers was answered by {slb.url} with HTTP status 502 and {words}"
+    assert caught.value.message == f"{slb.url} responded to SetBackendServers with HTTP status 502 and {words}"
 
 
 def test_unusable_answer_may_have_a_request_id(slb: t.Any, open_client: OpenClient) -> None:
@@ -479,7 +479,9 @@ def test_broken_connection_leaves_a_write_open(slb: t.Any, open_client: OpenClie
 
 def test_missing_answer_is_said_to_be_missing(slb: t.Any, open_client: OpenClient) -> None:
     slb.add_fault({"kind": "cut_after"})
-    with refusal(OutcomeUnknown, rf"^NoAnswer: SetBackendServers got no whole answer from {slb.url} \((?!None).+\)$"):
+    with refusal(
+        OutcomeUnknown, rf"^NoAnswer: SetBackendServers got no complete response from {slb.url} \((?!None).+\)$"
+    ):
         _slb.set_backend_servers(open_client(slb.url), "lb-web", [BackendServer("i-web1", 0)])
 
 
@@ -509,7 +511,7 @@ def test_answer_that_stalls_ends_with_the_read_timeout(slb: t.Any, open_client: 
 def test_answers_of_another_form_are_refused(slb: t.Any, open_client: OpenClient, body: dict[str, t.Any]) -> None:
     answer = json.dumps({"RequestId": "R", **body})
     slb.add_fault({"kind": "raw", "http_status": 200, "body": answer, "content_type": "application/json"})
-    with pytest.raises(OutcomeUnknown, match="not of the form"):
+    with pytest.raises(OutcomeUnknown, match="does not have the documented form"):
         describe(open_client(slb.url))
 
 
@@ -525,7 +527,7 @@ def test_number_in_text_is_one_as_the_api_writes_it(slb: t.Any, open_client: Ope
     rows = [{"ServerId": "i-1", "Weight": number}]
     answer = json.dumps({"RequestId": "R", "BackendServers": {"BackendServer": rows}})
     slb.add_fault({"kind": "raw", "http_status": 200, "body": answer, "content_type": "application/json"})
-    with pytest.raises(OutcomeUnknown, match="not of the form"):
+    with pytest.raises(OutcomeUnknown, match="does not have the documented form"):
         describe(open_client(slb.url))
 
 
@@ -577,7 +579,7 @@ def test_no_answer_can_expand(open_client: OpenClient) -> None:
 
 
 def test_deadline_ends_an_answer_in_many_pages(open_client: OpenClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_client, "LAST_READ_SECONDS", 0.02)
+    monkeypatch.setattr(_client, "READ", _client.READ._replace(grace=0.02))
     page = answer_of(b'{"RequestId":"R","Listeners":[],"NextToken":"more"}')
     with OneAnswer(page) as server:
         client = open_client(f"http://{server.address}", seconds=0)
@@ -631,7 +633,7 @@ def test_endpoint_without_a_server_is_given_up_after_a_few_tries(open_client: Op
         describe(client)
     assert caught.value.code == "EndpointUnreachable"
     assert caught.value.message == f"no connection to http://127.0.0.1:{port}: Connection refused"
-    assert client.api_calls == _client.CONNECT_TRIES
+    assert client.api_calls == _client.CONNECT_ATTEMPTS
 
 
 def test_pauses_double(slb: t.Any, open_client: OpenClient, no_waiting: t.Any) -> None:

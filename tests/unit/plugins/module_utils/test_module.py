@@ -72,8 +72,8 @@ def test_modules_have_a_check_mode() -> None:
 @pytest.mark.parametrize(
     ("option", "words"),
     [
-        ({"region": "x\udcff"}, ", or a variable of the environment that stands for one, is no text in UTF-8."),
-        ({"assume_role": 5}, " is of another type than its documentation says (argument of type 'int'"),
+        ({"region": "x\udcff"}, ", or the environment variable that sets it, is not valid UTF-8."),
+        ({"assume_role": 5}, " does not have its documented type (argument of type 'int'"),
     ],
 )
 def test_options_that_ansible_breaks_on(
@@ -151,9 +151,9 @@ def test_timeouts_are_seconds_of_a_day_at_most(opened: OpenIt, name: str) -> Non
     [
         ("", "region is missing"),
         (None, "region is missing"),
-        ("cn", "region 'cn' is no region id"),
-        ("Cn-Hangzhou", "region 'Cn-Hangzhou' is no region id"),
-        ("cn-hangzhou.example", "is no region id"),
+        ("cn", "region 'cn' is not a valid region id"),
+        ("Cn-Hangzhou", "region 'Cn-Hangzhou' is not a valid region id"),
+        ("cn-hangzhou.example", "is not a valid region id"),
     ],
 )
 def test_region_must_look_like_one(opened: OpenIt, region: str | None, words: str) -> None:
@@ -199,7 +199,7 @@ def test_endpoint_is_a_url_or_a_host(opened: OpenIt, endpoint: str, url: str) ->
     ],
 )
 def test_endpoint_that_is_no_host(opened: OpenIt, endpoint: str) -> None:
-    with refusal(InvalidArgument, "endpoint is no host"):
+    with refusal(InvalidArgument, "endpoint is not a valid host"):
         opened(endpoint=endpoint)
 
 

@@ -68,7 +68,7 @@ def test_server_id_must_look_like_one(server_id: str | None) -> None:
 
 @pytest.mark.parametrize("load_balancer_id", ["", "lb 1", "lb-1,lb-2", "lb-1\n", "../lb"])
 def test_load_balancer_id_must_look_like_one(load_balancer_id: str) -> None:
-    with refusal(InvalidArgument, "no id of a load balancer"):
+    with refusal(InvalidArgument, "not a valid load balancer id"):
         _plan.check_load_balancer_id(load_balancer_id)
 
 
@@ -144,7 +144,7 @@ def test_expected_weight(current: int, expected: object, refused: bool) -> None:
     with refusal(SlbError) as caught:
         _plan.plan_weights([BackendServer("i-1", current)], servers)
     assert caught.value.code == "UnexpectedWeight"
-    assert caught.value.message == f"not as expected: i-1 has {current} and not {expected}"
+    assert caught.value.message == f"unexpected weight: i-1 has {current}, not {expected}"
 
 
 def test_expected_weight_is_a_weight() -> None:
@@ -187,7 +187,7 @@ def test_addresses_are_compared_as_addresses() -> None:
 def test_ambiguous_server_id_is_refused_with_the_choices() -> None:
     with refusal(InvalidArgument) as caught:
         _plan.plan_weights([ENI_A, ENI_B], wanted({"server_id": "eni-1", "weight": 0}))
-    assert "fits 2 members" in caught.value.message
+    assert "matches 2 members" in caught.value.message
     assert "eni 192.168.0.11, eni 192.168.0.12" in caught.value.message
 
 
