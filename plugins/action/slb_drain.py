@@ -121,9 +121,7 @@ class ActionModule(ActionBase):
             raise SlbError("TasksFile", f"{_controller.prefix_of(self)}{name}: {exc}") from None
         return found
 
-    def _after_drain(
-        self, outcome: Json, options: DrainOptions, task_vars: dict[str, t.Any], bench: Workbench
-    ) -> Json:
+    def _after_drain(self, outcome: Json, options: DrainOptions, task_vars: dict[str, t.Any], bench: Workbench) -> Json:
         """Wait for the connections of this host, once it gets no new ones."""
         if outcome.get("failed") or options.port is None or bench.check_mode:
             return outcome

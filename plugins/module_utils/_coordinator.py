@@ -272,7 +272,9 @@ class Coordinator:
         entries = [entry for entry in self._open_entries_of_run() if entry.host in hosts]
         first = requests[0]
         if self._bench.check_mode or not entries:
-            return {request.host: self._result(changed=False, msg=self._nothing_to_restore(request)) for request in requests}
+            return {
+                request.host: self._result(changed=False, msg=self._nothing_to_restore(request)) for request in requests
+            }
         restorer = Restorer(self._bench, first.rolling_update_id)
         health = HealthWait(self._bench, self._listeners_of_entry, max(request.health_timeout for request in requests))
         steps = ramp_steps(first.ramp)
@@ -306,16 +308,16 @@ class Coordinator:
         still_out = [entry for entry in entries if entry.key in outcome.failed]
         text = "; ".join(dict.fromkeys(problems))
         if still_out:
-            text += f". Still out of traffic: {described(still_out)}. This puts back what can be: {self.recover_command}"
+            text += (
+                f". Still out of traffic: {described(still_out)}. This puts back what can be: {self.recover_command}"
+            )
         return {**self._result(changed=bool(back), entries=back, msg=text), "failed": True}
 
     def _put_back_unclaimed(self) -> None:
         """Put back hosts that were drained for a task that they never came to, since nothing else would."""
         with self._batch.leading("drained"):
             hosts = self._batch.drop_outcomes("drained", self._request)
-            entries = [
-                entry for entry in self._open_entries_of_run() if entry.host in hosts and entry.is_untouched
-            ]
+            entries = [entry for entry in self._open_entries_of_run() if entry.host in hosts and entry.is_untouched]
             if entries:
                 Restorer(self._bench, self._request.rolling_update_id).restore(entries)
 
@@ -371,9 +373,7 @@ class Coordinator:
         return Target(request.host, request.server_id, request.server_ip)
 
     def _setting(self, load_balancer_id: str) -> Setting:
-        return Setting(
-            load_balancer_id, self._request.region, str(self._bench.run), time.time(), self._place.prefix
-        )
+        return Setting(load_balancer_id, self._request.region, str(self._bench.run), time.time(), self._place.prefix)
 
     def _snapshot_key(self, load_balancer_id: str) -> str:
         return f"snapshot {self._request.connection} {load_balancer_id}"
@@ -391,7 +391,10 @@ class Coordinator:
     def _read_snapshot(self, load_balancer_id: str) -> LoadBalancer:
         client = self._bench.client_for(self._request.region)
         load_balancer = _slb.describe_load_balancer(client, load_balancer_id)
-        row = {**load_balancer._asdict(), "backend_servers": [server.as_dict() for server in load_balancer.backend_servers]}
+        row = {
+            **load_balancer._asdict(),
+            "backend_servers": [server.as_dict() for server in load_balancer.backend_servers],
+        }
         key = self._snapshot_key(load_balancer_id)
         self._batch.remember(key, row)
         self._batch.remember(f"{key} is old", False)
@@ -555,7 +558,9 @@ class _Drain:
             return {**coordinator._result(changed=False, msg=f"{host}: {self._failed[host]}"), "failed": True}
         already_out = self._already_out.get(host, [])
         if already_out:
-            self._bench.warn(f"{host}: {', '.join(already_out)} was at weight 0 and no journal knows why. It stays there.")
+            self._bench.warn(
+                f"{host}: {', '.join(already_out)} was at weight 0 and no journal knows why. It stays there."
+            )
             self._batch.add_to_list(ALREADY_OUT, [f"{host}: {member}" for member in already_out])
         return coordinator._result(
             changed=host in self._changed, entries=self._entries.get(host, []), already_out=already_out
@@ -565,7 +570,9 @@ class _Drain:
 class _Work:
     """The members of one load balancer during a drain."""
 
-    def __init__(self, bench: Workbench, rolling_update_id: str, setting: Setting, requests: t.Sequence[Request]) -> None:
+    def __init__(
+        self, bench: Workbench, rolling_update_id: str, setting: Setting, requests: t.Sequence[Request]
+    ) -> None:
         self._bench = bench
         self._id = rolling_update_id
         self.setting = setting

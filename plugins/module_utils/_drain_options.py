@@ -163,7 +163,9 @@ def _id(value: t.Any, name: str, example: str) -> str:
     if value is None or value == "":
         raise InvalidArgument(f"{name} is missing", f"Set it for this host, to an id such as {example}.")
     if not isinstance(value, str) or not _ID.fullmatch(value):
-        raise InvalidArgument(f"{name} is {str(value)[:60]!r}, which is not a valid id", f"Give an id such as {example}.")
+        raise InvalidArgument(
+            f"{name} is {str(value)[:60]!r}, which is not a valid id", f"Give an id such as {example}."
+        )
     return value
 
 

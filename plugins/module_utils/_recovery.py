@@ -116,7 +116,9 @@ class Keeper:
         self, restored: t.Sequence[Entry], left_alone: t.Sequence[str], problems: t.Sequence[str], changed: bool
     ) -> Json:
         verb = "Check mode: would put back" if self._bench.check_mode else "Put back"
-        hosts = ", ".join(f"{entry.host} ({entry.name} of {entry.load_balancer_id}: {entry.original})" for entry in restored)
+        hosts = ", ".join(
+            f"{entry.host} ({entry.name} of {entry.load_balancer_id}: {entry.original})" for entry in restored
+        )
         parts = [f"{verb}: {hosts or 'nothing'}."]
         if left_alone:
             parts.append(f"Left alone: {'; '.join(left_alone)}.")
@@ -169,10 +171,13 @@ class Keeper:
     def _line(self, journal: Journal) -> str:
         now = time.time()
         out = ", ".join(
-            f"{entry.describe()}, out for {duration(now - entry.out_since)}, {entry.state}" for entry in journal.open_entries
+            f"{entry.describe()}, out for {duration(now - entry.out_since)}, {entry.state}"
+            for entry in journal.open_entries
         )
         command = recover_command(journal.rolling_update_id, self._record_dir)
-        return f"Rolling update {journal.rolling_update_id}: still out of traffic: {out}. This puts them back: {command}"
+        return (
+            f"Rolling update {journal.rolling_update_id}: still out of traffic: {out}. This puts them back: {command}"
+        )
 
     def _shown(self, journal: Journal) -> Json:
         return {

@@ -173,7 +173,9 @@ class Restorer:
             return []
         if setter.ledger.applied:
             self.changed = True
-            changes = [f"{change.server.name} {change.server.weight} -> {change.after}" for change in setter.ledger.applied]
+            changes = [
+                f"{change.server.name} {change.server.weight} -> {change.after}" for change in setter.ledger.applied
+            ]
             active = sum(server.weight > 0 for server in setter.group or ())
             prefix = "Check mode: would set " if self._bench.check_mode else ""
             self._bench.say(prefix + weight_line(load_balancer_id, changes, active, len(setter.group or ())))
@@ -266,7 +268,11 @@ class HealthWait:
         for entry in entries:
             server = BackendServer(entry.server_id, entry.original, entry.type, entry.server_ip)
             states = {listener.name: _plan.health_of(server, listener, rows) for listener in listeners}
-            findings = [f"{'/'.join(sorted(state)) or 'unknown'} on {name}" for name, state in states.items() if state != {"normal"}]
+            findings = [
+                f"{'/'.join(sorted(state)) or 'unknown'} on {name}"
+                for name, state in states.items()
+                if state != {"normal"}
+            ]
             if findings:
                 found[entry.key] = f"{entry.name} of {entry.load_balancer_id} is {', '.join(findings)}"
         return found

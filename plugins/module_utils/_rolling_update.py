@@ -150,9 +150,7 @@ def plan_drain(
 
 
 class _DrainPlanner:
-    def __init__(
-        self, group: t.Sequence[BackendServer], known: t.Sequence[KnownEntry], setting: Setting
-    ) -> None:
+    def __init__(self, group: t.Sequence[BackendServer], known: t.Sequence[KnownEntry], setting: Setting) -> None:
         self._group = group
         self._known = known
         self._setting = setting

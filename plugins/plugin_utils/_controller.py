@@ -42,7 +42,7 @@ def prefix_of(action: ActionBase) -> str:
 
 def play_id(action: ActionBase) -> str:
     """Tells the plays of a run apart."""
-    parent = action._task
+    parent: t.Any = action._task
     while parent is not None:
         play = getattr(parent, "_play", None)
         if play is not None:
@@ -94,7 +94,9 @@ def _template(action: ActionBase, name: str, value: t.Any) -> t.Any:
     try:
         return action._templar.template(value)
     except AnsibleError as exc:
-        raise InvalidArgument(f"{name} cannot be computed: {printable(str(exc))}", "Check the variables that it uses.") from None
+        raise InvalidArgument(
+            f"{name} cannot be computed: {printable(str(exc))}", "Check the variables that it uses."
+        ) from None
 
 
 def _is_same(value: t.Any, omitted: t.Any) -> bool:

@@ -115,5 +115,7 @@ def wait_for_url(modules: HostModules, url: str, timeout: int, say: t.Callable[[
             )
         if elapsed >= next_line:
             next_line += LINE_SECONDS
-            say(f"{modules.host}: waiting for {url} ({reason_of(result)}), {duration(elapsed)} of at most {duration(timeout)}")
+            say(
+                f"{modules.host}: waiting for {url} ({reason_of(result)}), {duration(elapsed)} of at most {duration(timeout)}"
+            )
         time.sleep(min(LOOK_SECONDS, max(0.0, timeout - elapsed)))
