@@ -11,6 +11,7 @@ import json
 import os
 import sys
 import typing as t
+from importlib.util import find_spec
 
 import pytest
 from ansible.module_utils.basic import AnsibleModule
@@ -273,7 +274,7 @@ def test_secrets_of_the_environment_are_hidden(
     module = new_module()
     _module.open_client(module)
     output = shown(module, capsys, SlbError("Code", "it said hidden-value"))
-    if _module.register_secrets:
+    if find_spec("ansible.module_utils.secrets"):  # ansible-core 2.22 and newer
         assert output["_ansible_new_secrets"] == ["hidden-value"]  # what the controller is to censor
     else:
         assert "hidden-value" not in json.dumps(output)
