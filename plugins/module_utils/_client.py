@@ -17,6 +17,10 @@ import time
 import typing as t
 from urllib.parse import quote, quote_plus
 
+from ansible_collections.aliyun_community.slb.plugins.module_utils._credentials.base import (
+    Credentials,
+    CredentialsProvider,
+)
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import (
     SlbError,
     Unanswered,
@@ -24,7 +28,6 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._errors impor
     is_retried,
     is_uncertain,
 )
-from ansible_collections.aliyun_community.slb.plugins.module_utils._keys import Keys, KeySource
 from ansible_collections.aliyun_community.slb.plugins.module_utils._transport import (
     Answer,
     Connection,
@@ -65,7 +68,7 @@ class Deadline:
 class Client:
     """Calls the Slb API and keeps the account of it: ``api_calls`` and ``request_ids``."""
 
-    def __init__(self, connection: Connection, key_source: KeySource, deadline: Deadline) -> None:
+    def __init__(self, connection: Connection, key_source: CredentialsProvider, deadline: Deadline) -> None:
         self.region = connection.region
         self.deadline = deadline
         self.request_ids: list[str] = []
@@ -103,7 +106,7 @@ class Client:
                 return self._attempt(action, parameters, seconds)
             except SlbError as exc:
                 if is_refusal_of_keys(exc.code) and not renewed:
-                    renewed = self._key_source.renew()
+                    renewed = self._key_source.refresh()
                     if renewed and self._time_for_a_try(beyond):
                         continue
                 if not _is_worth_another_try(exc, tries, again) or not self.deadline.pause(tries):
@@ -113,7 +116,7 @@ class Client:
         return max(self.deadline.remaining(), min(beyond, self.deadline.remaining(beyond)))
 
     def _attempt(self, action: str, parameters: t.Mapping[str, str], seconds: float) -> Json:
-        keys = self._key_source.keys()
+        keys = self._key_source.credentials()
         try:
             answer = self._transport.exchange(action, parameters, keys, seconds)
         except NotSent as exc:
@@ -126,7 +129,7 @@ class Client:
             ) from None
         return self._judged(action, answer, keys)
 
-    def _judged(self, action: str, answer: Answer, keys: Keys) -> Json:
+    def _judged(self, action: str, answer: Answer, keys: Credentials) -> Json:
         """The answer as JSON, or the error that it stands for."""
         status, content = answer.http_status, _parsed(answer.body)
         request_id = _word(content, "RequestId")
@@ -201,7 +204,7 @@ def _kind(body: bytes) -> str:
     return "a body that is no answer of this API"
 
 
-def redacted(text: str, keys: Keys) -> str:
+def redacted(text: str, keys: Credentials) -> str:
     """The text without key id, secret and token, plain or as a URL carries them."""
     for secret in filter(None, keys):
         for form in (secret, quote(secret, safe=""), quote_plus(secret)):

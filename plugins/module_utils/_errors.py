@@ -73,6 +73,14 @@ class Unanswered(SlbError):
     """A request was sent and no usable answer came back: a write may or may not have taken effect."""
 
 
+class CredentialsUnobtainable(SlbError):
+    """A source that was named provides no credentials. ``source`` and ``reason`` are parts of one sentence."""
+
+    def __init__(self, source: str, reason: str, advice: str, *, code: str = "", request_id: str | None = None) -> None:
+        message = f"cannot get credentials from {source}: {reason}"
+        super().__init__(code or "CredentialsUnobtainable", message, request_id=request_id, advice=advice)
+
+
 def _ended(message: str) -> str:
     return message if message.endswith((".", "!", "?")) else message + "."
 

@@ -19,17 +19,17 @@ from urllib.parse import urlsplit
 from ansible.module_utils.basic import AnsibleModule, env_fallback
 
 from ansible_collections.aliyun_community.slb.plugins.module_utils._client import Client, Deadline
-from ansible_collections.aliyun_community.slb.plugins.module_utils._credentials import (
+from ansible_collections.aliyun_community.slb.plugins.module_utils._credentials.base import FetchLimits
+from ansible_collections.aliyun_community.slb.plugins.module_utils._credentials.chain import (
     ENVIRONMENT_KEYS,
     ENVIRONMENT_ROLE,
-    find_keys,
+    find_credentials,
 )
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import (
     InvalidArgument,
     SlbError,
     printable,
 )
-from ansible_collections.aliyun_community.slb.plugins.module_utils._keys import Reach
 from ansible_collections.aliyun_community.slb.plugins.module_utils._numbers import TIMEOUT, whole_number
 from ansible_collections.aliyun_community.slb.plugins.module_utils._transport import Connection
 
@@ -120,8 +120,8 @@ def open_client(module: AnsibleModule) -> Client:
     if connection.endpoint.startswith("http://") and not _LOOPBACK.fullmatch(_host(connection.endpoint)):
         module.warn(f"The endpoint {connection.endpoint} is not encrypted: requests can be read and repeated by others")
     deadline = Deadline(wait_timeout)
-    reach = Reach(connect_timeout, read_timeout, options["ca_path"], deadline.remaining)
-    return Client(connection, find_keys(options, os.environ, reach), deadline)
+    limits = FetchLimits(connect_timeout, read_timeout, options["ca_path"], deadline.remaining)
+    return Client(connection, find_credentials(options, os.environ, limits), deadline)
 
 
 def fail(module: AnsibleModule, exc: SlbError, subject: str, **result: t.Any) -> t.NoReturn:

@@ -29,8 +29,8 @@ from importlib import import_module
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
+from ansible_collections.aliyun_community.slb.plugins.module_utils._credentials.base import Credentials
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import SlbError
-from ansible_collections.aliyun_community.slb.plugins.module_utils._keys import Keys
 
 API_VERSION = "v20140515"
 LARGEST_ANSWER = 8 * 1024 * 1024  # bytes; a page of 100 listeners has some 0.2 million
@@ -80,7 +80,7 @@ class Transport:
         self._connection = connection
         self._sdk = _import_sdk()
         self._wire = _Wire(self._sdk)
-        self._keys: Keys | None = None
+        self._keys: Credentials | None = None
         self._client: t.Any = None
 
     @property
@@ -88,7 +88,7 @@ class Transport:
         """HTTP requests that were handed to the network, whatever became of them."""
         return self._wire.sent
 
-    def exchange(self, action: str, parameters: t.Mapping[str, str], keys: Keys, seconds: float) -> Answer:
+    def exchange(self, action: str, parameters: t.Mapping[str, str], keys: Credentials, seconds: float) -> Answer:
         """Send one request and read its whole answer, in ``seconds`` at most. Raises NotSent, NoAnswer."""
         client = self._client_for(keys)
         request = self._request(action, parameters, seconds)
@@ -104,7 +104,7 @@ class Transport:
             raise NoAnswer("the SDK returned without an answer")
         return self._wire.answer
 
-    def _client_for(self, keys: Keys) -> t.Any:
+    def _client_for(self, keys: Credentials) -> t.Any:
         if keys != self._keys:
             self._client = self._sdk.new_client(self._connection, keys)
             # A netrc entry for the host would add a second Authorization to the signed request.
@@ -263,7 +263,7 @@ class _Sdk:
         self.NewConnectionError = NewConnectionError
         self.requests_exceptions = requests_exceptions
 
-    def new_client(self, connection: Connection, keys: Keys) -> t.Any:
+    def new_client(self, connection: Connection, keys: Credentials) -> t.Any:
         if keys.security_token:
             credential = self.StsTokenCredential(*keys)
         else:

@@ -22,8 +22,11 @@ from tempfile import TemporaryDirectory
 from schedule import LOAD_BALANCER, PLAIN_OPTIONS, Document, Schedule
 
 from ansible_collections.aliyun_community.slb.plugins.module_utils import _client, _set_weights, _weights
+from ansible_collections.aliyun_community.slb.plugins.module_utils._credentials.base import (
+    Credentials,
+    StaticCredentials,
+)
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import SlbError
-from ansible_collections.aliyun_community.slb.plugins.module_utils._keys import Keys, StaticKeys
 from ansible_collections.aliyun_community.slb.plugins.module_utils._transport import Connection
 from slb_emulator import running
 from slb_emulator.emulator import Emulator
@@ -148,7 +151,7 @@ def run_task(schedule: Schedule, emulator: Emulator) -> tuple[Document | None, s
         wanted = _weights.parse_wanted(schedule.backend_servers)
         client = _client.Client(
             connection,
-            StaticKeys(Keys("rehearsal", "rehearsal-secret")),
+            StaticCredentials(Credentials("rehearsal", "rehearsal-secret")),
             _client.Deadline(options["wait_timeout"]),
         )
         settings = _set_weights.Options(*(options[name] for name in _set_weights.Options._fields))

@@ -15,9 +15,13 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.aliyun_community.slb.plugins.module_utils import _client, _fetched_keys
+from ansible_collections.aliyun_community.slb.plugins.module_utils import _client
 from ansible_collections.aliyun_community.slb.plugins.module_utils._client import Client, Deadline
-from ansible_collections.aliyun_community.slb.plugins.module_utils._keys import Keys, StaticKeys
+from ansible_collections.aliyun_community.slb.plugins.module_utils._credentials import vendor
+from ansible_collections.aliyun_community.slb.plugins.module_utils._credentials.base import (
+    Credentials,
+    StaticCredentials,
+)
 from ansible_collections.aliyun_community.slb.plugins.module_utils._transport import Connection
 from ansible_collections.aliyun_community.slb.tests.unit.certificates import Certificates, make_certificates
 
@@ -96,7 +100,7 @@ class Clock:
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """Between two requests time passes at once. What a connection takes, and what other programs do, is real."""
     clock = Clock()
-    for module in (_client, _fetched_keys):
+    for module in (_client, vendor):
         monkeypatch.setattr(module, "time", clock)
     return clock
 
@@ -127,7 +131,7 @@ def open_client(clean_environment: pytest.MonkeyPatch) -> t.Callable[..., Client
         read_timeout: float = 10.0,
         region: str = "cn-hangzhou",
     ) -> Client:
-        source = keys or StaticKeys(Keys(KEY, SECRET))
+        source = keys or StaticCredentials(Credentials(KEY, SECRET))
         return Client(Connection(region, url, verify, 2.0, read_timeout), source, Deadline(seconds))
 
     return open_it

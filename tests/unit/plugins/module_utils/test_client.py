@@ -20,8 +20,8 @@ import typing as t
 import pytest
 
 from ansible_collections.aliyun_community.slb.plugins.module_utils import _client, _errors, _slb
+from ansible_collections.aliyun_community.slb.plugins.module_utils._credentials.base import Credentials
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import SlbError, Unanswered
-from ansible_collections.aliyun_community.slb.plugins.module_utils._keys import Keys
 from ansible_collections.aliyun_community.slb.plugins.module_utils._records import Member
 from ansible_collections.aliyun_community.slb.plugins.module_utils._transport import LARGEST_ANSWER
 from ansible_collections.aliyun_community.slb.tests.unit.loopback import LoopbackServer
@@ -34,13 +34,13 @@ OpenClient = t.Callable[..., _client.Client]
 pytestmark = pytest.mark.usefixtures("no_waiting")
 
 
-class RotatingKeys:
+class RotatingCredentials:
     """Temporary keys first, then keys without a token."""
 
-    def __init__(self, *keys: Keys) -> None:
+    def __init__(self, *keys: Credentials) -> None:
         self._keys = list(keys)
 
-    def keys(self) -> Keys:
+    def credentials(self) -> Credentials:
         return self._keys.pop(0)
 
 
@@ -106,7 +106,9 @@ def test_listeners_are_read_page_by_page(slb: t.Any, open_client: OpenClient) ->
 
 def test_every_request_is_new(slb: t.Any, open_client: OpenClient) -> None:
     """A used request object keeps the token, and its User-Agent grows."""
-    source = RotatingKeys(Keys("STS.example", SECRET, TOKEN), Keys(KEY, SECRET), Keys(KEY, SECRET))
+    source = RotatingCredentials(
+        Credentials("STS.example", SECRET, TOKEN), Credentials(KEY, SECRET), Credentials(KEY, SECRET)
+    )
     client = open_client(slb.url, keys=source)
     agents = []
     for _call in range(3):
@@ -122,7 +124,7 @@ def test_environment_of_the_sdk_does_not_beat_the_keys(
 ) -> None:
     clean_environment.setenv("ALIYUN_ACCESS_KEY_ID", "nobody")
     clean_environment.setenv("ALIYUN_ACCESS_KEY_SECRET", "nothing")
-    describe(open_client(slb.url, keys=RotatingKeys(Keys("STS.example", SECRET, TOKEN))))
+    describe(open_client(slb.url, keys=RotatingCredentials(Credentials("STS.example", SECRET, TOKEN))))
     assert slb.requests[0].parameters["AccessKeyId"] == "STS.example"
 
 
@@ -646,7 +648,7 @@ def test_nothing_secret_is_shown(
             url = f"http://127.0.0.1:{unused.getsockname()[1]}"
     else:
         slb.add_fault(fault)
-    keys = RotatingKeys(*[Keys("STS.example", SECRET, TOKEN)] * 100)
+    keys = RotatingCredentials(*[Credentials("STS.example", SECRET, TOKEN)] * 100)
     with pytest.raises(SlbError) as caught:
         describe(open_client(url, keys=keys, seconds=0.3))
     shown = [caught.value.sentence(), json.dumps(caught.value.as_dict()), *capfd.readouterr(), caplog.text]
@@ -655,7 +657,7 @@ def test_nothing_secret_is_shown(
 
 
 def test_redacted_finds_every_form() -> None:
-    keys = Keys("LTAI+id", "s/cret=", "to k/n+")
+    keys = Credentials("LTAI+id", "s/cret=", "to k/n+")
     text = "LTAI+id LTAI%2Bid s/cret= s%2Fcret%3D to k/n+ to+k%2Fn%2B to%20k%2Fn%2B"
     assert set(_client.redacted(text, keys).split()) == {"********"}
 

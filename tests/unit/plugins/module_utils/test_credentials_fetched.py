@@ -25,11 +25,12 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.aliyun_community.slb.plugins.module_utils import _client, _fetched_keys, _slb
+from ansible_collections.aliyun_community.slb.plugins.module_utils import _client, _slb
 from ansible_collections.aliyun_community.slb.plugins.module_utils._client import Client, Deadline
-from ansible_collections.aliyun_community.slb.plugins.module_utils._credentials import find_keys
-from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import SlbError
-from ansible_collections.aliyun_community.slb.plugins.module_utils._keys import CredentialsUnobtainable, Reach
+from ansible_collections.aliyun_community.slb.plugins.module_utils._credentials import vendor
+from ansible_collections.aliyun_community.slb.plugins.module_utils._credentials.base import FetchLimits
+from ansible_collections.aliyun_community.slb.plugins.module_utils._credentials.chain import find_credentials
+from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import CredentialsUnobtainable, SlbError
 from ansible_collections.aliyun_community.slb.plugins.module_utils._records import Member
 from ansible_collections.aliyun_community.slb.plugins.module_utils._transport import Connection
 from ansible_collections.aliyun_community.slb.tests.unit.plugins.module_utils.key_services import (
@@ -96,8 +97,8 @@ class Place(t.NamedTuple):
         ca: str | None = "",
     ) -> Client:
         deadline = Deadline(seconds)
-        reach = Reach(connect_timeout, read_timeout, self.ca if ca == "" else ca, deadline.remaining)
-        source = find_keys(self.filled(options), {"HOME": str(self.home), **self.filled(environ)}, reach)
+        limits = FetchLimits(connect_timeout, read_timeout, self.ca if ca == "" else ca, deadline.remaining)
+        source = find_credentials(self.filled(options), {"HOME": str(self.home), **self.filled(environ)}, limits)
         return Client(Connection("cn-hangzhou", self.slb.url, True, 5.0, 10.0), source, deadline)
 
     def filled(self, value: t.Any) -> t.Any:
@@ -373,7 +374,7 @@ def test_first_row_that_is_given_wins(place: Place) -> None:
         place.services.requests.clear()
         place.services.role_name = "of-environment" if "of-environment" in giver else "weights"
         client = place.client(options, environ)
-        assert giver in (client._key_source.keys().access_key_id, *place.asked())
+        assert giver in (client._key_source.credentials().access_key_id, *place.asked())
         for name in names:
             (options if name in options else environ).pop(name)
     with refusal(SlbError, "no credentials"):
@@ -512,13 +513,16 @@ def test_credentials_uri_may_say_anything(place: Place, answer: t.Any, status: i
     if isinstance(answer, dict):
         answer = {"Code": "Success", "Expiration": "2999-01-01T00:00:00Z", **answer}
     place.services.instead = [(status, answer)]
-    with refusal(CredentialsUnobtainable, "no keys from the URI at "):
+    with refusal(CredentialsUnobtainable, "cannot get credentials from the URI at "):
         describe(place.client({}, URI))
 
 
 @pytest.mark.parametrize("uri", ["http://[", "http://", "ftp://127.0.0.1/", "127.0.0.1:80", "http://127.0.0.1:port"])
 def test_credentials_uri_must_be_one(place: Place, uri: str) -> None:
-    with refusal(CredentialsUnobtainable, "no keys from ALIBABA_CLOUD_CREDENTIALS_URI: it gives no URL with http or"):
+    with refusal(
+        CredentialsUnobtainable,
+        "cannot get credentials from ALIBABA_CLOUD_CREDENTIALS_URI: its URL is not a valid URL with http or",
+    ):
         place.client({}, {"ALIBABA_CLOUD_CREDENTIALS_URI": uri})
 
 
@@ -569,12 +573,12 @@ def test_no_thread_is_left_beside_the_task(place: Place) -> None:
     before = set(threading.enumerate())
     describe(place.client({"ecs_role_name": "weights"}, {}))
     left = {thread.name for thread in set(threading.enumerate()) - before}
-    assert not {name for name in left if "APScheduler" in name or "refresh" in name or "fetch keys" in name}
+    assert not {name for name in left if "APScheduler" in name or "refresh" in name or "fetch credentials" in name}
 
 
 # Keys that expire and keys that are replaced
 
-RENEWED: list[tuple[dict[str, t.Any], dict[str, str]]] = [
+REFRESHED: list[tuple[dict[str, t.Any], dict[str, str]]] = [
     ({"assume_role": {"role_arn": ROLE_ARN}}, OLD_KEYS),
     ({"ecs_role_name": "weights"}, {}),
     ({}, OIDC),
@@ -584,13 +588,13 @@ RENEWED: list[tuple[dict[str, t.Any], dict[str, str]]] = [
 
 
 @pytest.mark.usefixtures("no_waiting")
-@pytest.mark.parametrize(("options", "environ"), RENEWED[:2])
+@pytest.mark.parametrize(("options", "environ"), REFRESHED[:2])
 def test_task_goes_on_with_new_keys_when_the_old_ones_are_about_to_expire(
     place: Place, options: dict[str, t.Any], environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(_client, "FIRST_PAUSE", 40)
     monkeypatch.setattr(_client, "LONGEST_PAUSE", 40)
-    place.services.lifetime = _fetched_keys.RENEW_SECONDS + 45
+    place.services.lifetime = vendor.REFRESH_SECONDS + 45
     place.slb.add_fault({"kind": "error", "code": "BackendServer.configuring", "times": 3})
     client = place.client(options, environ, seconds=300)
     _slb.set_backend_servers(client, "lb-web", [Member("i-web1", 0)])  # a try every 20 to 40 seconds
@@ -621,9 +625,9 @@ def test_token_file_is_read_at_every_fetch(place: Place) -> None:
 @pytest.mark.parametrize(
     ("options", "environ", "refused"),
     [
-        *((*row, {"token_expired": True}) for row in RENEWED),
-        (*RENEWED[0], {"access_key_id": "STS.unknown"}),
-        (*RENEWED[0], {"status": "inactive"}),
+        *((*row, {"token_expired": True}) for row in REFRESHED),
+        (*REFRESHED[0], {"access_key_id": "STS.unknown"}),
+        (*REFRESHED[0], {"status": "inactive"}),
     ],
 )
 def test_keys_that_the_api_refuses_are_fetched_again(
@@ -647,14 +651,14 @@ def test_keys_that_are_refused_again_end_the_task(place: Place) -> None:
 def test_nothing_is_written_with_new_keys_after_the_deadline(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     place.slb.add_fault({"kind": "error", "code": "InvalidSecurityToken.Expired"})
     client = place.client({}, OIDC)
-    renew = client._key_source.renew
+    refresh = client._key_source.refresh
 
-    def renew_for_long() -> bool:
-        renewed = renew()
+    def refresh_for_long() -> bool:
+        refreshed = refresh()
         client.deadline = Deadline(0)
-        return renewed
+        return refreshed
 
-    monkeypatch.setattr(client._key_source, "renew", renew_for_long)
+    monkeypatch.setattr(client._key_source, "refresh", refresh_for_long)
     with refusal(SlbError, r"InvalidSecurityToken\.Expired"):
         _slb.set_backend_servers(client, "lb-web", [Member("i-web1", 0)])
     assert place.keys_used() == ["STS.1"]
@@ -696,7 +700,7 @@ FAILURES: list[tuple[str, dict[str, t.Any], dict[str, str], list[t.Any], str]] =
         {"assume_role": {"role_arn": ROLE_ARN, "sts_endpoint": "127.0.0.1:9"}},
         OLD_KEYS,
         [],
-        r"role acs:ram::1:role/weights \(assume_role\): no answer from 127.0.0.1:9 \(Connection refused\)\. "
+        r"role acs:ram::1:role/weights \(assume_role\): no response from 127.0.0.1:9 \(Connection refused\)\. "
         "Check the network and proxy",
     ),
     (
@@ -704,7 +708,7 @@ FAILURES: list[tuple[str, dict[str, t.Any], dict[str, str], list[t.Any], str]] =
         {"assume_role": {"role_arn": ROLE_ARN, "sts_endpoint": "127.0.0.1:PORT"}},
         OLD_KEYS,
         [],
-        "no answer from 127.0.0.1",
+        "no response from 127.0.0.1",
     ),
     (
         "STS with another name in its certificate",
@@ -718,32 +722,44 @@ FAILURES: list[tuple[str, dict[str, t.Any], dict[str, str], list[t.Any], str]] =
         {"assume_role": {"role_arn": "acs:ram::1:role/none"}},
         OLD_KEYS,
         [],
-        r"sts.aliyuncs.com answered EntityNotExist.Role with HTTP status 404. Request id A-1. .* sts:AssumeRole",
+        r"sts.aliyuncs.com returned EntityNotExist.Role with HTTP status 404. Request id A-1. .* sts:AssumeRole",
     ),
     (
         "key that STS does not know",
         {"assume_role": {"role_arn": ROLE_ARN}},
         {**OLD_KEYS, "ALICLOUD_ACCESS_KEY": "nobody"},
         [],
-        "answered InvalidAccessKeyId.NotFound",
+        "returned InvalidAccessKeyId.NotFound",
     ),
     (
         "wrong secret",
         {"assume_role": {"role_arn": ROLE_ARN}},
         {**OLD_KEYS, "ALICLOUD_SECRET_KEY": LEAK},
         [],
-        "answered SignatureDoesNotMatch",
+        "returned SignatureDoesNotMatch",
     ),
-    ("STS with HTML", {}, OIDC, [(200, f"<html>{LEAK}")], "not of the form that the package expects"),
-    ("STS without keys", {}, OIDC, [(200, {"Credentials": {"AccessKeySecret": LEAK}})], "not of the form"),
+    (
+        "STS with HTML",
+        {},
+        OIDC,
+        [(200, f"<html>{LEAK}")],
+        "the response does not have the form that the package expects",
+    ),
+    (
+        "STS without keys",
+        {},
+        OIDC,
+        [(200, {"Credentials": {"AccessKeySecret": LEAK}})],
+        "the response does not have the form",
+    ),
     (
         "STS with words for a code",
         {},
         OIDC,
         [(400, {"Code": [LEAK], "RequestId": f"{LEAK} 1"})],
-        "answered no keys with HTTP status 400",
+        "returned no credentials with HTTP status 400",
     ),
-    ("STS with a failure", {}, OIDC, [(503, LEAK)], "answered no keys with HTTP status 503"),
+    ("STS with a failure", {}, OIDC, [(503, LEAK)], "returned no credentials with HTTP status 503"),
     (
         "token file that is not there",
         {},
@@ -756,63 +772,63 @@ FAILURES: list[tuple[str, dict[str, t.Any], dict[str, str], list[t.Any], str]] =
         {},
         {**OIDC, "ALIBABA_CLOUD_OIDC_PROVIDER_ARN": "acs:ram::1:oidc-provider/other"},
         [],
-        "answered AuthenticationFail.OIDCToken.Invalid with HTTP status 400. .*oidc-provider/other",
+        "returned AuthenticationFail.OIDCToken.Invalid with HTTP status 400. .*oidc-provider/other",
     ),
     (
         "instance without this role",
         {"ecs_role_name": "other"},
         {},
         [],
-        r"ECS role other \(ecs_role_name\): the metadata service answered no keys with HTTP status 404. .*IMDSv2",
+        r"ECS role other \(ecs_role_name\): the metadata service returned no credentials with HTTP status 404. .*IMDSv2",
     ),
     (
         "instance without the role of a profile",
         {"profile": "instance"},
         {},
         [],
-        r"ECS role other \(profile instance of .*config.json\): the metadata service answered",
+        r"ECS role other \(profile instance of .*config.json\): the metadata service returned",
     ),
     (
         "instance without any role",
         {"profile": "any"},
         {},
         [(200, "token"), (404, "")],
-        r"the ECS instance's role \(profile any of .*config.json\): the metadata service answered",
+        r"the ECS instance's role \(profile any of .*config.json\): the metadata service returned",
     ),
     (
         "role of a profile that does not exist",
         {"profile": "role"},
         {},
         [(404, {"Code": "EntityNotExist.Role"})],
-        r"role acs:ram::1:role/weights \(profile role of .*config.json\): sts.aliyuncs.com answered",
+        r"role acs:ram::1:role/weights \(profile role of .*config.json\): sts.aliyuncs.com returned",
     ),
     (
         "OIDC role of a profile that does not exist",
         {"profile": "oidc"},
         {},
         [(404, {"Code": "EntityNotExist.Role"})],
-        r"OIDC role acs:ram::1:role/weights \(profile oidc of .*config.json\): sts.aliyuncs.com answered",
+        r"OIDC role acs:ram::1:role/weights \(profile oidc of .*config.json\): sts.aliyuncs.com returned",
     ),
     (
         "metadata service without IMDSv2",
         {},
         {"ALICLOUD_ECS_ROLE_NAME": "weights"},
         [(405, "")],
-        r"\(ALICLOUD_ECS_ROLE_NAME\): the metadata service answered no keys with HTTP status 405",
+        r"\(ALICLOUD_ECS_ROLE_NAME\): the metadata service returned no credentials with HTTP status 405",
     ),
     (
         "metadata service that failed",
         {"ecs_role_name": "weights"},
         {},
         [(200, "token"), (200, {"Code": "Failed", "AccessKeySecret": LEAK})],
-        "not of the form",
+        "the response does not have the form",
     ),
     (
         "URI that gives no keys",
         {},
         URI,
         [(200, {"Code": "Failed", "AccessKeySecret": LEAK})],
-        r"the URI at 127.0.0.1:[0-9]+ \(ALIBABA_CLOUD_CREDENTIALS_URI\): what came is not of the form",
+        r"the URI at 127.0.0.1:[0-9]+ \(ALIBABA_CLOUD_CREDENTIALS_URI\): the response does not have the form",
     ),
     (
         "URI that gives empty keys",
@@ -830,7 +846,7 @@ FAILURES: list[tuple[str, dict[str, t.Any], dict[str, str], list[t.Any], str]] =
                 },
             )
         ],
-        r"the URI at 127.0.0.1:[0-9]+ \(ALIBABA_CLOUD_CREDENTIALS_URI\): the answer had none",
+        r"the URI at 127.0.0.1:[0-9]+ \(ALIBABA_CLOUD_CREDENTIALS_URI\): the response contains none",
     ),
     (
         "URI that gives a number for a key",
@@ -848,7 +864,7 @@ FAILURES: list[tuple[str, dict[str, t.Any], dict[str, str], list[t.Any], str]] =
                 },
             )
         ],
-        r"the URI at 127.0.0.1:[0-9]+ \(ALIBABA_CLOUD_CREDENTIALS_URI\): what came is no text",
+        r"the URI at 127.0.0.1:[0-9]+ \(ALIBABA_CLOUD_CREDENTIALS_URI\): those in the response are not strings",
     ),
     (
         "URI with a date that is none",
@@ -866,14 +882,14 @@ FAILURES: list[tuple[str, dict[str, t.Any], dict[str, str], list[t.Any], str]] =
                 },
             )
         ],
-        "not of the form",
+        "the response does not have the form",
     ),
     (
         "sign-in that CloudSSO does not know",
         {"profile": "sso"},
         {},
         [(401, {"Code": "InvalidToken", "Token": LEAK, "Details": {"Code": "Other"}})],
-        "profile sso of .*: signin.aliyuncs.com answered InvalidToken .* aliyun configure --mode CloudSSO --profile sso",
+        "profile sso of .*: signin.aliyuncs.com returned InvalidToken .* aliyun configure --mode CloudSSO --profile sso",
     ),
     ("sign-in that has expired", {"profile": "old"}, {}, [], "profile old of .*re-login"),
     (
@@ -881,17 +897,17 @@ FAILURES: list[tuple[str, dict[str, t.Any], dict[str, str], list[t.Any], str]] =
         {"profile": "oauth"},
         {},
         [(400, {"Code": "InvalidToken", "Token": LEAK})],
-        "profile oauth of .*: oauth.aliyun.com answered InvalidToken",
+        "profile oauth of .*: oauth.aliyun.com returned InvalidToken",
     ),
     (
         "command that fails",
         {"profile": "failing"},
         {},
         [],
-        "profile failing of .*: its command ended with exit status 3",
+        "profile failing of .*: its command failed with exit status 3",
     ),
     ("command that is not there", {"profile": "missing"}, {}, [], "No such file or directory: .*/none"),
-    ("command that prints no keys", {"profile": "printing"}, {}, [], "not of the form"),
+    ("command that prints no keys", {"profile": "printing"}, {}, [], "the response does not have the form"),
 ]
 
 
@@ -947,10 +963,10 @@ def test_sts_without_a_trusted_certificate(place: Place) -> None:
     assert not place.services.requests
 
 
-@pytest.mark.parametrize(("options", "environ"), RENEWED[:4])
+@pytest.mark.parametrize(("options", "environ"), REFRESHED[:4])
 def test_keys_that_have_expired_already(place: Place, options: dict[str, t.Any], environ: dict[str, str]) -> None:
     place.services.lifetime = -5
-    with refusal(CredentialsUnobtainable, "those that came have expired") as caught:
+    with refusal(CredentialsUnobtainable, "those received have already expired") as caught:
         describe(place.client(options, environ))
     assert "clock" in caught.value.advice
 
@@ -967,8 +983,8 @@ def test_site_of_a_sign_in_decides_on_its_host(place: Place) -> None:
     sign_in = {"mode": "OAuth", "oauth_refresh_token": "r", "oauth_access_token_expire": 1}
     place.write_profiles({"name": "web", "oauth_site_type": "INTL", **sign_in})
     place.services.instead = [(400, {"Code": "InvalidToken"})]
-    with refusal(CredentialsUnobtainable, "oauth.alibabacloud.com answered InvalidToken") as caught:
-        place.client({"profile": "web"}, {})._key_source.keys()
+    with refusal(CredentialsUnobtainable, "oauth.alibabacloud.com returned InvalidToken") as caught:
+        place.client({"profile": "web"}, {})._key_source.credentials()
     assert caught.value.advice == "Sign in again: aliyun configure --mode OAuth --profile web."
 
 
@@ -1023,14 +1039,15 @@ def test_fetch_has_its_timeouts_or_the_time_that_is_left(
 ) -> None:
     given = []
 
-    def make(_package: t.Any, options: t.Any) -> t.NoReturn:
-        given.append((options.connect_timeout, options.read_timeout))
-        raise ValueError("it makes no provider")
+    class NoProvider(vendor.RefreshableProvider):
+        def package_provider(self, package: t.Any, timeouts: t.Any) -> t.NoReturn:
+            given.append((timeouts.connect_timeout, timeouts.read_timeout))
+            raise ValueError("it makes no provider")
 
-    origin = _fetched_keys._Origin("nowhere", "", "Give another.", direct)
-    reach = Reach(CONNECT_TIMEOUT, READ_TIMEOUT, None, lambda: remaining)
-    with refusal(CredentialsUnobtainable, "no keys from nowhere: it makes no provider$"):
-        _fetched_keys.FetchedKeys(origin, make, reach).keys()
+    origin = vendor.Origin("nowhere", "", "Give another.", direct)
+    limits = FetchLimits(CONNECT_TIMEOUT, READ_TIMEOUT, None, lambda: remaining)
+    with refusal(CredentialsUnobtainable, "cannot get credentials from nowhere: it makes no provider$"):
+        NoProvider(origin, limits).credentials()
     assert given == [timeouts]
 
 
@@ -1044,17 +1061,17 @@ def test_command_is_ended_in_whole_seconds(place: Place, monkeypatch: pytest.Mon
     monkeypatch.setattr(subprocess, "run", recorded)
     place.write_profiles({"name": "web", "mode": "External", "process_command": shlex.join(["echo", PRINT_KEYS])})
     for read_timeout in (0.5, 2.5, READ_TIMEOUT):
-        place.client({"profile": "web"}, {}, read_timeout=read_timeout)._key_source.keys()
+        place.client({"profile": "web"}, {}, read_timeout=read_timeout)._key_source.credentials()
     assert timeouts == [1, 2, 12]
 
 
 def test_call_that_is_given_up_keeps_no_process_alive() -> None:
     end, before = threading.Event(), set(threading.enumerate())
-    with pytest.raises(_fetched_keys._TookTooLong):
-        _fetched_keys._within(0.01, lambda: end.wait(60))
+    with pytest.raises(vendor._TookTooLong):
+        vendor._within(0.01, lambda: end.wait(60))
     [thread] = set(threading.enumerate()) - before
     end.set()
-    assert (thread.name, thread.daemon) == ("fetch keys", True)
+    assert (thread.name, thread.daemon) == ("fetch credentials", True)
 
 
 @pytest.mark.parametrize(
@@ -1067,7 +1084,7 @@ def test_service_that_does_not_answer_has_the_time_to_connect(
 ) -> None:
     place.services.hold.clear()
     client = place.client(options, environ, seconds=600, connect_timeout=0.5)
-    with refusal(CredentialsUnobtainable, rf"no answer from {host} \(ReadTimeout\)") as caught:
+    with refusal(CredentialsUnobtainable, rf"no response from {host} \(ReadTimeout\)") as caught:
         describe(client)
     assert advice in caught.value.advice
     assert client.deadline.remaining() > 300
@@ -1075,17 +1092,17 @@ def test_service_that_does_not_answer_has_the_time_to_connect(
 
 @pytest.fixture
 def short_fetch(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_fetched_keys, "SHORTEST_FETCH", 0.2)
+    monkeypatch.setattr(vendor, "SHORTEST_FETCH", 0.2)
 
 
 @pytest.mark.usefixtures("short_fetch")
-@pytest.mark.parametrize(("options", "environ"), RENEWED[:2])
+@pytest.mark.parametrize(("options", "environ"), REFRESHED[:2])
 def test_service_that_does_not_answer_ends_with_the_deadline(
     place: Place, options: dict[str, t.Any], environ: dict[str, str]
 ) -> None:
     place.services.hold.clear()
     client = place.client(options, environ, seconds=0.2, connect_timeout=500)
-    with refusal(CredentialsUnobtainable, "no answer"):
+    with refusal(CredentialsUnobtainable, "no response"):
         describe(client)
 
 
@@ -1107,7 +1124,7 @@ def test_answer_that_never_ends_ends_with_the_deadline(place: Place) -> None:
         thread = threading.Thread(target=drip, args=(listening,), daemon=True)
         thread.start()
         uri = f"http://127.0.0.1:{listening.getsockname()[1]}/"
-        with refusal(CredentialsUnobtainable, "no answer within the time that was left"):
+        with refusal(CredentialsUnobtainable, "no response within the remaining time"):
             describe(place.client({}, {"ALIBABA_CLOUD_CREDENTIALS_URI": uri}, seconds=0.2))
         end.set()
         thread.join()
@@ -1143,6 +1160,6 @@ def test_no_proxy_counts_for_sts(place: Place, clean_environment: pytest.MonkeyP
 
 @pytest.mark.usefixtures("dead_proxy")
 def test_proxy_counts_for_sts(place: Place) -> None:
-    with refusal(CredentialsUnobtainable, "no answer from sts.aliyuncs.com") as caught:
+    with refusal(CredentialsUnobtainable, "no response from sts.aliyuncs.com") as caught:
         describe(place.client({}, OIDC))
     assert "proxy-password" not in caught.value.sentence()

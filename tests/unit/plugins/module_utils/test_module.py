@@ -20,8 +20,8 @@ from ansible.module_utils.testing import patch_module_args
 from ansible_collections.aliyun_community.slb.plugins.doc_fragments.connection import ModuleDocFragment
 from ansible_collections.aliyun_community.slb.plugins.module_utils import _module
 from ansible_collections.aliyun_community.slb.plugins.module_utils._client import Deadline
+from ansible_collections.aliyun_community.slb.plugins.module_utils._credentials.base import FetchLimits
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import InvalidArgument, SlbError
-from ansible_collections.aliyun_community.slb.plugins.module_utils._keys import Reach
 from ansible_collections.aliyun_community.slb.plugins.module_utils._transport import Connection
 from ansible_collections.aliyun_community.slb.tests.unit.refusals import refusal
 
@@ -45,7 +45,7 @@ class Opened(t.NamedTuple):
     connection: Connection
     options: dict[str, t.Any]
     environ: t.Mapping[str, str]
-    reach: Reach
+    limits: FetchLimits
     deadline: Deadline
     warnings: list[str]
 
@@ -55,14 +55,14 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> t.Callable[..., Opened]:
     """``opened(region=...)``: what the client of a module with these options is opened with."""
     calls: list[t.Any] = []
     monkeypatch.setattr(_module, "Client", lambda *arguments: calls.append(arguments))
-    monkeypatch.setattr(_module, "find_keys", lambda *arguments: arguments)
+    monkeypatch.setattr(_module, "find_credentials", lambda *arguments: arguments)
 
     def open_it(**options: t.Any) -> Opened:
         module, warnings = new_module(**options), list[str]()
         monkeypatch.setattr(module, "warn", warnings.append)
         _module.open_client(module)
-        connection, (found_in, environ, reach), deadline = calls.pop()
-        return Opened(connection, found_in, environ, reach, deadline, warnings)
+        connection, (found_in, environ, limits), deadline = calls.pop()
+        return Opened(connection, found_in, environ, limits, deadline, warnings)
 
     return open_it
 
@@ -141,7 +141,7 @@ def test_options_that_ansible_breaks_on(
 def test_client_of_a_module_without_options(opened: OpenIt) -> None:
     client = opened()
     assert client.connection == Connection("cn-hangzhou", "https://slb.aliyuncs.com", True, 5, 30)
-    assert client.reach == Reach(5, 30, None, client.deadline.remaining)
+    assert client.limits == FetchLimits(5, 30, None, client.deadline.remaining)
     assert 60 < client.deadline.remaining() <= 120
     assert client.environ is os.environ
     assert client.warnings == []
@@ -159,7 +159,7 @@ def test_client_of_a_module_with_all_options(opened: OpenIt, tmp_path: t.Any) ->
         wait_timeout=900,
     )
     assert client.connection == Connection("cn-beijing", "https://slb.example.com:8443", ca, 7, 8)
-    assert client.reach == Reach(7, 8, ca, client.deadline.remaining)
+    assert client.limits == FetchLimits(7, 8, ca, client.deadline.remaining)
     assert 600 < client.deadline.remaining() <= 900
     assert client.options["access_key"] == "id"
 
