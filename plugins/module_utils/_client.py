@@ -12,68 +12,59 @@ The SDK retries nothing for the product Slb, so all retries are here.
 from __future__ import annotations
 
 import json
-import random
-import time
 import typing as t
 from urllib.parse import quote, quote_plus
 
+from ansible_collections.aliyun_community.slb.plugins.module_utils._connection import Connection, open_connection
 from ansible_collections.aliyun_community.slb.plugins.module_utils._credentials.base import (
     Credentials,
     CredentialsProvider,
+    FetchLimits,
 )
+from ansible_collections.aliyun_community.slb.plugins.module_utils._credentials.chain import find_credentials
+from ansible_collections.aliyun_community.slb.plugins.module_utils._deadline import Deadline
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import (
+    ConnectFailed,
+    EndpointUnreachable,
+    NoResponse,
+    OutcomeUnknown,
     SlbError,
-    Unanswered,
     is_refusal_of_keys,
     is_retried,
     is_uncertain,
 )
-from ansible_collections.aliyun_community.slb.plugins.module_utils._transport import (
-    Answer,
-    Connection,
-    NoAnswer,
-    NotSent,
-    Transport,
-)
+from ansible_collections.aliyun_community.slb.plugins.module_utils._numbers import TIMEOUT, whole_number
+from ansible_collections.aliyun_community.slb.plugins.module_utils._transport import Response, Transport
 
 Json = dict[str, t.Any]
 
-FIRST_PAUSE = 0.5  # seconds; doubled with every further try
-LONGEST_PAUSE = 8.0
 CONNECT_TRIES = 4  # an endpoint that takes no connection is more often misspelt than down
 LAST_READ_SECONDS = 1.5  # what reads may take beyond the deadline, to settle what became of a write
-LONGEST_WORD = 200  # characters of a code or a request id; the API's have 50 at most
+LONGEST_STRING = 200  # characters of a code or a request id; the API's have 50 at most
 
 
-class Deadline:
-    """A point in monotonic time, ``seconds`` from now."""
+def open_client(options: t.Mapping[str, t.Any], environ: t.Mapping[str, str], warn: t.Callable[[str], None]) -> Client:
+    """A client for the options of connection_argument_spec(), with credentials from them or from ``environ``.
 
-    def __init__(self, seconds: float) -> None:
-        self._end = time.monotonic() + seconds
-
-    def remaining(self, beyond: float = 0.0) -> float:
-        """Seconds until the deadline, or until so many seconds ``beyond`` it."""
-        return max(0.0, self._end + beyond - time.monotonic())
-
-    def pause(self, tries: int) -> bool:
-        """Sleep before the next of ``tries + 1`` attempts: exponential, capped, jittered. False if time is up."""
-        longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(tries - 1, 10))
-        seconds = longest * random.uniform(0.5, 1.0)
-        if seconds >= self.remaining():
-            return False
-        time.sleep(seconds)
-        return True
+    Works without an AnsibleModule. ``warn`` gets whole sentences. The deadline starts now.
+    Raises SlbError; imports the SDK once the options are accepted.
+    """
+    wait_timeout = whole_number(options["wait_timeout"], "wait_timeout", TIMEOUT)
+    connection = open_connection(options, warn)
+    deadline = Deadline(wait_timeout)
+    limits = FetchLimits(connection.connect_timeout, connection.read_timeout, options["ca_path"], deadline.remaining)
+    return Client(connection, find_credentials(options, environ, limits), deadline)
 
 
 class Client:
     """Calls the Slb API and keeps the account of it: ``api_calls`` and ``request_ids``."""
 
-    def __init__(self, connection: Connection, key_source: CredentialsProvider, deadline: Deadline) -> None:
+    def __init__(self, connection: Connection, credentials_provider: CredentialsProvider, deadline: Deadline) -> None:
         self.region = connection.region
         self.deadline = deadline
         self.request_ids: list[str] = []
         self._endpoint = connection.endpoint
-        self._key_source = key_source
+        self._credentials_provider = credentials_provider
         self._transport = Transport(connection)
 
     @property
@@ -85,10 +76,10 @@ class Client:
 
         A try is also made when the deadline has just passed: it may settle what became of a write.
         """
-        return self._until_answered(action, parameters, LAST_READ_SECONDS, again=(Unanswered,))
+        return self._until_answered(action, parameters, LAST_READ_SECONDS, again=(OutcomeUnknown,))
 
     def write(self, action: str, parameters: t.Mapping[str, str]) -> Json:
-        """Call an action that changes something. Raises Unanswered when it may have taken effect or not."""
+        """Call an action that changes something. Raises OutcomeUnknown when it may have taken effect or not."""
         return self._until_answered(action, parameters, 0.0, again=())
 
     def _until_answered(
@@ -106,7 +97,7 @@ class Client:
                 return self._attempt(action, parameters, seconds)
             except SlbError as exc:
                 if is_refusal_of_keys(exc.code) and not renewed:
-                    renewed = self._key_source.refresh()
+                    renewed = self._credentials_provider.refresh()
                     if renewed and self._time_for_a_try(beyond):
                         continue
                 if not _is_worth_another_try(exc, tries, again) or not self.deadline.pause(tries):
@@ -116,40 +107,40 @@ class Client:
         return max(self.deadline.remaining(), min(beyond, self.deadline.remaining(beyond)))
 
     def _attempt(self, action: str, parameters: t.Mapping[str, str], seconds: float) -> Json:
-        keys = self._key_source.credentials()
+        keys = self._credentials_provider.credentials()
         try:
-            answer = self._transport.exchange(action, parameters, keys, seconds)
-        except NotSent as exc:
-            raise _not_sent(exc, self._endpoint) from None
-        except NoAnswer as exc:
-            raise Unanswered(
+            response = self._transport.send(action, parameters, keys, seconds)
+        except ConnectFailed as exc:
+            raise _connect_error(exc, self._endpoint) from None
+        except NoResponse as exc:
+            raise OutcomeUnknown(
                 "NoAnswer",
                 f"{action} got no whole answer from {self._endpoint} ({redacted(str(exc), keys)})",
                 advice="Check the network between this host and the API.",
             ) from None
-        return self._judged(action, answer, keys)
+        return self._parse_response(action, response, keys)
 
-    def _judged(self, action: str, answer: Answer, keys: Credentials) -> Json:
+    def _parse_response(self, action: str, response: Response, keys: Credentials) -> Json:
         """The answer as JSON, or the error that it stands for."""
-        status, content = answer.http_status, _parsed(answer.body)
-        request_id = _word(content, "RequestId")
+        status, content = response.http_status, _parsed(response.body)
+        request_id = _short_string(content, "RequestId")
         if request_id:
             request_id = redacted(request_id, keys)
             self.request_ids.append(request_id)
-        code = _word(content, "Code")
+        code = _short_string(content, "Code")
         # Every answer of the API has a RequestId; without one a JSON object is somebody else's.
         if content is not None and content.get("Code") is None and status == 200 and request_id:
             return content
         if not code:
-            raise Unanswered(
+            raise OutcomeUnknown(
                 "UnusableAnswer",
-                f"{action} was answered by {self._endpoint} with HTTP status {status} and {_kind(answer.body)}",
+                f"{action} was answered by {self._endpoint} with HTTP status {status} and {_kind(response.body)}",
                 http_status=status,
                 request_id=request_id,
                 advice="Check that endpoint, and a proxy on the way, lead to the Slb API.",
             )
         message = str((content or {}).get("Message") or "no message").partition(" server string to sign is:")[0]
-        kind = Unanswered if is_uncertain(code, status) and not is_retried(code) else SlbError
+        kind = OutcomeUnknown if is_uncertain(code, status) and not is_retried(code) else SlbError
         raise kind(redacted(code, keys), redacted(message, keys), http_status=status, request_id=request_id)
 
 
@@ -159,11 +150,7 @@ def _is_worth_another_try(exc: SlbError, tries: int, again: tuple[type[SlbError]
     return isinstance(exc, again) or is_retried(exc.code)
 
 
-class EndpointUnreachable(SlbError):
-    """No connection could be made; it may be possible a moment later."""
-
-
-def _not_sent(exc: NotSent, endpoint: str) -> SlbError:
+def _connect_error(exc: ConnectFailed, endpoint: str) -> SlbError:
     if exc.certificate:
         return SlbError(
             "CertificateInvalid",
@@ -189,10 +176,10 @@ def _parsed(body: bytes) -> Json | None:
     return content if isinstance(content, dict) else None
 
 
-def _word(content: Json | None, name: str) -> str | None:
+def _short_string(content: Json | None, name: str) -> str | None:
     """A code or an id of the answer, or None where it is not of such a form."""
     value = (content or {}).get(name)
-    return value if isinstance(value, str) and 0 < len(value) <= LONGEST_WORD else None
+    return value if isinstance(value, str) and 0 < len(value) <= LONGEST_STRING else None
 
 
 def _kind(body: bytes) -> str:

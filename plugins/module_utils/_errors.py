@@ -4,7 +4,16 @@
 
 # This code is private to the collection aliyun_community.slb: no compatibility is promised to others.
 
-"""What can go wrong, in the words that a task shows.
+"""Every exception of this collection.
+
+* ``SlbError``: ends the task
+
+  * ``InvalidArgument``: an option is wrong; nothing was sent
+  * ``CredentialsUnobtainable``: the source that was named provides no credentials
+  * ``EndpointUnreachable``: no connection could be made; a retry may help
+  * ``OutcomeUnknown``: a request was sent and no usable response came back
+
+* ``ConnectFailed``, ``NoResponse``: how one HTTP exchange failed; the client turns them into an SlbError
 
 The codes are the API's own (vendor pages "Common error codes" and the help pages of each action) or one of this
 collection's: those are named where they are raised.
@@ -69,16 +78,36 @@ class InvalidArgument(SlbError):
         super().__init__("InvalidArgument", message, advice=advice)
 
 
-class Unanswered(SlbError):
-    """A request was sent and no usable answer came back: a write may or may not have taken effect."""
-
-
 class CredentialsUnobtainable(SlbError):
     """A source that was named provides no credentials. ``source`` and ``reason`` are parts of one sentence."""
 
     def __init__(self, source: str, reason: str, advice: str, *, code: str = "", request_id: str | None = None) -> None:
         message = f"cannot get credentials from {source}: {reason}"
         super().__init__(code or "CredentialsUnobtainable", message, request_id=request_id, advice=advice)
+
+
+class EndpointUnreachable(SlbError):
+    """No connection could be made; it may be possible a moment later."""
+
+
+class OutcomeUnknown(SlbError):
+    """A request was sent and no usable response came back: a write may or may not have taken effect."""
+
+
+class ConnectFailed(Exception):
+    """No connection could be made, so the API cannot have seen the request.
+
+    ``permanent``: retrying is pointless. ``certificate``: the certificate was rejected, so retrying is pointless too.
+    """
+
+    def __init__(self, reason: str, *, permanent: bool = False, certificate: bool = False) -> None:
+        super().__init__(reason)
+        self.permanent = permanent
+        self.certificate = certificate
+
+
+class NoResponse(Exception):
+    """The request left this machine and no complete response came back."""
 
 
 def _ended(message: str) -> str:

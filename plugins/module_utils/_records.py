@@ -11,10 +11,10 @@ from __future__ import annotations
 import typing as t
 
 # What tells two members of a default server group apart: ServerId, Type, ServerIp.
-MemberKey = tuple[str, str, str]
+BackendServerKey = tuple[str, str, str]
 
 
-class Member(t.NamedTuple):
+class BackendServer(t.NamedTuple):
     """One backend server of a default server group, as DescribeLoadBalancerAttribute lists it."""
 
     server_id: str
@@ -24,7 +24,7 @@ class Member(t.NamedTuple):
     description: str | None = None
 
     @property
-    def key(self) -> MemberKey:
+    def key(self) -> BackendServerKey:
         """An ENI or ECI may be a member several times, once per address; an ECS instance is one member."""
         return (self.server_id, self.type, "" if self.type == "ecs" else self.server_ip or "")
 
@@ -44,7 +44,7 @@ class LoadBalancer(t.NamedTuple):
     name: str | None
     status: str | None
     address: str | None
-    members: tuple[Member, ...]
+    backend_servers: tuple[BackendServer, ...]
 
 
 class Listener(t.NamedTuple):
@@ -68,6 +68,11 @@ class Listener(t.NamedTuple):
     @property
     def name(self) -> str:
         return f"{self.protocol}:{self.port}"
+
+    @property
+    def uses_default_group(self) -> bool:
+        """Whether its requests go to the default server group: a listener that redirects has no servers at all."""
+        return not (self.forward or self.vserver_group_id or self.master_slave_server_group_id)
 
     def as_dict(self) -> dict[str, t.Any]:
         return self._asdict()

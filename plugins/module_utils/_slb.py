@@ -17,12 +17,12 @@ import re
 import typing as t
 
 from ansible_collections.aliyun_community.slb.plugins.module_utils._client import Client, Json
-from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import Unanswered
+from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import OutcomeUnknown
 from ansible_collections.aliyun_community.slb.plugins.module_utils._records import (
+    BackendServer,
     Health,
     Listener,
     LoadBalancer,
-    Member,
 )
 
 MAX_SERVERS_PER_CALL = 20  # vendor page SetBackendServers
@@ -44,11 +44,11 @@ def describe_load_balancer(client: Client, load_balancer_id: str) -> LoadBalance
             name=_text(answer, "LoadBalancerName"),
             status=_text(answer, "LoadBalancerStatus"),
             address=_text(answer, "Address"),
-            members=tuple(_member(row) for row in _rows(answer["BackendServers"], "BackendServer")),
+            backend_servers=tuple(_backend_server(row) for row in _rows(answer["BackendServers"], "BackendServer")),
         )
 
 
-def set_backend_servers(client: Client, load_balancer_id: str, members: t.Sequence[Member]) -> None:
+def set_backend_servers(client: Client, load_balancer_id: str, members: t.Sequence[BackendServer]) -> None:
     """SetBackendServers: give these members of the default group (at most 20) the weights they carry here.
 
     The answer is not used: nothing says whether it lists the servers sent or the whole group, and it has no ServerIp.
@@ -72,7 +72,7 @@ def describe_listeners(client: Client, load_balancer_id: str) -> list[Listener]:
         if not token:
             return listeners
         parameters = {**parameters, "NextToken": token}
-    raise Unanswered(
+    raise OutcomeUnknown(
         "UnusableAnswer", f"{action} did not come to an end after {_MAX_PAGES} pages", advice=_OTHER_API_ADVICE
     )
 
@@ -96,14 +96,14 @@ class _Reading:
 
     def __exit__(self, kind: t.Any, exc: BaseException | None, trace: t.Any) -> None:
         if isinstance(exc, (KeyError, TypeError, ValueError)):
-            raise Unanswered(
+            raise OutcomeUnknown(
                 "UnusableAnswer",
                 f"the answer to {self._action} is not of the form that the API documents ({exc})",
                 advice=_OTHER_API_ADVICE,
             ) from exc
 
 
-def _entry(member: Member) -> dict[str, str]:
+def _entry(member: BackendServer) -> dict[str, str]:
     """One element of BackendServers.
 
     Weight is never left out: the API would take it as 100. Type, ServerIp and Description are sent as they were read,
@@ -117,14 +117,16 @@ def _entry(member: Member) -> dict[str, str]:
     return entry
 
 
-def _member(row: Json) -> Member:
+def _backend_server(row: Json) -> BackendServer:
     weight = _integer(row["Weight"])
     if not 0 <= weight <= 100:
         raise ValueError(f"Weight {weight}")
     server_id = _text(row, "ServerId")
     if server_id is None:
         raise ValueError("a server without ServerId")
-    return Member(server_id, weight, _text(row, "Type") or "ecs", _text(row, "ServerIp"), _text(row, "Description"))
+    return BackendServer(
+        server_id, weight, _text(row, "Type") or "ecs", _text(row, "ServerIp"), _text(row, "Description")
+    )
 
 
 def _listener(row: Json) -> Listener:

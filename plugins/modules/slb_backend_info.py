@@ -194,15 +194,11 @@ error:
   type: dict
 """
 
-from ansible_collections.aliyun_community.slb.plugins.module_utils import _slb, _weights
+from ansible_collections.aliyun_community.slb.plugins.module_utils import _plan, _slb
 from ansible_collections.aliyun_community.slb.plugins.module_utils._client import Client
+from ansible_collections.aliyun_community.slb.plugins.module_utils._connection import connection_argument_spec
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import SlbError
-from ansible_collections.aliyun_community.slb.plugins.module_utils._module import (
-    connection_argument_spec,
-    fail,
-    open_client,
-    take_arguments,
-)
+from ansible_collections.aliyun_community.slb.plugins.module_utils._module import create_module, fail, open_client
 
 
 def argument_spec() -> dict:
@@ -220,9 +216,9 @@ def read_members(client: Client, load_balancer_id: str) -> dict:
         "load_balancer_name": load_balancer.name,
         "load_balancer_status": load_balancer.status,
         "address": load_balancer.address,
-        "backend_servers": [member.as_dict() for member in load_balancer.members],
-        "drained": [member.as_dict() for member in load_balancer.members if member.weight == 0],
-        "active_count": _weights.active_count(load_balancer.members),
+        "backend_servers": [member.as_dict() for member in load_balancer.backend_servers],
+        "drained": [member.as_dict() for member in load_balancer.backend_servers if member.weight == 0],
+        "active_count": _plan.active_count(load_balancer.backend_servers),
     }
 
 
@@ -238,10 +234,10 @@ READERS = {"members": read_members, "health": read_health, "listeners": read_lis
 
 
 def main() -> None:
-    module = take_arguments(argument_spec())
+    module = create_module(argument_spec())
     subject = f"Reading {module.params['load_balancer_id']}"
     try:
-        load_balancer_id = _weights.check_load_balancer_id(module.params["load_balancer_id"])
+        load_balancer_id = _plan.check_load_balancer_id(module.params["load_balancer_id"])
         client = open_client(module)
         result: dict = {"load_balancer_id": load_balancer_id, "region": client.region}
         for part, read in READERS.items():

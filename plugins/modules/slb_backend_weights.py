@@ -265,16 +265,16 @@ unconfirmed:
   elements: dict
 """
 
-from ansible_collections.aliyun_community.slb.plugins.module_utils import _weights
+from ansible_collections.aliyun_community.slb.plugins.module_utils import _plan
+from ansible_collections.aliyun_community.slb.plugins.module_utils._connection import connection_argument_spec
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import SlbError, printable
-from ansible_collections.aliyun_community.slb.plugins.module_utils._module import (
-    connection_argument_spec,
-    fail,
-    open_client,
-    take_arguments,
-)
+from ansible_collections.aliyun_community.slb.plugins.module_utils._module import create_module, fail, open_client
 from ansible_collections.aliyun_community.slb.plugins.module_utils._numbers import MIN_ACTIVE, whole_number
-from ansible_collections.aliyun_community.slb.plugins.module_utils._set_weights import NOTHING_DONE, Options, Task
+from ansible_collections.aliyun_community.slb.plugins.module_utils._weight_setter import (
+    NOTHING_DONE,
+    Options,
+    WeightSetter,
+)
 
 
 def argument_spec() -> dict:
@@ -303,25 +303,25 @@ def argument_spec() -> dict:
 
 
 def main() -> None:
-    module = take_arguments(argument_spec())
+    module = create_module(argument_spec())
     params = module.params
     subject = f"Setting weights of {params['load_balancer_id']}"
     known = {"load_balancer_id": params["load_balancer_id"], "region": params["region"], **NOTHING_DONE}
     try:
-        wanted = _weights.parse_wanted(params["backend_servers"])
-        load_balancer_id = _weights.check_load_balancer_id(params["load_balancer_id"])
+        wanted = _plan.parse_requested(params["backend_servers"])
+        load_balancer_id = _plan.check_load_balancer_id(params["load_balancer_id"])
         params["min_active"] = whole_number(params["min_active"], "min_active", MIN_ACTIVE)
         options = Options(*(params[name] for name in Options._fields))
-        task = Task(open_client(module), load_balancer_id, options)
+        setter = WeightSetter(open_client(module), load_balancer_id, options)
     except SlbError as exc:
         fail(module, exc, subject, **known)
     try:
-        task.run(wanted, check_mode=module.check_mode)
+        setter.run(wanted, check_mode=module.check_mode)
     except SlbError as exc:
-        fail(module, exc, subject, **task.result(), **task.account())
-    for warning in task.warnings:
+        fail(module, exc, subject, **setter.result(), **setter.account())
+    for warning in setter.warnings:
         module.warn(printable(warning))
-    module.exit_json(**task.result(), **({"diff": task.diff()} if module._diff else {}))
+    module.exit_json(**setter.result(), **({"diff": setter.diff()} if module._diff else {}))
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import sys
 import time
 import typing as t
@@ -15,14 +16,15 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.aliyun_community.slb.plugins.module_utils import _client
-from ansible_collections.aliyun_community.slb.plugins.module_utils._client import Client, Deadline
+from ansible_collections.aliyun_community.slb.plugins.module_utils import _deadline
+from ansible_collections.aliyun_community.slb.plugins.module_utils._client import Client
+from ansible_collections.aliyun_community.slb.plugins.module_utils._connection import Connection
 from ansible_collections.aliyun_community.slb.plugins.module_utils._credentials import vendor
 from ansible_collections.aliyun_community.slb.plugins.module_utils._credentials.base import (
     Credentials,
     StaticCredentials,
 )
-from ansible_collections.aliyun_community.slb.plugins.module_utils._transport import Connection
+from ansible_collections.aliyun_community.slb.plugins.module_utils._deadline import Deadline
 from ansible_collections.aliyun_community.slb.tests.unit.certificates import Certificates, make_certificates
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "emulator"))
@@ -72,6 +74,12 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     return monkeypatch
 
 
+@pytest.fixture
+def no_settings_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith(("ALICLOUD_", "ALIBABA_CLOUD_"))]:
+        monkeypatch.delenv(name)
+
+
 class Clock:
     """The module ``time`` with pauses that move its clocks on and take no time.
 
@@ -92,7 +100,7 @@ class Clock:
 
     def doubled(self) -> bool:
         """Whether every pause was at least half of what it may be, and that doubled from one to the next."""
-        most = [_client.FIRST_PAUSE * 2**number for number in range(len(self.pauses))]
+        most = [_deadline.FIRST_PAUSE * 2**number for number in range(len(self.pauses))]
         return all(limit / 2 < pause < limit for limit, pause in zip(most, self.pauses))
 
 
@@ -100,7 +108,7 @@ class Clock:
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """Between two requests time passes at once. What a connection takes, and what other programs do, is real."""
     clock = Clock()
-    for module in (_client, vendor):
+    for module in (_deadline, vendor):
         monkeypatch.setattr(module, "time", clock)
     return clock
 

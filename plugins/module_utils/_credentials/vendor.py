@@ -33,7 +33,7 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._errors impor
     SlbError,
     is_retried,
 )
-from ansible_collections.aliyun_community.slb.plugins.module_utils._transport import causes, innermost_reason
+from ansible_collections.aliyun_community.slb.plugins.module_utils._network_errors import causes, innermost_reason
 
 REFRESH_SECONDS = 60  # temporary credentials are fetched again this long before they expire
 SHORTEST_FETCH = 1.5  # seconds for a fetch once the deadline has passed, as for a read that reveals a write's outcome

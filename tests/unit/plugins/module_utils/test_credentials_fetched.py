@@ -25,14 +25,15 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.aliyun_community.slb.plugins.module_utils import _client, _slb
-from ansible_collections.aliyun_community.slb.plugins.module_utils._client import Client, Deadline
+from ansible_collections.aliyun_community.slb.plugins.module_utils import _deadline, _slb
+from ansible_collections.aliyun_community.slb.plugins.module_utils._client import Client
+from ansible_collections.aliyun_community.slb.plugins.module_utils._connection import Connection
 from ansible_collections.aliyun_community.slb.plugins.module_utils._credentials import vendor
 from ansible_collections.aliyun_community.slb.plugins.module_utils._credentials.base import FetchLimits
 from ansible_collections.aliyun_community.slb.plugins.module_utils._credentials.chain import find_credentials
+from ansible_collections.aliyun_community.slb.plugins.module_utils._deadline import Deadline
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import CredentialsUnobtainable, SlbError
-from ansible_collections.aliyun_community.slb.plugins.module_utils._records import Member
-from ansible_collections.aliyun_community.slb.plugins.module_utils._transport import Connection
+from ansible_collections.aliyun_community.slb.plugins.module_utils._records import BackendServer
 from ansible_collections.aliyun_community.slb.tests.unit.plugins.module_utils.key_services import (
     ACCESS,
     BEARER,
@@ -374,7 +375,7 @@ def test_first_row_that_is_given_wins(place: Place) -> None:
         place.services.requests.clear()
         place.services.role_name = "of-environment" if "of-environment" in giver else "weights"
         client = place.client(options, environ)
-        assert giver in (client._key_source.credentials().access_key_id, *place.asked())
+        assert giver in (client._credentials_provider.credentials().access_key_id, *place.asked())
         for name in names:
             (options if name in options else environ).pop(name)
     with refusal(SlbError, "no credentials"):
@@ -592,12 +593,12 @@ REFRESHED: list[tuple[dict[str, t.Any], dict[str, str]]] = [
 def test_task_goes_on_with_new_keys_when_the_old_ones_are_about_to_expire(
     place: Place, options: dict[str, t.Any], environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_client, "FIRST_PAUSE", 40)
-    monkeypatch.setattr(_client, "LONGEST_PAUSE", 40)
+    monkeypatch.setattr(_deadline, "FIRST_PAUSE", 40)
+    monkeypatch.setattr(_deadline, "LONGEST_PAUSE", 40)
     place.services.lifetime = vendor.REFRESH_SECONDS + 45
     place.slb.add_fault({"kind": "error", "code": "BackendServer.configuring", "times": 3})
     client = place.client(options, environ, seconds=300)
-    _slb.set_backend_servers(client, "lb-web", [Member("i-web1", 0)])  # a try every 20 to 40 seconds
+    _slb.set_backend_servers(client, "lb-web", [BackendServer("i-web1", 0)])  # a try every 20 to 40 seconds
     used = place.keys_used()
     assert (used[:2], len(used)) == (["STS.1", "STS.1"], 4)
     assert used[-1] != "STS.1"
@@ -636,7 +637,7 @@ def test_keys_that_the_api_refuses_are_fetched_again(
     place = open_place(**refused)
     place.write_profiles({"name": "role", "mode": "RamRoleArn", **AK, **ROLE})
     client = place.client(options, environ)
-    _slb.set_backend_servers(client, "lb-web", [Member("i-web1", 0)])
+    _slb.set_backend_servers(client, "lb-web", [BackendServer("i-web1", 0)])
     assert place.keys_used() == ["STS.1", "STS.2"]
     assert place.slb.members("lb-web")[0].weight == 0
 
@@ -651,16 +652,16 @@ def test_keys_that_are_refused_again_end_the_task(place: Place) -> None:
 def test_nothing_is_written_with_new_keys_after_the_deadline(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     place.slb.add_fault({"kind": "error", "code": "InvalidSecurityToken.Expired"})
     client = place.client({}, OIDC)
-    refresh = client._key_source.refresh
+    refresh = client._credentials_provider.refresh
 
     def refresh_for_long() -> bool:
         refreshed = refresh()
         client.deadline = Deadline(0)
         return refreshed
 
-    monkeypatch.setattr(client._key_source, "refresh", refresh_for_long)
+    monkeypatch.setattr(client._credentials_provider, "refresh", refresh_for_long)
     with refusal(SlbError, r"InvalidSecurityToken\.Expired"):
-        _slb.set_backend_servers(client, "lb-web", [Member("i-web1", 0)])
+        _slb.set_backend_servers(client, "lb-web", [BackendServer("i-web1", 0)])
     assert place.keys_used() == ["STS.1"]
     assert place.slb.members("lb-web")[0].weight == 100
 
@@ -984,7 +985,7 @@ def test_site_of_a_sign_in_decides_on_its_host(place: Place) -> None:
     place.write_profiles({"name": "web", "oauth_site_type": "INTL", **sign_in})
     place.services.instead = [(400, {"Code": "InvalidToken"})]
     with refusal(CredentialsUnobtainable, "oauth.alibabacloud.com returned InvalidToken") as caught:
-        place.client({"profile": "web"}, {})._key_source.credentials()
+        place.client({"profile": "web"}, {})._credentials_provider.credentials()
     assert caught.value.advice == "Sign in again: aliyun configure --mode OAuth --profile web."
 
 
@@ -1061,7 +1062,7 @@ def test_command_is_ended_in_whole_seconds(place: Place, monkeypatch: pytest.Mon
     monkeypatch.setattr(subprocess, "run", recorded)
     place.write_profiles({"name": "web", "mode": "External", "process_command": shlex.join(["echo", PRINT_KEYS])})
     for read_timeout in (0.5, 2.5, READ_TIMEOUT):
-        place.client({"profile": "web"}, {}, read_timeout=read_timeout)._key_source.credentials()
+        place.client({"profile": "web"}, {}, read_timeout=read_timeout)._credentials_provider.credentials()
     assert timeouts == [1, 2, 12]
 
 

@@ -13,12 +13,12 @@ import pytest
 
 from ansible_collections.aliyun_community.slb.plugins.module_utils import _slb
 from ansible_collections.aliyun_community.slb.plugins.module_utils._client import Client
-from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import Unanswered
+from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import OutcomeUnknown
 from ansible_collections.aliyun_community.slb.plugins.module_utils._records import (
+    BackendServer,
     Health,
     Listener,
     LoadBalancer,
-    Member,
 )
 from ansible_collections.aliyun_community.slb.tests.unit.refusals import refusal
 
@@ -78,7 +78,7 @@ def test_pages_that_never_end_are_refused(
     monkeypatch.setattr(_slb, "_MAX_PAGES", 3)
     answer({"NextToken": "more"}, times=0)
     words = "UnusableAnswer: DescribeLoadBalancerListeners did not come to an end after 3 pages"
-    with refusal(Unanswered, words):
+    with refusal(OutcomeUnknown, words):
         _slb.describe_listeners(client, "lb-web")
     assert len(slb.requests) == 3
 
@@ -98,7 +98,7 @@ def test_load_balancer_and_its_members(client: Client, answer: Give) -> None:
         "web",
         "active",
         "192.0.2.1",
-        (Member("i-1", 100, "ecs", "192.168.0.1", "one"), Member("eni-2", 0, "eni", "192.168.0.2", None)),
+        (BackendServer("i-1", 100, "ecs", "192.168.0.1", "one"), BackendServer("eni-2", 0, "eni", "192.168.0.2", None)),
     )
 
 
@@ -231,5 +231,5 @@ def test_answer_of_another_form(
 ) -> None:
     answer(content, times=0)
     words = f"UnusableAnswer: the answer to {action} is not of the form that the API documents \\({reason}\\)$"
-    with refusal(Unanswered, words):
+    with refusal(OutcomeUnknown, words):
         call(client, "lb-web")

@@ -6,12 +6,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 import typing as t
 
 import pytest
 
-from ansible_collections.aliyun_community.slb.plugins.module_utils import _client, _set_weights, _weights
+from ansible_collections.aliyun_community.slb.plugins.module_utils import _client, _deadline, _plan, _weight_setter
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import SlbError
 from ansible_collections.aliyun_community.slb.plugins.module_utils._slb import describe_load_balancer
 from ansible_collections.aliyun_community.slb.tests.unit.refusals import refusal
@@ -33,16 +34,16 @@ def large(clean_environment: pytest.MonkeyPatch) -> t.Iterator[t.Any]:
         yield emulator
 
 
-def wanted(weights: dict[str, int]) -> list[_weights.Wanted]:
+def wanted(weights: dict[str, int]) -> list[_plan.RequestedWeight]:
     servers = [{"server_id": server_id, "weight": weight} for server_id, weight in weights.items()]
-    return _weights.parse_wanted(servers)
+    return _plan.parse_requested(servers)
 
 
-def new_task(client: _client.Client, **options: t.Any) -> _set_weights.Task:
-    return _set_weights.Task(client, "lb-web", _set_weights.Options(**options))
+def new_task(client: _client.Client, **options: t.Any) -> _weight_setter.WeightSetter:
+    return _weight_setter.WeightSetter(client, "lb-web", _weight_setter.Options(**options))
 
 
-def failure_of(task: _set_weights.Task, weights: dict[str, int]) -> SlbError:
+def failure_of(task: _weight_setter.WeightSetter, weights: dict[str, int]) -> SlbError:
     with refusal(SlbError) as caught:
         task.run(wanted(weights), check_mode=False)
     return caught.value
@@ -56,7 +57,7 @@ def weights_of(slb: t.Any) -> list[int]:
     return [member.weight for member in slb.members("lb-web")]
 
 
-def reported(task: _set_weights.Task) -> list[int]:
+def reported(task: _weight_setter.WeightSetter) -> list[int]:
     return [member["weight"] for member in task.result()["backend_servers"]]
 
 
@@ -64,7 +65,7 @@ def ids(changes: list[dict[str, t.Any]]) -> list[str]:
     return [change["server_id"] for change in changes]
 
 
-def assert_unconfirmed(task: _set_weights.Task, server_ids: list[str]) -> None:
+def assert_unconfirmed(task: _weight_setter.WeightSetter, server_ids: list[str]) -> None:
     """Nobody can know: the account says so, and the task counts as changed."""
     account = task.account()
     assert ids(account["unconfirmed"]) == server_ids
@@ -73,7 +74,7 @@ def assert_unconfirmed(task: _set_weights.Task, server_ids: list[str]) -> None:
 
 
 def test_account_of_a_change(slb: t.Any, open_client: t.Any) -> None:
-    before = [member.as_dict() for member in describe_load_balancer(open_client(slb.url), "lb-web").members]
+    before = [member.as_dict() for member in describe_load_balancer(open_client(slb.url), "lb-web").backend_servers]
     slb.clear()
     task = new_task(open_client(slb.url))
     task.run(wanted({"i-web1": 100, "i-web2": 0}), check_mode=False)
@@ -250,7 +251,7 @@ def test_another_job_after_the_write(slb: t.Any, open_client: t.Any, edit: dict[
 def test_another_job_is_named_also_when_the_time_is_up_first(
     slb: t.Any, open_client: t.Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_set_weights, "SETTLE_SECONDS", 600)
+    monkeypatch.setattr(_weight_setter, "SETTLE_SECONDS", 600)
     slb.add_fault({"action": SET, "kind": "edit", "edits": [{"server_id": "i-web2", "weight": 70}]})
     error = failure_of(new_task(open_client(slb.url)), {"i-web1": 0, "i-web2": 100})
     assert error.code == "ChangedMeanwhile"
@@ -271,7 +272,7 @@ def test_another_job_at_a_member_that_had_its_weight(slb: t.Any, open_client: t.
 def test_third_weight_that_was_only_stale_passes(
     slb: t.Any, open_client: t.Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_set_weights, "SETTLE_SECONDS", 30)
+    monkeypatch.setattr(_weight_setter, "SETTLE_SECONDS", 30)
     edit = {"server_id": "i-web1", "weight": 70}
     slb.add_fault({"action": SET, "kind": "edit", "edits": [edit]})
     slb.add_fault({"action": DESCRIBE, "skip": 1, "kind": "stale_read"})
@@ -294,8 +295,8 @@ def test_failure_between_batches_is_accounted_for(large: t.Any, open_client: t.A
 
 @pytest.fixture
 def one_try(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_client, "FIRST_PAUSE", 60.0)
-    monkeypatch.setattr(_client, "LONGEST_PAUSE", 60.0)
+    monkeypatch.setattr(_deadline, "FIRST_PAUSE", 60.0)
+    monkeypatch.setattr(_deadline, "LONGEST_PAUSE", 60.0)
 
 
 def test_lost_answer_at_the_deadline_is_settled_by_a_last_read(slb: t.Any, open_client: t.Any, one_try: None) -> None:
@@ -447,6 +448,91 @@ def test_drain_that_was_perhaps_taken_back_is_unconfirmed(
     assert (task.account()["unconfirmed"][0]["before"], task.account()["unconfirmed"][0]["after"]) == (100, 0)
 
 
+# For callers that decide on the group as it was read
+
+
+def test_function_decides_on_the_read_that_the_write_is_based_on(slb: t.Any, open_client: t.Any) -> None:
+    seen: list[_weight_setter.Group] = []
+
+    def drain_the_first(group: _weight_setter.Group) -> list[_plan.RequestedWeight]:
+        seen.append(group)
+        return wanted({group[0].server_id: 0})
+
+    task = new_task(open_client(slb.url))
+    task.run(drain_the_first, check_mode=False)
+    assert [[server.weight for server in group] for group in seen] == [[100, 100, 60, 60]]
+    assert actions(slb) == [DESCRIBE, SET, DESCRIBE]
+    assert weights_of(slb) == [0, 100, 60, 60]
+    assert task.group is not None
+    assert [server.weight for server in task.group] == [0, 100, 60, 60]
+    assert task.plan is not None
+    assert task.ledger.applied == list(task.plan.changes)
+    assert task.ledger.unknown == []
+
+
+@pytest.mark.parametrize("check_mode", [False, True])
+def test_function_that_requests_nothing(slb: t.Any, open_client: t.Any, check_mode: bool) -> None:
+    task = new_task(open_client(slb.url), check_listeners="fail", min_active=9)
+    task.run(lambda _group: [], check_mode=check_mode, before_write=lambda _plan: pytest.fail("it was called"))
+    assert actions(slb) == [DESCRIBE]
+    assert task.plan is not None
+    assert task.plan.requested == ()
+    assert task.result()["changed"] is False
+
+
+def test_function_that_refuses(slb: t.Any, open_client: t.Any) -> None:
+    def refuse(_group: _weight_setter.Group) -> t.NoReturn:
+        raise SlbError("Refused", "not today", advice="Wait.")
+
+    task = new_task(open_client(slb.url))
+    with refusal(SlbError, "Refused"):
+        task.run(refuse, check_mode=False)
+    assert actions(slb) == [DESCRIBE]
+    assert task.plan is None
+
+
+def test_last_word_before_the_first_write(large: t.Any, open_client: t.Any) -> None:
+    asked: list[tuple[list[str], list[str]]] = []
+
+    def note(plan: _plan.Plan) -> None:
+        asked.append(([change.server.server_id for change in plan.changes], actions(large)))
+
+    task = new_task(open_client(large.url), check_listeners="warn")
+    task.run(wanted({f"i-{number}": 0 for number in range(21)}), check_mode=False, before_write=note)
+    read = [DESCRIBE, "DescribeLoadBalancerListeners"]
+    assert asked == [([f"i-{number}" for number in range(21)], read)]
+    assert actions(large) == [*read, SET, SET, DESCRIBE]
+
+
+@pytest.mark.parametrize("kind", [SlbError("Refused", "not today", advice="Wait."), OSError("disk full")])
+def test_nothing_is_written_if_the_last_word_is_no(slb: t.Any, open_client: t.Any, kind: Exception) -> None:
+    def refuse(_plan: _plan.Plan) -> None:
+        raise kind
+
+    task = new_task(open_client(slb.url))
+    with pytest.raises(type(kind)):
+        task.run(wanted({"i-web1": 0}), check_mode=False, before_write=refuse)
+    assert actions(slb) == [DESCRIBE]
+    assert ids(task.account()["not_applied"]) == ["i-web1"]
+
+
+@pytest.mark.parametrize(
+    ("options", "weight", "check_mode"),
+    [({}, 0, True), ({}, 100, False), ({"min_active": 45}, 0, False), ({"check_listeners": "fail"}, 0, False)],
+    ids=["check mode", "nothing differs", "too few active", "weights without effect"],
+)
+def test_no_last_word_where_nothing_is_written(
+    large: t.Any, open_client: t.Any, options: dict[str, t.Any], weight: int, check_mode: bool
+) -> None:
+    large.set_weight("lb-web", "i-1", 100)
+    task = new_task(open_client(large.url), **options)
+    called: list[_plan.Plan] = []
+    with contextlib.suppress(SlbError):
+        task.run(wanted({"i-1": weight}), check_mode=check_mode, before_write=called.append)
+    assert called == []
+    assert SET not in actions(large)
+
+
 @pytest.mark.parametrize("check_listeners", ["off", "warn", "fail"])
 def test_check_mode_reads_all_and_writes_nothing(large: t.Any, open_client: t.Any, check_listeners: str) -> None:
     task = new_task(open_client(large.url), check_listeners=check_listeners)
@@ -465,8 +551,8 @@ def test_check_mode_reads_all_and_writes_nothing(large: t.Any, open_client: t.An
 
 
 def test_busy_load_balancer_is_waited_for(slb: t.Any, open_client: t.Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_client, "time", time)
-    monkeypatch.setattr(_client, "LONGEST_PAUSE", 0.1)
+    monkeypatch.setattr(_deadline, "time", time)
+    monkeypatch.setattr(_deadline, "LONGEST_PAUSE", 0.1)
     slb.change_settings({"busy_seconds": 1})
     client = open_client(slb.url)
     new_task(client).run(wanted({"i-web1": 0}), check_mode=False)
@@ -482,11 +568,11 @@ def test_previous_has_the_shape_of_the_option(slb: t.Any, open_client: t.Any) ->
         {"server_id": "eni-web3", "server_ip": "192.168.0.12", "weight": 0},
         {"server_id": "i-web2", "weight": 0},
     ]
-    task.run(_weights.parse_wanted(servers), check_mode=False)
+    task.run(_plan.parse_requested(servers), check_mode=False)
     previous = task.result()["previous"]
     assert previous == [
         {"server_id": "eni-web3", "weight": 60, "type": "eni", "server_ip": "192.168.0.12"},
         {"server_id": "i-web2", "weight": 100, "type": "ecs"},
     ]
-    new_task(client).run(_weights.parse_wanted(previous), check_mode=False)
+    new_task(client).run(_plan.parse_requested(previous), check_mode=False)
     assert weights_of(slb) == [100, 100, 60, 60]

@@ -22,10 +22,11 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._errors impor
 )
 from ansible_collections.aliyun_community.slb.plugins.module_utils._numbers import WEIGHT, whole_number
 from ansible_collections.aliyun_community.slb.plugins.module_utils._records import (
+    BackendServer,
+    BackendServerKey,
+    Health,
     Listener,
     LoadBalancer,
-    Member,
-    MemberKey,
 )
 
 # The vendor's ids are letters, digits and hyphens; anything that could not be an id is a mistake in the task.
@@ -34,7 +35,7 @@ _MEMBERS_NAMED = 20  # of the group in one message
 _WEIGHTED_SCHEDULERS = ("wrr", "wlc")
 
 
-class Wanted(t.NamedTuple):
+class RequestedWeight(t.NamedTuple):
     """One element of ``backend_servers``, checked. ``type`` and ``server_ip`` are None when left to the group.
 
     ``expected_weight``: the member may be changed only from this weight; None: from any.
@@ -50,40 +51,40 @@ class Wanted(t.NamedTuple):
     def name(self) -> str:
         return f"{self.server_id} ({self.server_ip})" if self.server_ip else self.server_id
 
-    def matches(self, member: Member) -> bool:
+    def matches(self, member: BackendServer) -> bool:
         return (
             self.server_id == member.server_id
             and self.type in (None, member.type)
             and (self.server_ip is None or _same_address(self.server_ip, member.server_ip))
         )
 
-    def may_change(self, member: Member) -> bool:
+    def expects(self, member: BackendServer) -> bool:
         """Whether the member has the weight it is expected to have, or already the one it is to have."""
         return self.expected_weight is None or member.weight in (self.expected_weight, self.weight)
 
 
 class Change(t.NamedTuple):
-    """A member as it was read, and the weight that it is to have."""
+    """A member as it was read, and its new weight."""
 
-    member: Member
+    server: BackendServer
     after: int
 
     @property
-    def target(self) -> Member:
-        return self.member._replace(weight=self.after)
+    def target(self) -> BackendServer:
+        return self.server._replace(weight=self.after)
 
     @property
     def undoing(self) -> Change:
-        """The change that takes this one back."""
-        return Change(self.target, self.member.weight)
+        """The change that undoes this one."""
+        return Change(self.target, self.server.weight)
 
     def as_dict(self) -> dict[str, t.Any]:
-        member = self.member
+        server = self.server
         return {
-            "server_id": member.server_id,
-            "type": member.type,
-            "server_ip": member.server_ip,
-            "before": member.weight,
+            "server_id": server.server_id,
+            "type": server.type,
+            "server_ip": server.server_ip,
+            "before": server.weight,
             "after": self.after,
         }
 
@@ -98,8 +99,8 @@ class Plan(t.NamedTuple):
 
     requested: tuple[Change, ...]
     changes: tuple[Change, ...]
-    missing: tuple[Wanted, ...]
-    group: tuple[Member, ...]
+    missing: tuple[RequestedWeight, ...]
+    group: tuple[BackendServer, ...]
 
     @property
     def drains(self) -> tuple[Change, ...]:
@@ -121,21 +122,21 @@ def check_load_balancer_id(load_balancer_id: str) -> str:
     return load_balancer_id
 
 
-def parse_wanted(servers: t.Sequence[t.Mapping[str, t.Any]]) -> list[Wanted]:
+def parse_requested(servers: t.Sequence[t.Mapping[str, t.Any]]) -> list[RequestedWeight]:
     """Check the elements of ``backend_servers`` without the load balancer. Raises InvalidArgument."""
     if not servers:
         raise InvalidArgument("backend_servers is empty", "Name at least one server.")
-    wanted = [_parse_server(index, server) for index, server in enumerate(servers)]
+    weights = [_parse_server(index, server) for index, server in enumerate(servers)]
     seen: set[tuple[str, str | None, str | None]] = set()
-    for server in wanted:
+    for server in weights:
         identity = (server.server_id, server.type, server.server_ip)
         if identity in seen:
             raise InvalidArgument(f"backend_servers names {server.name} more than once", "Name each member once.")
         seen.add(identity)
-    return wanted
+    return weights
 
 
-def _parse_server(index: int, server: t.Mapping[str, t.Any]) -> Wanted:
+def _parse_server(index: int, server: t.Mapping[str, t.Any]) -> RequestedWeight:
     server_id = server.get("server_id") or ""
     place = f"backend_servers[{index}]"
     if not _ID.fullmatch(server_id):
@@ -150,7 +151,7 @@ def _parse_server(index: int, server: t.Mapping[str, t.Any]) -> Wanted:
     server_ip = server.get("server_ip") or None
     if server_ip is not None and _address(server_ip) is None:
         raise InvalidArgument(f"server_ip of {place} ({server_id}) is {server_ip!r}", "Give an IP address.")
-    return Wanted(server_id, weight, server.get("type"), server_ip, expected)
+    return RequestedWeight(server_id, weight, server.get("type"), server_ip, expected)
 
 
 def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
@@ -164,19 +165,19 @@ def _same_address(asked: str, known: str | None) -> bool:
     return known is not None and (asked == known or _address(asked) == _address(known))
 
 
-def plan_weights(members: t.Sequence[Member], wanted: t.Sequence[Wanted]) -> Plan:
+def plan_weights(members: t.Sequence[BackendServer], weights: t.Sequence[RequestedWeight]) -> Plan:
     """Compare what is with what is wanted.
 
     Raises InvalidArgument for an id that fits several members and for a member that is named twice, SlbError for a
     member that has neither the wanted nor the expected weight.
     """
-    by_id: dict[str, list[Member]] = {}
+    by_id: dict[str, list[BackendServer]] = {}
     for member in members:
         by_id.setdefault(member.server_id, []).append(member)
-    requested: dict[MemberKey, Change] = {}
-    missing: list[Wanted] = []
+    requested: dict[BackendServerKey, Change] = {}
+    missing: list[RequestedWeight] = []
     unexpected: list[str] = []
-    for server in wanted:
+    for server in weights:
         found = [member for member in by_id.get(server.server_id, ()) if server.matches(member)]
         if not found:
             missing.append(server)
@@ -187,21 +188,21 @@ def plan_weights(members: t.Sequence[Member], wanted: t.Sequence[Wanted]) -> Pla
         if member.key in requested:
             raise InvalidArgument(f"backend_servers names {member.name} more than once", "Name each member once.")
         requested[member.key] = Change(member, server.weight)
-        if not server.may_change(member):
+        if not server.expects(member):
             unexpected.append(f"{member.name} has {member.weight} and not {server.expected_weight}")
     if unexpected:
-        raise _moved(unexpected)
-    changes = [change for change in requested.values() if change.after != change.member.weight]
-    changes.sort(key=lambda change: change.after < change.member.weight)  # stable: the order of the task otherwise
+        raise _unexpected_weight(unexpected)
+    changes = [change for change in requested.values() if change.after != change.server.weight]
+    changes.sort(key=lambda change: change.after < change.server.weight)  # stable: the order of the task otherwise
     return Plan(
         requested=tuple(requested.values()),
         changes=tuple(changes),
         missing=tuple(missing),
-        group=tuple(requested[member.key].target if member.key in requested else member for member in members),
+        group=with_changes(members, requested.values()),
     )
 
 
-def _ambiguous(server: Wanted, found: t.Sequence[Member]) -> InvalidArgument:
+def _ambiguous(server: RequestedWeight, found: t.Sequence[BackendServer]) -> InvalidArgument:
     choices = ", ".join(f"{member.type} {member.server_ip or 'without address'}" for member in found)
     return InvalidArgument(
         f"server_id {server.server_id} fits {len(found)} members of the load balancer: {choices}",
@@ -209,7 +210,7 @@ def _ambiguous(server: Wanted, found: t.Sequence[Member]) -> InvalidArgument:
     )
 
 
-def _moved(unexpected: t.Sequence[str]) -> SlbError:
+def _unexpected_weight(unexpected: t.Sequence[str]) -> SlbError:
     return SlbError(
         "UnexpectedWeight",
         f"not as expected: {', '.join(unexpected)}",
@@ -217,25 +218,25 @@ def _moved(unexpected: t.Sequence[str]) -> SlbError:
     )
 
 
-def check_missing(plan: Plan, members: t.Sequence[Member]) -> None:
-    """Refuse a plan that names servers which are no members: none is ever added."""
+def check_missing(plan: Plan) -> None:
+    """Refuse a plan with servers that are not members: none is ever added."""
     if plan.missing:
         unknown = ", ".join(server.name for server in plan.missing)
         raise SlbError(
             "UnknownMember",
-            f"not in the default server group: {unknown}. Its members are: {_named(members)}",
+            f"not in the default server group: {unknown}. Its members are: {_named(plan.group)}",
             advice="Check the ids, or skip such servers with on_missing: ignore.",
         )
 
 
-def _named(members: t.Sequence[Member]) -> str:
+def _named(members: t.Sequence[BackendServer]) -> str:
     names = [member.name for member in members[:_MEMBERS_NAMED]]
     if len(members) > len(names):
         names.append(f"and {len(members) - len(names)} more")
     return ", ".join(names) or "none"
 
 
-def active_count(members: t.Iterable[Member]) -> int:
+def active_count(members: t.Iterable[BackendServer]) -> int:
     """Members that get new requests: those with a weight above 0."""
     return sum(member.weight > 0 for member in members)
 
@@ -254,7 +255,7 @@ def check_min_active(plan: Plan, min_active: int) -> None:
         )
 
 
-def weightless_reasons(load_balancer: LoadBalancer, listeners: t.Sequence[Listener]) -> list[str]:
+def ineffective_weight_reasons(load_balancer: LoadBalancer, listeners: t.Sequence[Listener]) -> list[str]:
     """Why weights of the default server group do nothing, a phrase for each listener concerned.
 
     Sources: vendor guide "CLB server groups" (weights act with weighted scheduling only); DescribeLoadBalancerListeners
@@ -267,13 +268,52 @@ def weightless_reasons(load_balancer: LoadBalancer, listeners: t.Sequence[Listen
     if not listeners:
         reasons.append("it has no listener")
     for listener in listeners:
-        reason = _weightless_reason(listener)
+        reason = _ineffective_weight_reason(listener)
         if reason:
             reasons.append(f"listener {listener.name} {reason}")
     return reasons
 
 
-def _weightless_reason(listener: Listener) -> str | None:
+def checked_listeners(listeners: t.Iterable[Listener]) -> list[Listener]:
+    """The listeners that check the health of the members of the default server group."""
+    return [
+        listener
+        for listener in listeners
+        if listener.health_check and listener.uses_default_group and listener.status != "stopped"
+    ]
+
+
+def health_of(server: BackendServer, listener: Listener, rows: t.Iterable[Health]) -> set[str]:
+    """What the listener's health check says about a member: ``normal``, ``abnormal``, ``unavailable``, or several.
+
+    Empty if no row is about this member: its health is unknown. Members that share a server id are told apart by their
+    addresses, if the rows have them. A row without a protocol is about every protocol of its port.
+    """
+    found = [
+        row
+        for row in rows
+        if row.server_id == server.server_id
+        and row.listener_port == listener.port
+        and row.protocol in (None, listener.protocol)
+    ]
+    if server.type != "ecs" and server.server_ip:
+        own = [row for row in found if row.server_ip and _same_address(row.server_ip, server.server_ip)]
+        found = own or [row for row in found if row.server_ip is None]
+    return {row.status for row in found}
+
+
+def unhealthy(
+    servers: t.Iterable[BackendServer], listeners: t.Iterable[Listener], rows: t.Iterable[Health]
+) -> list[BackendServer]:
+    """The members that some listener which checks them does not call healthy, unknown health included.
+
+    ``listeners``: all of the load balancer. ``rows``: all of DescribeHealthStatus.
+    """
+    checks, rows = checked_listeners(listeners), list(rows)
+    return [server for server in servers if any(health_of(server, listener, rows) != {"normal"} for listener in checks)]
+
+
+def _ineffective_weight_reason(listener: Listener) -> str | None:
     if listener.forward:
         return None  # it redirects and has no servers
     if listener.vserver_group_id:
@@ -287,13 +327,19 @@ def _weightless_reason(listener: Listener) -> str | None:
     return None
 
 
-def differing(changes: t.Iterable[Change], members: t.Iterable[Member]) -> list[tuple[Change, int | None]]:
+def differing(changes: t.Iterable[Change], members: t.Iterable[BackendServer]) -> list[tuple[Change, int | None]]:
     """The changes that a group read later does not show, each with the weight it shows; None: no member any more."""
     weights = {member.key: member.weight for member in members}
-    shown = [(change, weights.get(change.member.key)) for change in changes]
+    shown = [(change, weights.get(change.server.key)) for change in changes]
     return [(change, weight) for change, weight in shown if weight != change.after]
 
 
-def diff_text(members: t.Iterable[Member]) -> str:
+def with_changes(group: t.Iterable[BackendServer], changes: t.Iterable[Change]) -> tuple[BackendServer, ...]:
+    """The group with the new weights of the changes."""
+    weights = {change.server.key: change.after for change in changes}
+    return tuple(server._replace(weight=weights.get(server.key, server.weight)) for server in group)
+
+
+def diff_text(members: t.Iterable[BackendServer]) -> str:
     """Members and weights, a line each, for the two sides of a diff."""
     return "".join(f"{printable(member.name)}: {member.weight}\n" for member in members)

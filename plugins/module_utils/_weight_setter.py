@@ -1,0 +1,302 @@
+# Copyright (c) 2026 aliyun_community.slb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This code is private to the collection aliyun_community.slb: no compatibility is promised to others.
+
+"""The order of work when weights are set: read, plan, guard, write, verify; and the report of it."""
+
+from __future__ import annotations
+
+import contextlib
+import typing as t
+
+from ansible_collections.aliyun_community.slb.plugins.module_utils import _plan
+from ansible_collections.aliyun_community.slb.plugins.module_utils._client import Client
+from ansible_collections.aliyun_community.slb.plugins.module_utils._deadline import Deadline
+from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import OutcomeUnknown, SlbError
+from ansible_collections.aliyun_community.slb.plugins.module_utils._ledger import Ledger
+from ansible_collections.aliyun_community.slb.plugins.module_utils._plan import Change, Plan, RequestedWeight
+from ansible_collections.aliyun_community.slb.plugins.module_utils._records import (
+    BackendServer,
+    Listener,
+    LoadBalancer,
+)
+from ansible_collections.aliyun_community.slb.plugins.module_utils._slb import (
+    MAX_SERVERS_PER_CALL,
+    describe_listeners,
+    describe_load_balancer,
+    set_backend_servers,
+)
+
+# How long a weight that is neither the old nor the new one may be a stale read before it counts as someone's change.
+# The weight reaches the data path about 2 s after a call returns (measured by the author of a public drain tool).
+SETTLE_SECONDS = 5.0
+
+
+# The result keys of a task that failed before it asked the API anything.
+NOTHING_DONE: dict[str, t.Any] = {
+    "changed_servers": [],
+    "api_calls": 0,
+    "request_ids": [],
+    "applied": [],
+    "not_applied": [],
+    "unconfirmed": [],
+}
+
+Group = tuple[BackendServer, ...]
+# What is requested, or a function that decides it on the group as it was read.
+Request = t.Union[t.Sequence[RequestedWeight], t.Callable[[Group], t.Sequence[RequestedWeight]]]
+
+
+class Options(t.NamedTuple):
+    """The options of the module that say how to work."""
+
+    on_missing: str = "fail"
+    min_active: int = 0
+    check_listeners: str = "off"
+    verify: bool = True
+
+
+class WeightSetter:
+    """One run on one load balancer. It always holds everything known so far, so a failure can be reported in full."""
+
+    def __init__(self, client: Client, load_balancer_id: str, options: Options) -> None:
+        self.warnings: list[str] = []
+        self.ledger = Ledger()
+        self._client = client
+        self._id = load_balancer_id
+        self._options = options
+        self._planned: Plan | None = None
+        self._group: Group | None = None
+        self._listeners: list[Listener] | None = None
+
+    @property
+    def plan(self) -> Plan | None:
+        """None until the group was read and a plan was made."""
+        return self._planned
+
+    @property
+    def group(self) -> Group | None:
+        """The newest knowledge of the whole default server group: as read, or as written since. None until it was read."""
+        return self._group
+
+    def run(
+        self, requested: Request, *, check_mode: bool, before_write: t.Callable[[Plan], None] | None = None
+    ) -> None:
+        """Set the requested weights. Raises SlbError; ``result()`` and ``account()`` then say what had been done.
+
+        ``requested``: the weights, or a function that is called once with the group as read and returns them; if it
+        returns none, nothing is written. The write is based on the very read that the function saw.
+        ``before_write``: called once with the plan after all guards, right before the first write. Not called in check
+        mode or if nothing differs. If it raises, nothing is written.
+        """
+        load_balancer = self._read()
+        self._group = load_balancer.backend_servers
+        weights = requested(self._group) if callable(requested) else requested
+        self._planned = plan = _plan.plan_weights(self._group, weights)
+        self._check_missing(plan)
+        if not plan.changes:
+            return
+        _plan.check_min_active(plan, self._options.min_active)
+        self._check_listeners(load_balancer)
+        if check_mode:
+            self.ledger.predict(plan.changes)
+            self._group = plan.group
+            return
+        if before_write:
+            before_write(plan)
+        self._write_and_verify(plan)
+
+    def _read(self) -> LoadBalancer:
+        return describe_load_balancer(self._client, self._id)
+
+    def _check_missing(self, plan: Plan) -> None:
+        if self._options.on_missing == "fail":
+            _plan.check_missing(plan)
+        elif plan.missing:
+            names = ", ".join(server.name for server in plan.missing)
+            self.warnings.append(f"Skipped, not in the default server group of {self._id}: {names}")
+
+    def _check_listeners(self, load_balancer: LoadBalancer) -> None:
+        if self._options.check_listeners == "off":
+            return
+        self._listeners = describe_listeners(self._client, self._id)
+        reasons = _plan.ineffective_weight_reasons(load_balancer, self._listeners)
+        if not reasons:
+            return
+        finding = f"weights may have no effect on {self._id}: {'; '.join(reasons)}"
+        if self._options.check_listeners == "fail":
+            raise SlbError(
+                "WeightsWithoutEffect",
+                finding,
+                advice="Mend the listeners, or go on with check_listeners: warn.",
+            )
+        self.warnings.append(finding[0].upper() + finding[1:])
+
+    def _write_and_verify(self, plan: Plan) -> None:
+        try:
+            self._write_all(plan.changes)
+            if self._options.verify:
+                self._verify(plan)
+            self._check_min_active_again(plan)
+        except SlbError:
+            # One more read, so that the report reflects the actual state, not the intended one.
+            with contextlib.suppress(SlbError):
+                self._group = self._read().backend_servers
+            self.ledger.review(self._group or ())
+            raise
+
+    def _write_all(self, changes: tuple[Change, ...]) -> None:
+        for batch in _plan.batches(changes, MAX_SERVERS_PER_CALL):
+            self._write(batch, changes)
+
+    def _write(self, batch: tuple[Change, ...], changes: tuple[Change, ...]) -> None:
+        """Write a batch of the changes. If no response comes, read what became of it before sending it again."""
+        attempts = 0
+        while batch:
+            attempts += 1
+            self.ledger.sending(batch)
+            try:
+                set_backend_servers(self._client, self._id, [change.target for change in batch])
+            except OutcomeUnknown:
+                self.ledger.lost(batch)
+                if not self._client.deadline.pause(attempts):
+                    raise
+                batch = self._not_yet_shown(changes)
+            else:
+                self.ledger.confirmed(batch)
+                self._group = _plan.with_changes(self._group or (), batch)
+                return
+
+    def _not_yet_shown(self, changes: tuple[Change, ...]) -> tuple[Change, ...]:
+        """Read the group and return what was sent and is not shown.
+
+        Raises for a third weight of any member that is still to be written: it is not overwritten.
+        """
+        self._group = self._read().backend_servers
+        self.ledger.observe(self._group)
+        foreign = _foreign(_plan.differing(self.ledger.outstanding(changes), self._group))
+        if foreign:
+            raise _changed_by_others(foreign)
+        return self.ledger.unconfirmed
+
+    def _verify(self, plan: Plan) -> None:
+        """Read until the group shows all requested weights. A third weight that stays is someone else's."""
+        settling = Deadline(SETTLE_SECONDS)
+        attempts = 0
+        while True:
+            attempts += 1
+            self._group = self._read().backend_servers
+            differing = _plan.differing(plan.requested, self._group)
+            if not differing:
+                return
+            foreign = _foreign(differing)
+            if foreign and not settling.remaining():
+                raise _changed_by_others(foreign)
+            if not self._client.deadline.pause(attempts):
+                raise _changed_by_others(foreign) if foreign else _not_shown(differing)
+
+    def _check_min_active_again(self, plan: Plan) -> None:
+        """Concurrent tasks may each have left enough members in traffic, and together too few.
+
+        The task that wrote last reads what all of them did, so at least its drain is undone; perhaps others' too.
+        """
+        if not plan.drains or not self._options.min_active:
+            return
+        if not self._options.verify:
+            self._group = self._read().backend_servers
+        left = _plan.active_count(self._group or ())
+        if left >= self._options.min_active:
+            return
+        outcome = "so this one's drain was taken back"
+        try:
+            self._write_all(tuple(change.undoing for change in plan.drains))
+        except SlbError as exc:
+            outcome = f"and this one's drain could not be taken back ({exc.message})"
+        raise SlbError(
+            "MinActive",
+            f"another task drained members at the same time: {left} were left in traffic, and min_active is "
+            f"{self._options.min_active}, {outcome}",
+            advice="Run the task again when the other one has ended.",
+        )
+
+    def result(self) -> dict[str, t.Any]:
+        """The result keys that hold whether the task succeeded or failed; members are known only once read."""
+        applied, unconfirmed = self.ledger.applied, self.ledger.unknown
+        result: dict[str, t.Any] = {
+            "changed": bool(applied or unconfirmed),
+            "load_balancer_id": self._id,
+            "region": self._client.region,
+            "changed_servers": [change.as_dict() for change in applied],
+            "api_calls": self._client.api_calls,
+            "request_ids": self._client.request_ids,
+        }
+        if self._group is not None:
+            result["backend_servers"] = [server.as_dict() for server in self._group]
+            result["active_count"] = _plan.active_count(self._group)
+        if self._listeners is not None:
+            result["listeners"] = [listener.as_dict() for listener in self._listeners]
+        if self._planned is not None:
+            result["previous"] = [_as_option(change.server) for change in self._planned.requested]
+        return result
+
+    def account(self) -> dict[str, t.Any]:
+        """What a failed task wrote and what it did not; the outcome of ``unconfirmed`` could not be determined."""
+        planned = self._planned.changes if self._planned else ()
+        applied, unconfirmed = self.ledger.applied, self.ledger.unknown
+        return {
+            "applied": [change.as_dict() for change in applied],
+            "not_applied": [change.as_dict() for change in planned if change not in [*applied, *unconfirmed]],
+            "unconfirmed": [change.as_dict() for change in unconfirmed],
+        }
+
+    def diff(self) -> dict[str, str]:
+        """The members that this run changed (check mode: would change), before and after."""
+        header = f"{self._id} weights"
+        return {
+            "before": _plan.diff_text(change.server for change in self.ledger.applied),
+            "after": _plan.diff_text(change.target for change in self.ledger.applied),
+            "before_header": header,
+            "after_header": header,
+        }
+
+
+def _as_option(server: BackendServer) -> dict[str, t.Any]:
+    """A member in the shape of an element of the option ``backend_servers``, told apart from every other one."""
+    option: dict[str, t.Any] = {"server_id": server.server_id, "weight": server.weight, "type": server.type}
+    if server.server_ip:
+        option["server_ip"] = server.server_ip
+    return option
+
+
+Differing = t.Sequence[tuple[Change, t.Optional[int]]]
+
+
+def _foreign(differing: Differing) -> Differing:
+    """Those that have neither the old nor the new weight: someone else set it."""
+    return [(change, weight) for change, weight in differing if weight != change.server.weight]
+
+
+def _describe(differing: Differing) -> str:
+    return ", ".join(
+        f"{change.server.name} should have {change.after} and "
+        + ("is no member any more" if weight is None else f"has {weight}")
+        for change, weight in differing
+    )
+
+
+def _changed_by_others(differing: Differing) -> SlbError:
+    return SlbError(
+        "ChangedMeanwhile",
+        f"somebody else changed the group during this task: {_describe(differing)}",
+        advice="Find out who did, then run the task again.",
+    )
+
+
+def _not_shown(differing: Differing) -> SlbError:
+    return SlbError(
+        "NotVerified",
+        f"the API took the new weights and did not show them within wait_timeout: {_describe(differing)}",
+        advice="Run the task again, with a longer wait_timeout.",
+    )
