@@ -15,7 +15,6 @@ The providers are imported when a task names one: most tasks have a plain access
 
 from __future__ import annotations
 
-import re
 import typing as t
 
 from ansible_collections.aliyun_community.slb.plugins.module_utils._credentials.base import (
@@ -54,8 +53,6 @@ ENVIRONMENT_ROLE = {
     "session_name": "ALICLOUD_ASSUME_ROLE_SESSION_NAME",
     "external_id": "ALICLOUD_ASSUME_ROLE_EXTERNAL_ID",
 }
-
-_HOST = re.compile(r"[A-Za-z0-9.-]+(:[0-9]{1,5})?", re.ASCII)
 
 
 def find_credentials(options: t.Mapping[str, t.Any], environ: Environ, limits: FetchLimits) -> CredentialsProvider:
@@ -147,13 +144,13 @@ def _assume_role(base: CredentialsProvider, options: t.Mapping[str, t.Any], cont
     duration = options.get("duration_seconds")
     if duration is not None:
         duration = whole_number(duration, "assume_role.duration_seconds", SESSION)
+    from ansible_collections.aliyun_community.slb.plugins.module_utils._credentials import providers
+
     endpoint = options.get("sts_endpoint")
-    if endpoint and not _HOST.fullmatch(endpoint):
+    if endpoint and providers.host_of(f"https://{endpoint}") != endpoint.lower():
         raise InvalidArgument(
             "assume_role.sts_endpoint is not a valid host", "Set it to HOST or HOST:PORT. HTTPS is always used."
         )
-    from ansible_collections.aliyun_community.slb.plugins.module_utils._credentials import providers
-
     role = providers.Role(
         arn=options["role_arn"],
         sts_host=endpoint or providers.sts_host(context.environ),

@@ -12,6 +12,7 @@ import os
 import typing as t
 from urllib.parse import urlsplit
 
+from ansible_collections.aliyun_community.slb.plugins.module_utils._connection import is_host
 from ansible_collections.aliyun_community.slb.plugins.module_utils._credentials.base import (
     Context,
     Credentials,
@@ -126,7 +127,7 @@ class UriProvider(RefreshableProvider):
     """What a server near this host returns for a URL. Messages show only its host: the rest may be secret."""
 
     def __init__(self, uri: str, context: Context) -> None:
-        host = _host_of(uri, context.named_by)
+        host = _required_host_of(uri, context)
         origin = Origin(f"the URI at {host} ({context.named_by})", host, "Check the server of this URI.", direct=True)
         super().__init__(origin, context.limits)
         self._uri = uri
@@ -140,7 +141,7 @@ class CloudSsoProvider(RefreshableProvider):
 
     def __init__(self, profile: Profile, context: Context) -> None:
         self._sign_in_url = profile.setting("cloud_sso_sign_in_url")
-        host = _host_of(self._sign_in_url, context.named_by)
+        host = _required_host_of(self._sign_in_url, context)
         super().__init__(Origin(context.named_by, host, _sign_in_again(profile, "CloudSSO")), context.limits)
         self._profile = profile
 
@@ -295,11 +296,20 @@ def sts_host(environ: Environ, region: str | None = None) -> str:
     return f"{'sts-vpc' if in_vpc else 'sts'}.{region}.aliyuncs.com"
 
 
-def _host_of(url: str, named_by: str) -> str:
+def host_of(url: str) -> str | None:
+    """Return HOST or HOST:PORT, in lower case, of a URL with http or https, or None if it has no valid host or port."""
     try:
         parts = urlsplit(url)
-        if parts.scheme in ("http", "https") and parts.hostname:
-            return f"{parts.hostname}:{parts.port}" if parts.port else parts.hostname
+        host, port = parts.hostname or "", parts.port
     except ValueError:
-        pass
-    raise CredentialsUnobtainable(named_by, "its URL is not a valid URL with http or https", "Correct it.")
+        return None
+    if parts.scheme not in ("http", "https") or not is_host(host):
+        return None
+    return f"{host}:{port}" if port else host
+
+
+def _required_host_of(url: str, context: Context) -> str:
+    host = host_of(url)
+    if host is None:
+        raise CredentialsUnobtainable(context.named_by, "its URL is not a valid URL with http or https", "Correct it.")
+    return host

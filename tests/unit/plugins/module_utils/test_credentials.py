@@ -364,6 +364,10 @@ def test_file_that_is_not_there_is_named(tmp_path: t.Any) -> None:
         ({"role_arn": "r", "duration_seconds": 60}, "duration_seconds is 60"),
         ({"role_arn": "r", "sts_endpoint": "http://sts.aliyuncs.com"}, "sts_endpoint is not a valid host"),
         ({"role_arn": "r", "sts_endpoint": "sts.aliyuncs.com/?"}, "sts_endpoint is not a valid host"),
+        ({"role_arn": "r", "sts_endpoint": "sts..aliyuncs.com"}, "sts_endpoint is not a valid host"),
+        ({"role_arn": "r", "sts_endpoint": "sts.aliyuncs.com:0"}, "sts_endpoint is not a valid host"),
+        ({"role_arn": "r", "sts_endpoint": "sts.aliyuncs.com:65536"}, "sts_endpoint is not a valid host"),
+        ({"role_arn": "r", "sts_endpoint": "user@sts.aliyuncs.com"}, "sts_endpoint is not a valid host"),
     ],
 )
 def test_role_that_cannot_be_asked_for(role: dict[str, t.Any], reason: str) -> None:

@@ -518,7 +518,9 @@ def test_credentials_uri_may_say_anything(place: Place, answer: t.Any, status: i
         describe(place.client({}, URI))
 
 
-@pytest.mark.parametrize("uri", ["http://[", "http://", "ftp://127.0.0.1/", "127.0.0.1:80", "http://127.0.0.1:port"])
+@pytest.mark.parametrize(
+    "uri", ["http://[", "http://", "ftp://127.0.0.1/", "127.0.0.1:80", "http://127.0.0.1:port", "http://a..b"]
+)
 def test_credentials_uri_must_be_one(place: Place, uri: str) -> None:
     with refusal(
         CredentialsUnobtainable,
