@@ -65,7 +65,9 @@ def credentials_of(options: dict[str, t.Any], environ: dict[str, str]) -> Creden
         ({"access_key": "", "secret_key": None}, OLD, Credentials("old-id", "old-secret")),
     ],
 )
-def test_one_source_is_used_whole(options: dict[str, t.Any], environ: dict[str, str], credentials: Credentials) -> None:
+def test_exactly_one_source_is_used(
+    options: dict[str, t.Any], environ: dict[str, str], credentials: Credentials
+) -> None:
     assert credentials_of(options, environ) == credentials
 
 
@@ -85,7 +87,7 @@ def test_every_name_of_the_environment_is_read(row: tuple[tuple[str, ...], ...])
         ({"access_key": "id", "profile": "web"}, "secret_key"),
     ],
 )
-def test_half_a_key_is_not_completed_from_the_environment(options: dict[str, t.Any], missing: str) -> None:
+def test_incomplete_access_key_is_not_completed_from_the_environment(options: dict[str, t.Any], missing: str) -> None:
     with refusal(InvalidArgument) as caught:
         find_credentials(options, {**OLD, **NEW}, LIMITS)
     assert caught.value.message.startswith(f"{missing} is missing")
@@ -104,13 +106,13 @@ def test_half_a_key_is_not_completed_from_the_environment(options: dict[str, t.A
         ),
     ],
 )
-def test_half_a_source_in_the_environment_is_named(environ: dict[str, str], missing: str) -> None:
+def test_incomplete_source_in_the_environment_is_named(environ: dict[str, str], missing: str) -> None:
     source = "an OIDC role" if "OIDC" in str(environ) else "an access key"
     with refusal(InvalidArgument, f"the environment variables for {source} are incomplete: {missing} is not set"):
         find_credentials({}, environ, LIMITS)
 
 
-def test_no_source_names_those_that_were_looked_for() -> None:
+def test_without_a_source_the_message_lists_the_possible_ones() -> None:
     with refusal(InvalidArgument) as caught:
         find_credentials({}, {"ALIBABA_CLOUD_ROLE_ARN": "acs:ram::1:role/of-another-tool"}, LIMITS)
     for name in (
@@ -121,7 +123,7 @@ def test_no_source_names_those_that_were_looked_for() -> None:
         assert name in caught.value.message
 
 
-# Profiles that hold their keys
+# Profiles with an access key
 
 
 def in_file(folder: t.Any, text: str) -> str:
@@ -158,7 +160,7 @@ def test_ini_file(tmp_path: t.Any, profile: str | None, credentials: Credentials
 
 @pytest.mark.parametrize("name", ["ALICLOUD_SHARED_CREDENTIALS_FILE", "ALIBABA_CLOUD_CREDENTIALS_FILE"])
 def test_file_of_the_environment_is_of_either_format(tmp_path: t.Any, name: str) -> None:
-    """The vendor's SDKs have an ini file in this variable, Terraform's provider the command line tool's JSON."""
+    """The vendor's SDKs expect an ini file in this variable, Terraform's provider the JSON of the command line tool."""
     environ = {name: in_file(tmp_path, INI), "ALICLOUD_PROFILE": "temporary"}
     assert credentials_of({}, environ).access_key_id == "STS.id"
     row = '{"name": "web", "mode": "ak", "access_key_id": "json-id", "access_key_secret": "secret"}'
@@ -173,7 +175,7 @@ def test_option_does_not_use_the_file_of_the_environment(tmp_path: t.Any) -> Non
         find_credentials({"profile": "temporary"}, environ, LIMITS)
 
 
-def test_first_file_that_has_the_profile_counts(tmp_path: t.Any) -> None:
+def test_first_file_that_has_the_profile_is_used(tmp_path: t.Any) -> None:
     home = {"HOME": str(tmp_path)}
     for number, file in enumerate(
         (".alibabacloud/credentials.ini", ".alibabacloud/credentials", ".aliyun/config.json")
@@ -250,7 +252,7 @@ def test_profiles_that_lead_back_to_each_other(tmp_path: t.Any) -> None:
         find_credentials({"shared_credentials_file": path, "profile": "web"}, {}, LIMITS)
 
 
-def test_token_beside_the_keys_of_a_user_is_not_used(tmp_path: t.Any) -> None:
+def test_token_next_to_a_long_lived_access_key_is_ignored(tmp_path: t.Any) -> None:
     text = "[default]\ntype = access_key\naccess_key_id = id\naccess_key_secret = secret\nsecurity_token = old\n"
     assert credentials_of({"shared_credentials_file": in_file(tmp_path, text)}, {}) == Credentials("id", "secret")
 
@@ -273,11 +275,11 @@ def test_current_profile_of_the_command_line_tool(tmp_path: t.Any) -> None:
     ],
     ids=["byte order mark", "space before JSON"],
 )
-def test_what_stands_before_the_content_of_a_file(tmp_path: t.Any, text: str) -> None:
+def test_characters_before_the_content_of_a_file(tmp_path: t.Any, text: str) -> None:
     assert credentials_of({"shared_credentials_file": in_file(tmp_path, text)}, {}) == Credentials("id", "secret")
 
 
-def test_first_of_two_profiles_of_one_name_counts(tmp_path: t.Any) -> None:
+def test_first_of_two_profiles_with_the_same_name_is_used(tmp_path: t.Any) -> None:
     rows = ", ".join(
         f'{{"name": "web", "mode": "AK", "access_key_id": "{key}", "access_key_secret": "secret"}}' for key in "ab"
     )
@@ -285,7 +287,7 @@ def test_first_of_two_profiles_of_one_name_counts(tmp_path: t.Any) -> None:
     assert credentials_of({"shared_credentials_file": path, "profile": "web"}, {}).access_key_id == "a"
 
 
-def test_home_folder_of_the_process_counts_without_one_in_the_environment(
+def test_home_folder_of_the_process_is_used_without_one_in_the_environment(
     tmp_path: t.Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -295,13 +297,13 @@ def test_home_folder_of_the_process_counts_without_one_in_the_environment(
 
 
 @pytest.mark.parametrize("text", ['{"profiles": ' + "[" * 100_000, '{"a":' * 100_000])
-def test_file_that_is_too_deep_is_none(tmp_path: t.Any, text: str) -> None:
+def test_file_that_is_nested_too_deeply_is_refused(tmp_path: t.Any, text: str) -> None:
     with pytest.raises(CredentialsUnobtainable, match="neither JSON"):
         credentials_of({"shared_credentials_file": in_file(tmp_path, text)}, {})
 
 
-def test_what_is_no_file_is_not_opened(tmp_path: t.Any) -> None:
-    """A pipe that nobody writes to would keep the task for ever."""
+def test_only_a_regular_file_is_opened(tmp_path: t.Any) -> None:
+    """Reading a pipe without a writer would block the task forever."""
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(CredentialsUnobtainable, match="it is not a regular file"):
         credentials_of({"shared_credentials_file": str(tmp_path / "pipe")}, {})
@@ -314,7 +316,7 @@ def test_what_is_no_file_is_not_opened(tmp_path: t.Any) -> None:
         ("duration_seconds = \u00b2", "not a valid number of seconds"),
     ],
 )
-def test_number_of_a_profile_that_is_none(tmp_path: t.Any, setting: str, reason: str) -> None:
+def test_setting_that_is_not_a_valid_number(tmp_path: t.Any, setting: str, reason: str) -> None:
     text = f"[default]\ntype = ram_role_arn\naccess_key_id = a\naccess_key_secret = b\nrole_arn = r\n{setting}\n"
     with pytest.raises(CredentialsUnobtainable, match=reason):
         credentials_of({"shared_credentials_file": in_file(tmp_path, text)}, {})
@@ -370,7 +372,7 @@ def test_file_that_is_not_there_is_named(tmp_path: t.Any) -> None:
         ({"role_arn": "r", "sts_endpoint": "user@sts.aliyuncs.com"}, "sts_endpoint is not a valid host"),
     ],
 )
-def test_role_that_cannot_be_asked_for(role: dict[str, t.Any], reason: str) -> None:
+def test_invalid_options_of_a_role(role: dict[str, t.Any], reason: str) -> None:
     with refusal(InvalidArgument, reason):
         find_credentials({"assume_role": role}, NEW, LIMITS)
 
@@ -389,7 +391,7 @@ def test_package_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_plain_access_key_needs_no_provider(tmp_path: t.Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Importing them costs time that most tasks need not spend."""
+    """Most tasks would pay for an import that they do not need."""
     monkeypatch.delattr(_credentials, "providers", raising=False)
     monkeypatch.setitem(t.cast("dict[str, t.Any]", sys.modules), f"{_credentials.__name__}.providers", None)
     assert credentials_of({"access_key": "id", "secret_key": "secret"}, {}) == Credentials("id", "secret")
