@@ -38,9 +38,26 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._transport im
 
 Json = dict[str, t.Any]
 
-CONNECT_TRIES = 4  # an endpoint that takes no connection is more often misspelt than down
-LAST_READ_SECONDS = 1.5  # what reads may take beyond the deadline, to settle what became of a write
+CONNECT_ATTEMPTS = 4  # an endpoint that takes no connection is more often misspelled than down
 LONGEST_STRING = 200  # characters of a code or a request id; the API's have 50 at most
+
+
+class RetryPolicy(t.NamedTuple):
+    """Which failures of a call are retried until the deadline.
+
+    Failed connections, up to CONNECT_ATTEMPTS, and codes by which the API says that it did nothing yet (RETRIED_CODES)
+    are retried in any case. ``unknown_outcome``: whether to retry a call that got no usable response, too.
+    ``grace``: the seconds after the deadline in which attempts are still allowed, all of them together.
+    """
+
+    unknown_outcome: bool
+    grace: float
+
+
+# One read is allowed shortly after the deadline, because it may reveal the outcome of a write.
+READ = RetryPolicy(unknown_outcome=True, grace=1.5)
+# A write is not repeated blindly: read first what became of it.
+WRITE = RetryPolicy(unknown_outcome=False, grace=0.0)
 
 
 def open_client(options: t.Mapping[str, t.Any], environ: t.Mapping[str, str], warn: t.Callable[[str], None]) -> Client:
@@ -72,25 +89,19 @@ class Client:
         return self._transport.requests_sent
 
     def read(self, action: str, parameters: t.Mapping[str, str]) -> Json:
-        """Call an action that changes nothing, and again until it is answered or the deadline is reached.
-
-        A try is also made when the deadline has just passed: it may settle what became of a write.
-        """
-        return self._until_answered(action, parameters, LAST_READ_SECONDS, again=(OutcomeUnknown,))
+        """Call an action that changes nothing. Raises SlbError."""
+        return self._call(action, parameters, READ)
 
     def write(self, action: str, parameters: t.Mapping[str, str]) -> Json:
-        """Call an action that changes something. Raises OutcomeUnknown when it may have taken effect or not."""
-        return self._until_answered(action, parameters, 0.0, again=())
+        """Call an action that changes something. Raises SlbError; OutcomeUnknown if it may have taken effect."""
+        return self._call(action, parameters, WRITE)
 
-    def _until_answered(
-        self, action: str, parameters: t.Mapping[str, str], beyond: float, again: tuple[type[SlbError], ...]
-    ) -> Json:
-        """``beyond``: the seconds that a try may take after the deadline, all such tries together."""
-        tries = 0
+    def _call(self, action: str, parameters: t.Mapping[str, str], policy: RetryPolicy) -> Json:
+        attempts = 0
         renewed = False
         while True:
-            tries += 1
-            seconds = self._time_for_a_try(beyond)
+            attempts += 1
+            seconds = self._seconds_left(policy)
             if not seconds:
                 raise SlbError("DeadlineReached", f"no time was left for {action}", advice="Raise wait_timeout.")
             try:
@@ -98,13 +109,14 @@ class Client:
             except SlbError as exc:
                 if is_refusal_of_keys(exc.code) and not renewed:
                     renewed = self._credentials_provider.refresh()
-                    if renewed and self._time_for_a_try(beyond):
+                    if renewed and self._seconds_left(policy):
                         continue
-                if not _is_worth_another_try(exc, tries, again) or not self.deadline.pause(tries):
+                if not _is_retried(exc, attempts, policy) or not self.deadline.pause(attempts):
                     raise
 
-    def _time_for_a_try(self, beyond: float) -> float:
-        return max(self.deadline.remaining(), min(beyond, self.deadline.remaining(beyond)))
+    def _seconds_left(self, policy: RetryPolicy) -> float:
+        """How long an attempt may take: until the deadline, or near it the seconds of grace, but no longer than those."""
+        return min(max(self.deadline.remaining(), policy.grace), self.deadline.remaining(beyond=policy.grace))
 
     def _attempt(self, action: str, parameters: t.Mapping[str, str], seconds: float) -> Json:
         keys = self._credentials_provider.credentials()
@@ -144,10 +156,12 @@ class Client:
         raise kind(redacted(code, keys), redacted(message, keys), http_status=status, request_id=request_id)
 
 
-def _is_worth_another_try(exc: SlbError, tries: int, again: tuple[type[SlbError], ...]) -> bool:
+def _is_retried(exc: SlbError, attempts: int, policy: RetryPolicy) -> bool:
     if isinstance(exc, EndpointUnreachable):
-        return tries < CONNECT_TRIES
-    return isinstance(exc, again) or is_retried(exc.code)
+        return attempts < CONNECT_ATTEMPTS
+    if isinstance(exc, OutcomeUnknown):
+        return policy.unknown_outcome
+    return is_retried(exc.code)
 
 
 def _connect_error(exc: ConnectFailed, endpoint: str) -> SlbError:

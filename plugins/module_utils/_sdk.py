@@ -36,6 +36,10 @@ class Sdk:
 
         # No option leads to keys in RSA pairs, and the SDK imports the whole of cryptography for their signer.
         signers.rsa_key_pair_signer = None
+        from aliyunsdkcore.utils import parameter_helper
+
+        # Its own nonce is an MD5 sum, which Python refuses in FIPS mode.
+        parameter_helper.get_uuid = new_nonce
         from aliyunsdkcore.auth.credentials import AccessKeyCredential, StsTokenCredential
         from aliyunsdkcore.client import AcsClient
         from aliyunsdkcore.vendored.requests.adapters import HTTPAdapter
@@ -82,6 +86,11 @@ class Sdk:
         for name, value in parameters.items():
             request.add_query_param(name, value)
         return request
+
+
+def new_nonce() -> str:
+    """A SignatureNonce, different for each request: 32 hexadecimal digits, as the SDK's own."""
+    return os.urandom(16).hex()
 
 
 def import_sdk() -> Sdk:

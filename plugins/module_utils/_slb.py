@@ -12,6 +12,7 @@ numbers may come as text, unknown fields are ignored, a missing Type is ecs (ans
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import typing as t
@@ -36,7 +37,7 @@ def describe_load_balancer(client: Client, load_balancer_id: str) -> LoadBalance
     """DescribeLoadBalancerAttribute: one call, all members of the default group; Weight is an integer."""
     action = "DescribeLoadBalancerAttribute"
     answer = client.read(action, {"LoadBalancerId": load_balancer_id})
-    with _Reading(action):
+    with _parsing(action):
         if answer.get("LoadBalancerId", load_balancer_id) != load_balancer_id:
             raise ValueError("LoadBalancerId of another load balancer")
         return LoadBalancer(
@@ -66,7 +67,7 @@ def describe_listeners(client: Client, load_balancer_id: str) -> list[Listener]:
     listeners: list[Listener] = []
     for _page in range(_MAX_PAGES):
         answer = client.read(action, parameters)
-        with _Reading(action):
+        with _parsing(action):
             listeners.extend(_listener(row) for row in _objects(answer.get("Listeners")))
             token = _text(answer, "NextToken")
         if not token:
@@ -81,26 +82,21 @@ def describe_health_status(client: Client, load_balancer_id: str) -> list[Health
     """DescribeHealthStatus: one row for each member and listener (and port on the member)."""
     action = "DescribeHealthStatus"
     answer = client.read(action, {"LoadBalancerId": load_balancer_id})
-    with _Reading(action):
+    with _parsing(action):
         return [_health(row) for row in _rows(answer["BackendServers"], "BackendServer")]
 
 
-class _Reading:
-    """Turns what parsing an unexpected answer raises into one sentence."""
-
-    def __init__(self, action: str) -> None:
-        self._action = action
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: t.Any, exc: BaseException | None, trace: t.Any) -> None:
-        if isinstance(exc, (KeyError, TypeError, ValueError)):
-            raise OutcomeUnknown(
-                "UnusableAnswer",
-                f"the answer to {self._action} is not of the form that the API documents ({exc})",
-                advice=_OTHER_API_ADVICE,
-            ) from exc
+@contextlib.contextmanager
+def _parsing(action: str) -> t.Iterator[None]:
+    """Turns what parsing an unexpected response raises into one sentence."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError) as exc:
+        raise OutcomeUnknown(
+            "UnusableAnswer",
+            f"the answer to {action} is not of the form that the API documents ({exc})",
+            advice=_OTHER_API_ADVICE,
+        ) from exc
 
 
 def _entry(member: BackendServer) -> dict[str, str]:

@@ -16,12 +16,14 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._client impor
 from ansible_collections.aliyun_community.slb.plugins.module_utils._deadline import Deadline
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import OutcomeUnknown, SlbError
 from ansible_collections.aliyun_community.slb.plugins.module_utils._ledger import Ledger
+from ansible_collections.aliyun_community.slb.plugins.module_utils._numbers import MIN_ACTIVE, whole_number
 from ansible_collections.aliyun_community.slb.plugins.module_utils._plan import Change, Plan, RequestedWeight
 from ansible_collections.aliyun_community.slb.plugins.module_utils._records import (
     BackendServer,
     Listener,
     LoadBalancer,
 )
+from ansible_collections.aliyun_community.slb.plugins.module_utils._report import Report
 from ansible_collections.aliyun_community.slb.plugins.module_utils._slb import (
     MAX_SERVERS_PER_CALL,
     describe_listeners,
@@ -32,17 +34,6 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._slb import (
 # How long a weight that is neither the old nor the new one may be a stale read before it counts as someone's change.
 # The weight reaches the data path about 2 s after a call returns (measured by the author of a public drain tool).
 SETTLE_SECONDS = 5.0
-
-
-# The result keys of a task that failed before it asked the API anything.
-NOTHING_DONE: dict[str, t.Any] = {
-    "changed_servers": [],
-    "api_calls": 0,
-    "request_ids": [],
-    "applied": [],
-    "not_applied": [],
-    "unconfirmed": [],
-}
 
 Group = tuple[BackendServer, ...]
 # What is requested, or a function that decides it on the group as it was read.
@@ -56,6 +47,12 @@ class Options(t.NamedTuple):
     min_active: int = 0
     check_listeners: str = "off"
     verify: bool = True
+
+    @classmethod
+    def parse(cls, params: t.Mapping[str, t.Any]) -> Options:
+        """Those among the parameters of a module. Raises InvalidArgument."""
+        options = cls(*(params[name] for name in cls._fields))
+        return options._replace(min_active=whole_number(options.min_active, "min_active", MIN_ACTIVE))
 
 
 class WeightSetter:
@@ -221,53 +218,27 @@ class WeightSetter:
             advice="Run the task again when the other one has ended.",
         )
 
+    def report(self) -> Report:
+        """Everything known now."""
+        return Report(
+            load_balancer_id=self._id,
+            region=self._client.region,
+            api_calls=self._client.api_calls,
+            request_ids=self._client.request_ids,
+            applied=self.ledger.applied,
+            unknown=self.ledger.unknown,
+            plan=self._planned,
+            group=self._group,
+            listeners=self._listeners,
+        )
+
     def result(self) -> dict[str, t.Any]:
-        """The result keys that hold whether the task succeeded or failed; members are known only once read."""
-        applied, unconfirmed = self.ledger.applied, self.ledger.unknown
-        result: dict[str, t.Any] = {
-            "changed": bool(applied or unconfirmed),
-            "load_balancer_id": self._id,
-            "region": self._client.region,
-            "changed_servers": [change.as_dict() for change in applied],
-            "api_calls": self._client.api_calls,
-            "request_ids": self._client.request_ids,
-        }
-        if self._group is not None:
-            result["backend_servers"] = [server.as_dict() for server in self._group]
-            result["active_count"] = _plan.active_count(self._group)
-        if self._listeners is not None:
-            result["listeners"] = [listener.as_dict() for listener in self._listeners]
-        if self._planned is not None:
-            result["previous"] = [_as_option(change.server) for change in self._planned.requested]
-        return result
+        """The result keys that hold whether the task succeeded or failed."""
+        return self.report().result()
 
     def account(self) -> dict[str, t.Any]:
-        """What a failed task wrote and what it did not; the outcome of ``unconfirmed`` could not be determined."""
-        planned = self._planned.changes if self._planned else ()
-        applied, unconfirmed = self.ledger.applied, self.ledger.unknown
-        return {
-            "applied": [change.as_dict() for change in applied],
-            "not_applied": [change.as_dict() for change in planned if change not in [*applied, *unconfirmed]],
-            "unconfirmed": [change.as_dict() for change in unconfirmed],
-        }
-
-    def diff(self) -> dict[str, str]:
-        """The members that this run changed (check mode: would change), before and after."""
-        header = f"{self._id} weights"
-        return {
-            "before": _plan.diff_text(change.server for change in self.ledger.applied),
-            "after": _plan.diff_text(change.target for change in self.ledger.applied),
-            "before_header": header,
-            "after_header": header,
-        }
-
-
-def _as_option(server: BackendServer) -> dict[str, t.Any]:
-    """A member in the shape of an element of the option ``backend_servers``, told apart from every other one."""
-    option: dict[str, t.Any] = {"server_id": server.server_id, "weight": server.weight, "type": server.type}
-    if server.server_ip:
-        option["server_ip"] = server.server_ip
-    return option
+        """The result keys of a failed task: what it wrote and what it did not."""
+        return self.report().account()
 
 
 Differing = t.Sequence[tuple[Change, t.Optional[int]]]

@@ -194,14 +194,21 @@ error:
   type: dict
 """
 
-from ansible_collections.aliyun_community.slb.plugins.module_utils import _plan, _slb
+import typing as t
+
 from ansible_collections.aliyun_community.slb.plugins.module_utils._client import Client
 from ansible_collections.aliyun_community.slb.plugins.module_utils._connection import connection_argument_spec
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import SlbError
 from ansible_collections.aliyun_community.slb.plugins.module_utils._module import create_module, fail, open_client
+from ansible_collections.aliyun_community.slb.plugins.module_utils._plan import active_count, check_load_balancer_id
+from ansible_collections.aliyun_community.slb.plugins.module_utils._slb import (
+    describe_health_status,
+    describe_listeners,
+    describe_load_balancer,
+)
 
 
-def argument_spec() -> dict:
+def argument_spec() -> dict[str, t.Any]:
     parts = list(READERS)
     return {
         "load_balancer_id": {"type": "str", "required": True, "aliases": ["lb_id"]},
@@ -210,24 +217,25 @@ def argument_spec() -> dict:
     }
 
 
-def read_members(client: Client, load_balancer_id: str) -> dict:
-    load_balancer = _slb.describe_load_balancer(client, load_balancer_id)
+def read_members(client: Client, load_balancer_id: str) -> dict[str, t.Any]:
+    load_balancer = describe_load_balancer(client, load_balancer_id)
+    servers = load_balancer.backend_servers
     return {
         "load_balancer_name": load_balancer.name,
         "load_balancer_status": load_balancer.status,
         "address": load_balancer.address,
-        "backend_servers": [member.as_dict() for member in load_balancer.backend_servers],
-        "drained": [member.as_dict() for member in load_balancer.backend_servers if member.weight == 0],
-        "active_count": _plan.active_count(load_balancer.backend_servers),
+        "backend_servers": [server.as_dict() for server in servers],
+        "drained": [server.as_dict() for server in servers if server.weight == 0],
+        "active_count": active_count(servers),
     }
 
 
-def read_listeners(client: Client, load_balancer_id: str) -> dict:
-    return {"listeners": [row.as_dict() for row in _slb.describe_listeners(client, load_balancer_id)]}
+def read_listeners(client: Client, load_balancer_id: str) -> dict[str, t.Any]:
+    return {"listeners": [row.as_dict() for row in describe_listeners(client, load_balancer_id)]}
 
 
-def read_health(client: Client, load_balancer_id: str) -> dict:
-    return {"health": [row.as_dict() for row in _slb.describe_health_status(client, load_balancer_id)]}
+def read_health(client: Client, load_balancer_id: str) -> dict[str, t.Any]:
+    return {"health": [row.as_dict() for row in describe_health_status(client, load_balancer_id)]}
 
 
 READERS = {"members": read_members, "health": read_health, "listeners": read_listeners}
@@ -235,17 +243,16 @@ READERS = {"members": read_members, "health": read_health, "listeners": read_lis
 
 def main() -> None:
     module = create_module(argument_spec())
-    subject = f"Reading {module.params['load_balancer_id']}"
+    load_balancer_id, gather = module.params["load_balancer_id"], module.params["gather"]
+    always = {"load_balancer_id": load_balancer_id, "region": module.params["region"]}
     try:
-        load_balancer_id = _plan.check_load_balancer_id(module.params["load_balancer_id"])
+        check_load_balancer_id(load_balancer_id)
         client = open_client(module)
-        result: dict = {"load_balancer_id": load_balancer_id, "region": client.region}
-        for part, read in READERS.items():
-            if part in module.params["gather"]:
-                result.update(read(client, load_balancer_id))
+        parts = [read(client, load_balancer_id) for part, read in READERS.items() if part in gather]
     except SlbError as exc:
-        fail(module, exc, subject)
-    module.exit_json(changed=False, api_calls=client.api_calls, request_ids=client.request_ids, **result)
+        fail(module, exc, f"Reading {load_balancer_id}", **always)
+    result = {key: value for part in parts for key, value in part.items()}
+    module.exit_json(changed=False, api_calls=client.api_calls, request_ids=client.request_ids, **always, **result)
 
 
 if __name__ == "__main__":

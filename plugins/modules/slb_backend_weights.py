@@ -265,19 +265,20 @@ unconfirmed:
   elements: dict
 """
 
-from ansible_collections.aliyun_community.slb.plugins.module_utils import _plan
+import typing as t
+
 from ansible_collections.aliyun_community.slb.plugins.module_utils._connection import connection_argument_spec
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import SlbError, printable
 from ansible_collections.aliyun_community.slb.plugins.module_utils._module import create_module, fail, open_client
-from ansible_collections.aliyun_community.slb.plugins.module_utils._numbers import MIN_ACTIVE, whole_number
-from ansible_collections.aliyun_community.slb.plugins.module_utils._weight_setter import (
-    NOTHING_DONE,
-    Options,
-    WeightSetter,
+from ansible_collections.aliyun_community.slb.plugins.module_utils._plan import (
+    check_load_balancer_id,
+    parse_requested,
 )
+from ansible_collections.aliyun_community.slb.plugins.module_utils._report import Report
+from ansible_collections.aliyun_community.slb.plugins.module_utils._weight_setter import Options, WeightSetter
 
 
-def argument_spec() -> dict:
+def argument_spec() -> dict[str, t.Any]:
     server = {
         "server_id": {"type": "str", "required": True},
         "weight": {"type": "raw", "required": True},
@@ -303,25 +304,21 @@ def argument_spec() -> dict:
 
 
 def main() -> None:
-    module = create_module(argument_spec())
-    params = module.params
-    subject = f"Setting weights of {params['load_balancer_id']}"
-    known = {"load_balancer_id": params["load_balancer_id"], "region": params["region"], **NOTHING_DONE}
+    module, setter = create_module(argument_spec()), None
+    params, load_balancer_id = module.params, module.params["load_balancer_id"]
     try:
-        wanted = _plan.parse_requested(params["backend_servers"])
-        load_balancer_id = _plan.check_load_balancer_id(params["load_balancer_id"])
-        params["min_active"] = whole_number(params["min_active"], "min_active", MIN_ACTIVE)
-        options = Options(*(params[name] for name in Options._fields))
+        requested = parse_requested(params["backend_servers"])
+        check_load_balancer_id(load_balancer_id)
+        options = Options.parse(params)
         setter = WeightSetter(open_client(module), load_balancer_id, options)
+        setter.run(requested, check_mode=module.check_mode)
     except SlbError as exc:
-        fail(module, exc, subject, **known)
-    try:
-        setter.run(wanted, check_mode=module.check_mode)
-    except SlbError as exc:
-        fail(module, exc, subject, **setter.result(), **setter.account())
+        report = setter.report() if setter else Report(load_balancer_id, params["region"])
+        fail(module, exc, f"Setting weights of {load_balancer_id}", **report.result(), **report.account())
+    report = setter.report()
     for warning in setter.warnings:
         module.warn(printable(warning))
-    module.exit_json(**setter.result(), **({"diff": setter.diff()} if module._diff else {}))
+    module.exit_json(**report.result(), **({"diff": report.diff()} if module._diff else {}))
 
 
 if __name__ == "__main__":

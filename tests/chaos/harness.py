@@ -28,6 +28,7 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._credentials.
     StaticCredentials,
 )
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import SlbError
+from ansible_collections.aliyun_community.slb.plugins.module_utils._report import Report
 from slb_emulator import running
 from slb_emulator.emulator import Emulator
 from slb_emulator.model import BackendServer
@@ -157,16 +158,20 @@ def run_task(schedule: Schedule, emulator: Emulator) -> tuple[Document | None, s
         settings = _weight_setter.Options(*(options[name] for name in _weight_setter.Options._fields))
         setter = _weight_setter.WeightSetter(client, LOAD_BALANCER, settings)
     except SlbError as exc:
-        return plain({"failed": True, "error": exc.as_dict(), "changed": False, **_weight_setter.NOTHING_DONE}), ""
+        return failed(exc, Report(LOAD_BALANCER, "cn-hangzhou"))
     except Exception:
         return None, traceback.format_exc()
     try:
         setter.run(requested, check_mode=schedule.check_mode)
     except SlbError as exc:
-        return plain({"failed": True, "error": exc.as_dict(), **setter.result(), **setter.account()}), ""
+        return failed(exc, setter.report())
     except Exception:
         return None, traceback.format_exc()
-    return plain(setter.result()), ""
+    return plain(setter.report().result()), ""
+
+
+def failed(exc: SlbError, report: Report) -> tuple[Document, str]:
+    return plain({"failed": True, "error": exc.as_dict(), **report.result(), **report.account()}), ""
 
 
 def plain(result: Document) -> Document:

@@ -69,7 +69,7 @@ def surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setattr(socket, "getaddrinfo", look_up)
         patch.setattr(_deadline, "FIRST_PAUSE", 0.001)
         patch.setattr(_deadline, "LONGEST_PAUSE", 0.05)
-        patch.setattr(_client, "LAST_READ_SECONDS", 0.1)
+        patch.setattr(_client, "READ", _client.READ._replace(grace=0.1))
         patch.setattr(_weight_setter, "SETTLE_SECONDS", 0.05)
         patch.setattr(_client, "Deadline", lambda seconds: real_deadline(min(seconds, 10) * 0.25))
         yield

@@ -40,8 +40,8 @@ KILLED = ("killed", "timeout", "segfault")
 
 # Those where a mistake does most harm come first.
 FILES = (
-    *("_plan", "_ledger", "_weight_setter", "_slb", "_client", "_deadline", "_records", "_numbers", "_errors"),
-    *("_module", "_connection", "_credentials/base", "_credentials/chain", "_credentials/profiles"),
+    *("_plan", "_ledger", "_report", "_weight_setter", "_slb", "_client", "_deadline", "_records", "_numbers"),
+    *("_errors", "_module", "_connection", "_credentials/base", "_credentials/chain", "_credentials/profiles"),
     *("_credentials/providers", "_credentials/vendor", "_network_errors", "_transport", "_sdk"),
 )
 

@@ -229,7 +229,7 @@ def test_proxy_without_a_server_is_given_up_after_a_few_tries(
     client = open_client(endpoint)
     with refusal(SlbError, f"^EndpointUnreachable: no connection to {endpoint}: Connection refused$"):
         describe(client)
-    assert client.api_calls == _client.CONNECT_TRIES
+    assert client.api_calls == _client.CONNECT_ATTEMPTS
 
 
 @pytest.mark.parametrize("no_proxy", [None, "127.0.0.1", "*"])
@@ -579,7 +579,7 @@ def test_no_answer_can_expand(open_client: OpenClient) -> None:
 
 
 def test_deadline_ends_an_answer_in_many_pages(open_client: OpenClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_client, "LAST_READ_SECONDS", 0.02)
+    monkeypatch.setattr(_client, "READ", _client.READ._replace(grace=0.02))
     page = answer_of(b'{"RequestId":"R","Listeners":[],"NextToken":"more"}')
     with OneAnswer(page) as server:
         client = open_client(f"http://{server.address}", seconds=0)
@@ -633,7 +633,7 @@ def test_endpoint_without_a_server_is_given_up_after_a_few_tries(open_client: Op
         describe(client)
     assert caught.value.code == "EndpointUnreachable"
     assert caught.value.message == f"no connection to http://127.0.0.1:{port}: Connection refused"
-    assert client.api_calls == _client.CONNECT_TRIES
+    assert client.api_calls == _client.CONNECT_ATTEMPTS
 
 
 def test_pauses_double(slb: t.Any, open_client: OpenClient, no_waiting: t.Any) -> None:

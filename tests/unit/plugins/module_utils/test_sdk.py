@@ -7,9 +7,11 @@
 from __future__ import annotations
 
 import gc
+import hashlib
 import json
 import subprocess
 import sys
+import typing as t
 import warnings
 from pathlib import Path
 
@@ -17,6 +19,7 @@ import pytest
 
 from ansible_collections.aliyun_community.slb.plugins.module_utils import _sdk
 from ansible_collections.aliyun_community.slb.plugins.module_utils._sdk import import_sdk
+from ansible_collections.aliyun_community.slb.plugins.module_utils._slb import describe_load_balancer
 
 
 @pytest.mark.usefixtures("clean_environment")
@@ -64,3 +67,18 @@ def test_garbage_is_collected_as_ever_where_the_sdk_is_imported_already() -> Non
     import_sdk()
     assert gc.get_freeze_count() < 1000
     assert gc.isenabled()
+
+
+def test_requests_are_signed_where_md5_is_forbidden(slb: t.Any, open_client: t.Any, monkeypatch: t.Any) -> None:
+    """As in FIPS mode. The nonce of the SDK is an MD5 sum."""
+    client = open_client(slb.url)
+
+    def refuse(*_content: bytes, **_options: t.Any) -> t.NoReturn:
+        raise ValueError("[digital envelope routines] unsupported")
+
+    monkeypatch.setattr(hashlib, "md5", refuse)
+    for _request in range(2):
+        assert describe_load_balancer(client, "lb-web").backend_servers
+    first, second = (request.parameters["SignatureNonce"] for request in slb.requests)
+    assert len(first) == len(second) == 32
+    assert first != second

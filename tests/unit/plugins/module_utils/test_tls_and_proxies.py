@@ -213,7 +213,7 @@ def test_proxy_that_refuses_a_tunnel_is_named(
         error = refused(open_client("https://localhost:9"))
         assert error.code == "EndpointUnreachable"
         assert f"the proxy refused with HTTP status {refusal[:3]}" in error.message
-        assert len(proxy.asked) == _client.CONNECT_TRIES
+        assert len(proxy.asked) == _client.CONNECT_ATTEMPTS
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])

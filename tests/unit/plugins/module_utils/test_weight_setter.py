@@ -90,7 +90,7 @@ def test_account_of_a_change(slb: t.Any, open_client: t.Any) -> None:
         "request_ids": [request.request_id for request in slb.requests],
     }
     assert task.account() == {"applied": task.result()["changed_servers"], "not_applied": [], "unconfirmed": []}
-    assert task.diff() == {
+    assert task.report().diff() == {
         "before": "i-web2: 100\n",
         "after": "i-web2: 0\n",
         "before_header": "lb-web weights",
