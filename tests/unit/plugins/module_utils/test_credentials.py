@@ -9,10 +9,12 @@ from __future__ import annotations
 import os
 import sys
 import typing as t
+from importlib import import_module
 
 import pytest
 
 from ansible_collections.aliyun_community.slb.plugins.module_utils import _credentials
+from ansible_collections.aliyun_community.slb.plugins.module_utils._credentials import chain
 from ansible_collections.aliyun_community.slb.plugins.module_utils._credentials.base import (
     Context,
     Credentials,
@@ -377,6 +379,11 @@ def test_invalid_options_of_a_role(role: dict[str, t.Any], reason: str) -> None:
         find_credentials({"assume_role": role}, NEW, LIMITS)
 
 
+@pytest.mark.parametrize("host", ["sts-vpc.cn-beijing.aliyuncs.com", "STS.example.com:443", "my_sts", "192.0.2.1:8443"])
+def test_host_of_sts_may_have_a_port(host: str) -> None:
+    find_credentials({"assume_role": {"role_arn": "r", "sts_endpoint": host}}, NEW, LIMITS)
+
+
 def test_metadata_service_can_be_forbidden() -> None:
     with refusal(InvalidArgument, "ALIBABA_CLOUD_ECS_METADATA_DISABLED"):
         find_credentials({"ecs_role_name": "web"}, {"ALIBABA_CLOUD_ECS_METADATA_DISABLED": "True"}, LIMITS)
@@ -392,13 +399,17 @@ def test_package_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_plain_access_key_needs_no_provider(tmp_path: t.Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Most tasks would pay for an import that they do not need."""
+    modules = t.cast("dict[str, t.Any]", sys.modules)
     monkeypatch.delattr(_credentials, "providers", raising=False)
-    monkeypatch.setitem(t.cast("dict[str, t.Any]", sys.modules), f"{_credentials.__name__}.providers", None)
-    assert credentials_of({"access_key": "id", "secret_key": "secret"}, {}) == Credentials("id", "secret")
-    assert credentials_of({}, OLD) == Credentials("old-id", "old-secret")
-    assert credentials_of({}, NEW) == Credentials("new-id", "new-secret")
+    monkeypatch.setitem(modules, f"{_credentials.__name__}.providers", None)  # importing it fails
+    monkeypatch.setattr(_credentials, "chain", chain)
+    monkeypatch.delitem(modules, chain.__name__)
+    find = import_module(chain.__name__).find_credentials
+    assert find({"access_key": "id", "secret_key": "secret"}, {}, LIMITS).credentials() == Credentials("id", "secret")
+    assert find({}, OLD, LIMITS).credentials() == Credentials("old-id", "old-secret")
+    assert find({}, NEW, LIMITS).credentials() == Credentials("new-id", "new-secret")
     with pytest.raises(ImportError):
-        credentials_of({"shared_credentials_file": in_file(tmp_path, INI)}, {})
+        find({"shared_credentials_file": in_file(tmp_path, INI)}, {}, LIMITS)
 
 
 # Providers of the vendor's package
