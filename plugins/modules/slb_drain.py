@@ -188,9 +188,6 @@ notes:
 seealso:
   - module: aliyun_community.slb.slb_journal
   - module: aliyun_community.slb.slb_backend_weights
-  - plugin: aliyun_community.slb.rolling_update
-    plugin_type: role
-    description: Checks, drains, updates and restores the hosts of a play, and accounts for failures.
   - ref: ansible_collections.aliyun_community.slb.docsite.rolling_updates_guide
     description: A first rolling update, what happens in which order, and what to do when it ends early.
   - ref: ansible_collections.aliyun_community.slb.docsite.troubleshooting_guide

@@ -16,7 +16,8 @@ description:
   - B(Options come from variables, too.) An option that a task does not give comes from the host's variable
     C(rolling_update_OPTION). For example, O(record_dir) comes from C(rolling_update_record_dir), and O(rolling_update_id)
     from the variable of the same name. A variable with an empty text counts as not set.
-  - The playbook C(aliyun_community.slb.recover) is a task with O(state=recovered).
+  - The playbook C(aliyun_community.slb.recover) and the entry point C(recover) of the role
+    P(aliyun_community.slb.rolling_update#role) are a task with O(state=recovered).
 extends_documentation_fragment:
   - aliyun_community.slb.attributes
   - aliyun_community.slb.attributes.action
@@ -70,9 +71,6 @@ notes:
   - The regions are in the journals. Credentials and endpoint come from options, variables or the environment.
 seealso:
   - module: aliyun_community.slb.slb_drain
-  - plugin: aliyun_community.slb.rolling_update
-    plugin_type: role
-    description: Checks, drains, updates and restores the hosts of a play, and accounts for failures.
   - ref: ansible_collections.aliyun_community.slb.docsite.rolling_updates_guide
     description: A first rolling update, what happens in which order, and what to do when it ends early.
   - ref: ansible_collections.aliyun_community.slb.docsite.troubleshooting_guide
