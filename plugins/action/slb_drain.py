@@ -33,7 +33,7 @@ class ActionModule(ActionBase):
 
     TRANSFERS_FILES = False
 
-    def run(self, tmp: t.Any = None, task_vars: t.Optional[dict[str, t.Any]] = None) -> Json:
+    def run(self, tmp: t.Any = None, task_vars: dict[str, t.Any] | None = None) -> Json:
         result: Json = super().run(tmp, task_vars)
         task_vars = task_vars or {}
         try:
@@ -45,16 +45,18 @@ class ActionModule(ActionBase):
 
     def _step(self, task_vars: dict[str, t.Any]) -> Json:
         prefix = _controller.prefix_of(self)
-        values = _controller.option_values(self, task_vars, _drain_options.argument_spec())
+        batch = _controller.batch_of_run()
+        values = _controller.option_values(self, task_vars, _drain_options.argument_spec(), batch)
         options = _drain_options.parse_options(values, prefix)
         folder = JournalFolder(options.record_dir or default_folder(os.environ))
-        bench = _controller.workbench(self, folder, options.connection)
+        bench = _controller.workbench(self, folder, options.connection, batch)
         if options.state == _drain_options.CHECKED:
             found = self._check_host(options, task_vars)
         folder.prepare()
         request = self._request(options, task_vars, bench)
         place = Place(
             batch=tuple(task_vars.get("ansible_play_batch", ())),
+            play=tuple(task_vars.get("ansible_play_hosts", ())),
             prefix=prefix,
             default_record_dir=options.record_dir is None,
         )
@@ -79,7 +81,7 @@ class ActionModule(ActionBase):
         rolling_update_id = options.rolling_update_id
         if not rolling_update_id:
             own = f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{bench.run.pid}"
-            rolling_update_id = str(Batch(bench.folder, bench.run).recall_or_remember("rolling_update_id", own))
+            rolling_update_id = str(Batch(bench.scratch, bench.run).recall_or_remember("rolling_update_id", own))
         return Request(
             host=str(task_vars["inventory_hostname"]),
             play=_controller.play_id(self),
@@ -132,7 +134,7 @@ class ActionModule(ActionBase):
         return {**outcome, "connections": left}
 
     def _warn_of_unknown_variables(self, task_vars: dict[str, t.Any], bench: Workbench) -> None:
-        batch = Batch(bench.folder, bench.run)
+        batch = Batch(bench.scratch, bench.run)
         for sentence in _drain_options.unknown_variables(task_vars):
             if batch.first_time(sentence):
                 bench.warn(sentence)

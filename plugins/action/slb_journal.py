@@ -26,7 +26,7 @@ class ActionModule(ActionBase):
     TRANSFERS_FILES = False
     _requires_connection = False
 
-    def run(self, tmp: t.Any = None, task_vars: t.Optional[dict[str, t.Any]] = None) -> Json:
+    def run(self, tmp: t.Any = None, task_vars: dict[str, t.Any] | None = None) -> Json:
         result: Json = super().run(tmp, task_vars)
         try:
             result.update(self._work(task_vars or {}))
@@ -36,10 +36,11 @@ class ActionModule(ActionBase):
         return result
 
     def _work(self, task_vars: dict[str, t.Any]) -> Json:
-        values = _controller.option_values(self, task_vars, _recovery.argument_spec())
+        batch = _controller.batch_of_run()
+        values = _controller.option_values(self, task_vars, _recovery.argument_spec(), batch)
         folder = JournalFolder(values["record_dir"] or default_folder(os.environ))
         folder.prepare()
-        keeper = _recovery.Keeper(_controller.workbench(self, folder, values), values["record_dir"] or None)
+        keeper = _recovery.Keeper(_controller.workbench(self, folder, values, batch), values["record_dir"] or None)
         rolling_update_id = (values["rolling_update_id"] or "").strip() or None
         if values["state"] == _recovery.LISTED:
             return keeper.list_open(rolling_update_id)

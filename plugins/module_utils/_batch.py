@@ -8,8 +8,8 @@
 
 A host announces what it will need. The first host that comes to a step takes the step's lock and does the work of all
 that have announced it; the others find their outcome here. An announcement belongs to one play and is used once, so an
-outcome never reaches a host that asked for something else. All of it is scratch: it ends with the run, holds no secret,
-and what must survive is in the journal.
+outcome never reaches a host that asked for something else. All of it is scratch, in a folder of the user below the one
+for temporary files: it ends with the run, holds no secret, and what must survive is in the journal.
 """
 
 from __future__ import annotations
@@ -19,9 +19,15 @@ import fcntl
 import json
 import os
 import re
+import stat
+import tempfile
 import typing as t
 
-from ansible_collections.aliyun_community.slb.plugins.module_utils._journal import JournalFolder, Run
+from ansible_collections.aliyun_community.slb.plugins.module_utils._journal import (
+    JournalUnusable,
+    LockedFolder,
+    Run,
+)
 
 Json = dict[str, t.Any]
 
@@ -60,25 +66,36 @@ class Request(t.NamedTuple):
 
     def may_be_done_with(self, other: Request) -> bool:
         """Whether one process can do the work of both at once."""
-        return (self.play, self.connection, self.rolling_update_id) == (
-            other.play,
-            other.connection,
-            other.rolling_update_id,
-        )
+        return self._work == other._work
+
+    @property
+    def _work(self) -> tuple[t.Any, ...]:
+        return (self.play, self.connection, self.rolling_update_id, self.ramp, self.ramp_pause)
+
+
+def scratch_folder() -> LockedFolder:
+    """The folder for scratch files. Raises JournalUnusable if it is not this user's own: names below /tmp can be guessed."""
+    folder = LockedFolder(os.path.join(tempfile.gettempdir(), f"aliyun_community.slb-{os.geteuid()}"))
+    folder.prepare()
+    found = os.lstat(folder.path)
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
+        raise JournalUnusable(f"{folder.path} is not a folder of this user", "Remove it, or set TMPDIR.")
+    return folder
 
 
 class Batch:
     """The scratch file of a run. Use it under ``leading``, which keeps other hosts out of the same step."""
 
-    def __init__(self, folder: JournalFolder, run: Run) -> None:
-        self._folder = folder
+    def __init__(self, folder: LockedFolder, run: Run) -> None:
+        self.folder = folder
+        self.run = run
         self._name = f"{_PREFIX}{run}"
         self._path = os.path.join(folder.path, f"{self._name}.json")
 
     @contextlib.contextmanager
     def leading(self, step: str) -> t.Iterator[None]:
         """Wait until no other host of this run is in this step."""
-        with self._folder.locked(f"{self._name}.{step}.lock"):
+        with self.folder.locked(f"{self._name}.{step}.lock"):
             yield
 
     def announce(self, step: str, request: Request) -> None:
@@ -142,6 +159,10 @@ class Batch:
         with self._changing() as content:
             return content["memory"].setdefault(key, value)
 
+    def forget(self, key: str) -> None:
+        with self._changing() as content:
+            content["memory"].pop(key, None)
+
     def add_to_list(self, key: str, values: t.Sequence[str]) -> None:
         """Add to what is kept under the key, each value once."""
         with self._changing() as content:
@@ -156,7 +177,7 @@ class Batch:
 
     @contextlib.contextmanager
     def _changing(self) -> t.Iterator[Json]:
-        with self._folder.locked(f"{self._name}.lock"):
+        with self.folder.locked(f"{self._name}.lock"):
             content = self._read()
             yield content
             temporary = f"{self._path}.{os.getpid()}"
@@ -180,7 +201,7 @@ def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
-def remove_ended_runs(folder: JournalFolder, run: Run) -> None:
+def remove_ended_runs(folder: LockedFolder, run: Run) -> None:
     """Delete the scratch files of runs of this machine that have ended, with all processes that they left behind."""
     for path, other in _scratch_files(folder):
         if other.controller == run.controller and not other.is_running and not _is_held(path):
@@ -188,7 +209,7 @@ def remove_ended_runs(folder: JournalFolder, run: Run) -> None:
                 os.unlink(path)
 
 
-def wait_for_orphans(folder: JournalFolder, run: Run) -> None:
+def wait_for_orphans(folder: LockedFolder, run: Run) -> None:
     """Wait until no process that a run has left behind is in a step. A killed run may leave one that goes on writing."""
     for path, other in _scratch_files(folder):
         if other == run and path.endswith(_LOCK):
@@ -196,7 +217,7 @@ def wait_for_orphans(folder: JournalFolder, run: Run) -> None:
                 pass
 
 
-def _scratch_files(folder: JournalFolder) -> t.Iterator[tuple[str, Run]]:
+def _scratch_files(folder: LockedFolder) -> t.Iterator[tuple[str, Run]]:
     for name in sorted(os.listdir(folder.path)) if os.path.isdir(folder.path) else ():
         found = _SCRATCH_NAME.match(name)
         if found:

@@ -32,8 +32,6 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._restorer imp
     Workbench,
 )
 from ansible_collections.aliyun_community.slb.plugins.module_utils._rolling_update import (
-    DRAINED,
-    DRAINING,
     UPDATED,
     UPDATING,
     DrainPlan,
@@ -43,6 +41,7 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._rolling_upda
     duration,
     plan_drain,
     ramp_steps,
+    same_member,
     unproven,
     weight_line,
 )
@@ -67,9 +66,10 @@ def recover_command(rolling_update_id: str, record_dir: str | None) -> str:
 
 
 class Place(t.NamedTuple):
-    """Where a task runs. ``batch``: the hosts of its batch that have not failed; ``prefix``: of the names of options."""
+    """Where a task runs. ``batch`` and ``play``: the hosts that have not failed; ``prefix``: of the names of options."""
 
     batch: tuple[str, ...]
+    play: tuple[str, ...]
     prefix: str
     default_record_dir: bool
 
@@ -81,7 +81,7 @@ class Coordinator:
         self._bench = bench
         self._request = request
         self._place = place
-        self._batch = Batch(bench.folder, bench.run)
+        self._batch = Batch(bench.scratch, bench.run)
 
     @property
     def recover_command(self) -> str:
@@ -100,6 +100,7 @@ class Coordinator:
             if stopped:
                 return self._stop(stopped)
             already_out = []
+            self._refuse_same_member()
             for load_balancer_id in request.load_balancer_ids:
                 already_out += self._check_member(load_balancer_id, check_listeners)
             self._batch.announce("drained", request)
@@ -107,7 +108,7 @@ class Coordinator:
 
     def _begin(self, keep_days: int) -> None:
         """Before anything is drained: find out whether a journal can be written, and say how to recover."""
-        remove_ended_runs(self._bench.folder, self._bench.run)
+        remove_ended_runs(self._bench.scratch, self._bench.run)
         self._bench.folder.remove_old(keep_days, time.time())
         if self._bench.check_mode:
             self._bench.say(f"Rolling update {self._request.rolling_update_id}, check mode: nothing is changed.")
@@ -126,13 +127,24 @@ class Coordinator:
         return [row for row in rows if row.run == str(self._bench.run) and row.host not in self._place.batch]
 
     def _stop(self, left: t.Sequence[Entry]) -> Json:
-        """Stop before the next batch. One host fails for all, so that the run does not end green."""
+        """Stop before the next batch. Unless the run is red already, one host fails for all, so that it does not end green."""
         message = (
             f"Rolling update {self._request.rolling_update_id} stops here: {described(left)} did not come back. "
             f"Fix that first. This puts back what is still out: {self.recover_command}"
         )
         is_first = self._batch.first_time(f"stopped {self._request.play} {self._request.rolling_update_id}")
-        return {**self._result(changed=False, msg=message), "stopped": True, "failed": is_first}
+        if is_first:
+            self._bench.say(message)
+        is_red = all(row.host not in self._place.play and self._batch.recall(f"failed {row.host}") for row in left)
+        return {**self._result(changed=False, msg=message), "stopped": True, "failed": is_first and not is_red}
+
+    def _refuse_same_member(self) -> None:
+        """Refuse a host that is the same member as one that has announced itself before."""
+        request = self._request
+        for other in self._batch.announced("drained", request, self._place.batch)[1:]:
+            shared = set(request.load_balancer_ids) & set(other.load_balancer_ids)
+            if shared and (request.server_id, request.server_ip) == (other.server_id, other.server_ip):
+                raise same_member(self._target(request), other.host, self._setting(min(shared)))
 
     def _check_member(self, load_balancer_id: str, check_listeners: str) -> list[str]:
         """Check one membership by what this run has read, and read again before a refusal."""
@@ -268,26 +280,41 @@ class Coordinator:
             return self._with_stats(mine)
 
     def _restore_all(self, requests: t.Sequence[Request]) -> dict[str, Json]:
-        hosts = {request.host for request in requests}
-        entries = [entry for entry in self._open_entries_of_run() if entry.host in hosts]
-        first = requests[0]
+        rows = self._open_entries_of_run()
+        entries = {request.host: [entry for entry in rows if entry.host == request.host] for request in requests}
+        outcome = self._restore_entries(requests, [entry for each in entries.values() for entry in each])
+        return {request.host: self._restored_result(request, entries[request.host], outcome) for request in requests}
+
+    def _restore_entries(self, requests: t.Sequence[Request], entries: t.Sequence[Entry]) -> Outcome:
         if self._bench.check_mode or not entries:
-            return {
-                request.host: self._result(changed=False, msg=self._nothing_to_restore(request)) for request in requests
-            }
+            return Outcome()
+        first = requests[0]
         restorer = Restorer(self._bench, first.rolling_update_id)
         health = HealthWait(self._bench, self._listeners_of_entry, max(request.health_timeout for request in requests))
-        steps = ramp_steps(first.ramp)
-        outcome = restorer.restore(entries, steps, first.ramp_pause, health)
+        outcome = restorer.restore(entries, ramp_steps(first.ramp), first.ramp_pause, health)
         self._say_who_is_back(outcome)
-        return {
-            host: self._restored_result([entry for entry in entries if entry.host == host], outcome) for host in hosts
-        }
+        for entry in entries:
+            self._batch.forget(f"out {first.play} {entry.host}")
+        return outcome
 
-    def _nothing_to_restore(self, request: Request) -> str:
+    def _nothing_to_restore(self, request: Request) -> Json:
         if self._bench.check_mode:
-            return "Check mode: nothing was drained, so nothing is put back."
-        return f"This rolling update has taken no member of {request.host} out of traffic."
+            return self._result(changed=False, msg="Check mode: nothing was drained, so nothing is put back.")
+        out = self._batch.recall(f"out {request.play} {request.host}")
+        if out and out != self._journal_name(request):
+            message = (
+                f"{request.host} was taken out of traffic by rolling update {out['id']}, with its journal in {out['folder']}, "
+                f"and this task is about rolling update {request.rolling_update_id} in {self._bench.folder.path}. Give all "
+                f"tasks the same rolling_update_id and record_dir. This puts the host back: "
+                f"{recover_command(out['id'], out['folder'])}"
+            )
+            return {**self._result(changed=False, msg=message), "failed": True}
+        return self._result(
+            changed=False, msg=f"This rolling update has taken no member of {request.host} out of traffic."
+        )
+
+    def _journal_name(self, request: Request) -> Json:
+        return {"id": request.rolling_update_id, "folder": self._bench.folder.path}
 
     def _say_who_is_back(self, outcome: Outcome) -> None:
         now = time.time()
@@ -299,7 +326,9 @@ class Coordinator:
             out_for = max(now - entry.out_since for entry in rows)
             self._bench.say(f"{host} is back after {duration(out_for)}: {weights}")
 
-    def _restored_result(self, entries: t.Sequence[Entry], outcome: Outcome) -> Json:
+    def _restored_result(self, request: Request, entries: t.Sequence[Entry], outcome: Outcome) -> Json:
+        if self._bench.check_mode or not entries:
+            return self._nothing_to_restore(request)
         problems = [outcome.failed[entry.key] for entry in entries if entry.key in outcome.failed]
         problems += [outcome.left_alone[entry.key] for entry in entries if entry.key in outcome.left_alone]
         back = [outcome.back[entry.key] for entry in entries if entry.key in outcome.back]
@@ -327,6 +356,7 @@ class Coordinator:
         """After a failure: put the server back if its update has not begun, or if asked to. The host fails either way."""
         entries = self._open_entries()
         host = self._request.host
+        self._batch.remember(f"failed {host}", True)
         if self._bench.check_mode or not entries:
             back = "Check mode: nothing was changed." if self._bench.check_mode else "Its weights are as they were."
             return {**self._result(changed=False, msg=f"{host} failed ({reason}). {back}"), "failed": True}
@@ -355,7 +385,8 @@ class Coordinator:
 
     def _with_stats(self, result: Json) -> Json:
         """The result with what is out as a statistic of the run: AWX hands those to the next job of a workflow."""
-        journal = None if self._bench.check_mode else self._bench.folder.read(self._request.rolling_update_id)
+        unchanged = self._bench.check_mode or result.get("failed")  # Ansible does not look at those of a failed task
+        journal = None if unchanged else self._bench.folder.read(self._request.rolling_update_id)
         if journal is None:
             return result
         data = {"rolling_update_record": journal._replace(entries=tuple(journal.open_entries)).as_document()}
@@ -504,15 +535,17 @@ class _Drain:
             self._note(work, setter)
         if not self._bench.check_mode:
             work.announce()  # also members that were at 0 already
-            self._bench.record_if_possible(self._id, [e.moved_to(DRAINED, time.time()) for e in work.plan.entries])
+            self._bench.record_if_possible(self._id, [e.drained(time.time()) for e in work.plan.entries])
 
     def _note(self, work: _Work, setter: WeightSetter) -> None:
         for host, member in work.plan.already_out.items():
             self._already_out.setdefault(host, []).append(member)
         for warning in work.plan.warnings:
             self._bench.warn(warning)
+        play = self._requests[0].play
         for entry in work.plan.entries:
-            self._entries.setdefault(entry.host, []).append(entry.moved_to(DRAINED, time.time()))
+            self._batch.remember(f"out {play} {entry.host}", self._coordinator._journal_name(self._requests[0]))
+            self._entries.setdefault(entry.host, []).append(entry.drained(time.time()))
         applied = setter.ledger.applied
         if not applied:
             return

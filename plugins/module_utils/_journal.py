@@ -170,14 +170,14 @@ def default_folder(environ: t.Mapping[str, str]) -> str:
     return os.path.join(state, "aliyun_community.slb")
 
 
-class JournalFolder:
-    """The journals of a user, or of all who share the folder. Its methods raise JournalUnusable."""
+class LockedFolder:
+    """A folder of files that processes change in turn."""
 
     def __init__(self, path: str) -> None:
         self.path = os.path.abspath(os.path.expanduser(path))
 
     def prepare(self) -> None:
-        """Make the folder."""
+        """Make the folder. Raises JournalUnusable."""
         try:
             os.makedirs(self.path, mode=0o700, exist_ok=True)
         except OSError as exc:
@@ -195,6 +195,13 @@ class JournalFolder:
             yield
         finally:
             os.close(descriptor)
+
+    def _unwritable(self, exc: OSError) -> JournalUnusable:
+        return JournalUnusable(f"no file can be written in {self.path} ({exc.strerror})", "Check its permissions.")
+
+
+class JournalFolder(LockedFolder):
+    """The journals of a user, or of all who share the folder. Its methods raise JournalUnusable."""
 
     def path_of(self, rolling_update_id: str) -> str:
         # An id may hold a slash or begin with a dot, and must not lead out of the folder or hide the file.

@@ -21,7 +21,7 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._coordinator 
     recover_command,
     shown,
 )
-from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import InvalidArgument, SlbError
+from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import InvalidArgument
 from ansible_collections.aliyun_community.slb.plugins.module_utils._journal import Journal, JournalUnusable
 from ansible_collections.aliyun_community.slb.plugins.module_utils._records import Listener
 from ansible_collections.aliyun_community.slb.plugins.module_utils._restorer import (
@@ -78,7 +78,7 @@ class Keeper:
                 for journal in self._bench.folder.read_all()
                 if journal.run == run or any(entry.run == run for entry in journal.entries)
             ]
-        for member in Batch(self._bench.folder, self._bench.run).recall(ALREADY_OUT) or ():
+        for member in Batch(self._bench.scratch, self._bench.run).recall(ALREADY_OUT) or ():
             self._bench.warn(f"{member} was at weight 0 before this run and no journal knows why. It is still there.")
         open_ones = [journal for journal in journals if journal.open_entries]
         if open_ones:
@@ -160,7 +160,7 @@ class Keeper:
 
     def _listeners_of(self, entry: Entry) -> list[Listener]:
         key = f"recover listeners {entry.load_balancer_id}"
-        batch = Batch(self._bench.folder, self._bench.run)
+        batch = Batch(self._bench.scratch, self._bench.run)
         kept = batch.recall(key)
         if kept is None:
             listeners = _slb.describe_listeners(self._bench.client_for(entry.region), entry.load_balancer_id)

@@ -15,7 +15,12 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils import _plan,
 from ansible_collections.aliyun_community.slb.plugins.module_utils._batch import wait_for_orphans
 from ansible_collections.aliyun_community.slb.plugins.module_utils._client import Client
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import SlbError
-from ansible_collections.aliyun_community.slb.plugins.module_utils._journal import Journal, JournalFolder, Run
+from ansible_collections.aliyun_community.slb.plugins.module_utils._journal import (
+    Journal,
+    JournalFolder,
+    LockedFolder,
+    Run,
+)
 from ansible_collections.aliyun_community.slb.plugins.module_utils._records import BackendServer, Listener
 from ansible_collections.aliyun_community.slb.plugins.module_utils._rolling_update import (
     DRAINING,
@@ -44,10 +49,11 @@ SETTLE_SECONDS = 10.0
 class Workbench(t.NamedTuple):
     """What the steps of a rolling update work with.
 
-    ``client_for``: a client for a region, with its whole wait_timeout left. ``say`` and ``warn``: a line for people.
+    ``scratch``: for what the hosts of a run share. ``client_for``: a client for a region, with its whole wait_timeout left. ``say`` and ``warn``: a line for people.
     """
 
     folder: JournalFolder
+    scratch: LockedFolder
     run: Run
     client_for: t.Callable[[str], Client]
     say: t.Callable[[str], None]
@@ -76,7 +82,7 @@ class Workbench(t.NamedTuple):
             run = Run.parse(entry.run)
             if run == self.run or run.is_running:
                 continue
-            wait_for_orphans(self.folder, run)
+            wait_for_orphans(self.scratch, run)
             seconds = entry.changed + SETTLE_SECONDS - time.time()
             if entry.state in (DRAINING, RESTORING) and 0 < seconds <= SETTLE_SECONDS:
                 self.say(f"Waiting {duration(seconds)} for what the ended run {run.pid} may have sent")

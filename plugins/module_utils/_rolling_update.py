@@ -82,6 +82,10 @@ class Entry(t.NamedTuple):
     def is_of(self, server: BackendServer) -> bool:
         return self.key[2:5] == server.key
 
+    def drained(self, now: float) -> Entry:
+        """The entry once weight 0 is in effect."""
+        return self.moved_to(DRAINED, now) if self.state == DRAINING else self
+
     def moved_to(self, state: str, now: float, *weights: int) -> Entry:
         """The entry in another state, with the weights that are about to be written."""
         written = (*self.written, *(weight for weight in weights if weight not in self.written))
@@ -183,7 +187,7 @@ class _DrainPlanner:
         fresh = self._fresh_entry(target, server)
         other = self._taken.setdefault(fresh.key, target.host)
         if other != target.host:
-            raise _same_member(target, other, self._setting)
+            raise same_member(target, other, self._setting)
         known = [row for row in self._known if row.entry.key == fresh.key]
         running = next((row for row in known if row.running), None)
         if running:
@@ -242,7 +246,8 @@ class _DrainPlanner:
                 f"{found.rolling_update_id}: it is taken over and goes back to {found.entry.original}"
             )
         entry = found.entry._replace(host=target.host, run=self._setting.run)
-        return entry.moved_to(DRAINING, self._setting.now, 0)
+        # An update that has begun may have left the server unusable: a failure must not put it back.
+        return entry.moved_to(UPDATING if entry.state == UPDATING else DRAINING, self._setting.now, 0)
 
     def _supersede(self, row: KnownEntry, state: str) -> None:
         self._superseded.append(row._replace(entry=row.entry.moved_to(state, self._setting.now)))
@@ -267,7 +272,7 @@ def find_member(target: Target, group: t.Sequence[BackendServer], setting: Setti
     )
 
 
-def _same_member(target: Target, other: str, setting: Setting) -> SlbError:
+def same_member(target: Target, other: str, setting: Setting) -> SlbError:
     return InvalidArgument(
         f"{other} and {target.host} are the same member {target.name} of {setting.load_balancer_id}",
         f"Give each host its own {setting.prefix}server_id, or {setting.prefix}server_ip.",
@@ -351,9 +356,9 @@ def ramp_steps(ramp: t.Sequence[int]) -> tuple[int, ...]:
 
 
 def weight_line(load_balancer_id: str, changes: t.Sequence[str], active: int, total: int) -> str:
-    """The line that people watch for, such as ``lb-a: i-1 100 -> 0; 3 of 5 members stay in traffic``."""
+    """The line that people watch for, such as ``lb-a: i-1 100 -> 0; 3 of 5 members in traffic``."""
     what = ", ".join(changes) or "nothing to change"
-    return f"{load_balancer_id}: {what}; {active} of {total} members are in traffic"
+    return f"{load_balancer_id}: {what}; {active} of {total} members in traffic"
 
 
 def duration(seconds: float) -> str:

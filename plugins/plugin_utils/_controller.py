@@ -15,6 +15,7 @@ from ansible.errors import AnsibleError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 
+from ansible_collections.aliyun_community.slb.plugins.module_utils._batch import Batch, scratch_folder
 from ansible_collections.aliyun_community.slb.plugins.module_utils._client import Client, open_client
 from ansible_collections.aliyun_community.slb.plugins.module_utils._drain_options import PREFIX, variable_of
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import InvalidArgument, printable
@@ -22,6 +23,9 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._journal impo
 from ansible_collections.aliyun_community.slb.plugins.module_utils._restorer import Workbench
 
 _ROLE = "rolling_update"
+
+# These may hold the time or a new name of a temporary folder. They must be the same from the drain to the restore.
+_COMPUTED_ONCE = ("rolling_update_id", "record_dir")
 
 
 def this_run() -> Run:
@@ -65,7 +69,7 @@ def find_tasks_file(path: str, playbook_dir: str) -> str:
 
 
 def option_values(
-    action: ActionBase, task_vars: t.Mapping[str, t.Any], spec: t.Mapping[str, t.Any]
+    action: ActionBase, task_vars: t.Mapping[str, t.Any], spec: t.Mapping[str, t.Any], batch: Batch
 ) -> dict[str, t.Any]:
     """The options of a task: what it gives, or else the host's variable, the environment, the default.
 
@@ -78,7 +82,7 @@ def option_values(
             continue
         variable = variable_of(option)
         if variable in task_vars:
-            value = _template(action, variable, task_vars[variable])
+            value = _value_of(action, variable, task_vars[variable], batch if option in _COMPUTED_ONCE else None)
             # Empty text counts as not set: a survey of AWX gives that for a question without an answer.
             if value is not None and value != "" and not _is_same(value, omitted):
                 given[option] = value
@@ -88,6 +92,22 @@ def option_values(
         raise InvalidArgument(message.rstrip("."), "See the documentation of this action.")
     values: dict[str, t.Any] = checked.validated_parameters
     return values
+
+
+def _value_of(action: ActionBase, name: str, raw: t.Any, batch: Batch | None) -> t.Any:
+    """The value of a variable; with ``batch`` the one that was computed first in this play."""
+    if batch is None or not isinstance(raw, str):
+        return _template(action, name, raw)
+    key = f"variable {play_id(action)} {name} {raw}"
+    kept = batch.recall(key)
+    if kept is not None:
+        return kept
+    return batch.recall_or_remember(key, _plain(_template(action, name, raw)))
+
+
+def _plain(value: t.Any) -> t.Any:
+    """Without Ansible's tags, which a file does not keep."""
+    return str(value) if isinstance(value, str) else value
 
 
 def _template(action: ActionBase, name: str, value: t.Any) -> t.Any:
@@ -120,12 +140,18 @@ class _Clients:
         return client
 
 
-def workbench(action: ActionBase, folder: JournalFolder, connection: t.Mapping[str, t.Any]) -> Workbench:
+def batch_of_run() -> Batch:
+    """What the tasks of this run share. Raises JournalUnusable."""
+    return Batch(scratch_folder(), this_run())
+
+
+def workbench(action: ActionBase, folder: JournalFolder, connection: t.Mapping[str, t.Any], batch: Batch) -> Workbench:
     """What the steps of a rolling update work with in this task."""
     display = action._display
     return Workbench(
         folder=folder,
-        run=this_run(),
+        scratch=batch.folder,
+        run=batch.run,
         client_for=_Clients(connection, display.warning).client_for,
         say=lambda line: display.display(printable(line)),
         warn=lambda line: display.warning(printable(line)),
