@@ -104,8 +104,12 @@ def take_arguments(argument_spec: dict[str, t.Any]) -> AnsibleModule:
 
 def open_client(module: AnsibleModule) -> Client:
     """A client for the connection options of a module. Raises SlbError; imports the SDK once they are accepted."""
-    options = module.params
     _hide_environment_secrets(module)
+    return new_client(module.params, os.environ, module.warn)
+
+
+def new_client(options: t.Mapping[str, t.Any], environ: t.Mapping[str, str], warn: t.Callable[[str], None]) -> Client:
+    """The same for options that a plugin has validated."""
     connect_timeout, read_timeout, wait_timeout = (
         whole_number(options[name], name, TIMEOUT) for name in ("connect_timeout", "read_timeout", "wait_timeout")
     )
@@ -118,10 +122,10 @@ def open_client(module: AnsibleModule) -> Client:
         read_timeout=read_timeout,
     )
     if connection.endpoint.startswith("http://") and not _LOOPBACK.fullmatch(_host(connection.endpoint)):
-        module.warn(f"The endpoint {connection.endpoint} is not encrypted: requests can be read and repeated by others")
+        warn(f"The endpoint {connection.endpoint} is not encrypted: requests can be read and repeated by others")
     deadline = Deadline(wait_timeout)
     reach = Reach(connect_timeout, read_timeout, options["ca_path"], deadline.remaining)
-    return Client(connection, find_keys(options, os.environ, reach), deadline)
+    return Client(connection, find_keys(options, environ, reach), deadline)
 
 
 def fail(module: AnsibleModule, exc: SlbError, subject: str, **result: t.Any) -> t.NoReturn:

@@ -48,14 +48,21 @@ class Options(t.NamedTuple):
     verify: bool = True
 
 
+# Told of the changes before the first of them is written. What it raises prevents the write.
+BeforeWrite = t.Callable[[tuple[Change, ...]], None]
+
+
 class Task:
     """One run. All that is known is in its attributes at any moment, so that a failure can be accounted for."""
 
-    def __init__(self, client: Client, load_balancer_id: str, options: Options) -> None:
+    def __init__(
+        self, client: Client, load_balancer_id: str, options: Options, before_write: BeforeWrite | None = None
+    ) -> None:
         self.warnings: list[str] = []
         self._client = client
         self._id = load_balancer_id
         self._options = options
+        self._before_write = before_write
         self._plan: Plan | None = None
         self._group: tuple[Member, ...] | None = None  # the newest knowledge of the whole default group
         self._listeners: list[Listener] | None = None
@@ -77,6 +84,8 @@ class Task:
             self._applied = list(plan.changes)
             self._group = plan.group
             return
+        if self._before_write:
+            self._before_write(plan.changes)
         try:
             self._write_all(plan.changes)
             if self._options.verify:
@@ -237,6 +246,16 @@ class Task:
         unknown = [change.undoing if change.undoing in self._applied else change for change in self._unconfirmed]
         return applied, unknown
 
+    @property
+    def members(self) -> tuple[Member, ...]:
+        """The newest knowledge of the whole default group."""
+        return self._group or ()
+
+    @property
+    def requested(self) -> tuple[Change, ...]:
+        """What the task names, whether it had the weight before or not."""
+        return self._plan.requested if self._plan else ()
+
     def result(self) -> dict[str, t.Any]:
         """The result keys that hold whether the task succeeded or failed; members are known only once read."""
         applied, unconfirmed = self._told()
@@ -254,7 +273,7 @@ class Task:
         if self._listeners is not None:
             result["listeners"] = [listener.as_dict() for listener in self._listeners]
         if self._plan is not None:
-            result["previous"] = [_as_option(change.member) for change in self._plan.requested]
+            result["previous"] = [as_option(change.member) for change in self._plan.requested]
         return result
 
     def account(self) -> dict[str, t.Any]:
@@ -278,7 +297,7 @@ class Task:
         }
 
 
-def _as_option(member: Member) -> dict[str, t.Any]:
+def as_option(member: Member) -> dict[str, t.Any]:
     """A member in the shape of an element of the option ``backend_servers``, told apart from every other one."""
     option: dict[str, t.Any] = {"server_id": member.server_id, "weight": member.weight, "type": member.type}
     if member.server_ip:

@@ -265,6 +265,8 @@ unconfirmed:
   elements: dict
 """
 
+import typing as t
+
 from ansible_collections.aliyun_community.slb.plugins.module_utils import _weights
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import SlbError, printable
 from ansible_collections.aliyun_community.slb.plugins.module_utils._module import (
@@ -277,7 +279,7 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._numbers impo
 from ansible_collections.aliyun_community.slb.plugins.module_utils._set_weights import NOTHING_DONE, Options, Task
 
 
-def argument_spec() -> dict:
+def argument_spec() -> dict[str, t.Any]:
     server = {
         "server_id": {"type": "str", "required": True},
         "weight": {"type": "raw", "required": True},

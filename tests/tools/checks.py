@@ -153,9 +153,9 @@ def ruff(log: Log) -> Result:
 
 def types(log: Log) -> Result:
     """Each part in its own run: they do not know of each other."""
-    package = f"ansible_collections.{project.collection_name()}.plugins.module_utils"
+    plugins = f"ansible_collections.{project.collection_name()}.plugins"
     mypy = [*tool("mypy"), "--config-file", workspace.COPY / "pyproject.toml", "--cache-dir", project.CACHE / "mypy"]
-    log.run(*mypy, "--package", package, cwd=workspace.COLLECTIONS)
+    log.run(*mypy, "--package", f"{plugins}.module_utils", "--package", f"{plugins}.action", cwd=workspace.COLLECTIONS)
     emulator_folder = workspace.COPY / "tests" / "emulator"
     log.run(*mypy, "--package", "slb_emulator", cwd=emulator_folder)
     log.run(*mypy, "--package", "slb_rolling", cwd=workspace.COPY / "tests" / "rolling", MYPYPATH=emulator_folder)

@@ -490,3 +490,29 @@ def test_previous_has_the_shape_of_the_option(slb: t.Any, open_client: t.Any) ->
     ]
     new_task(client).run(_weights.parse_wanted(previous), check_mode=False)
     assert weights_of(slb) == [100, 100, 60, 60]
+
+
+def test_before_the_first_write_the_changes_are_told(slb: t.Any, open_client: t.Any) -> None:
+    told: list[tuple[list[str], list[str]]] = []
+    task = _set_weights.Task(
+        open_client(slb.url),
+        "lb-web",
+        _set_weights.Options(),
+        lambda changes: told.append(([change.member.server_id for change in changes], actions(slb))),
+    )
+    task.run(wanted({"i-web1": 100, "i-web2": 0}), check_mode=True)
+    assert not told
+    task.run(wanted({"i-web1": 100, "i-web2": 0}), check_mode=False)
+    assert told == [(["i-web2"], [DESCRIBE, DESCRIBE])]
+    assert [change.after for change in task.requested] == [100, 0]
+
+
+def test_what_must_come_before_a_write_can_prevent_it(slb: t.Any, open_client: t.Any) -> None:
+    def refuse(changes: object) -> None:
+        raise SlbError("Refused", "not now", advice="Ask later.")
+
+    task = _set_weights.Task(open_client(slb.url), "lb-web", _set_weights.Options(), refuse)
+    assert failure_of(task, {"i-web2": 0}).code == "Refused"
+    assert actions(slb) == [DESCRIBE]
+    assert ids(task.account()["not_applied"]) == ["i-web2"]
+    assert task.result()["changed"] is False
