@@ -89,7 +89,8 @@ class Keeper:
 
     def recover(self, rolling_update_id: str | None, record: t.Any, health_timeout: int) -> Json:
         """Put back what one journal, or every open journal, says."""
-        restored: list[Entry] = []
+        back: list[Entry] = []
+        put_back: list[Entry] = []
         problems: list[str] = []
         left_alone: list[str] = []
         changed = False
@@ -107,28 +108,27 @@ class Keeper:
             health = HealthWait(self._bench, self._listeners_of, health_timeout)
             outcome = restorer.restore(entries, before_step=health)
             changed = changed or restorer.changed
-            restored += outcome.back.values()
+            back += outcome.back.values()
+            put_back += [entry for entry in outcome.back.values() if entry.key in outcome.changed]
             left_alone += outcome.left_alone.values()
             problems += self._problems(entries, outcome)
-        return self._recovered(restored, left_alone, problems, changed)
-
-    def _recovered(
-        self, restored: t.Sequence[Entry], left_alone: t.Sequence[str], problems: t.Sequence[str], changed: bool
-    ) -> Json:
-        verb = "Check mode: would put back" if self._bench.check_mode else "Put back"
-        hosts = ", ".join(
-            f"{entry.host} ({entry.name} of {entry.load_balancer_id}: {entry.original})" for entry in restored
-        )
-        parts = [f"{verb}: {hosts or 'nothing'}."]
-        if left_alone:
-            parts.append(f"Left alone: {'; '.join(left_alone)}.")
         return {
             "changed": changed,
             "failed": bool(problems),
-            "restored": [shown(entry) for entry in restored],
+            "restored": [shown(entry) for entry in back],
             "left_alone": list(left_alone),
-            "msg": " ".join([*parts, *problems]),
+            "msg": " ".join([*self._account(back, put_back, left_alone), *problems]),
         }
+
+    def _account(self, back: t.Sequence[Entry], put_back: t.Sequence[Entry], left_alone: t.Sequence[str]) -> list[str]:
+        verb = "Check mode: would put back" if self._bench.check_mode else "Put back"
+        parts = [f"{verb}: {_with_weights(put_back) or 'nothing'}."]
+        found_back = [entry for entry in back if entry not in put_back]
+        if found_back:
+            parts.append(f"In traffic already: {_with_weights(found_back)}.")
+        if left_alone:
+            parts.append(f"Left alone: {'; '.join(left_alone)}.")
+        return parts
 
     def _problems(self, entries: t.Sequence[Entry], outcome: Outcome) -> list[str]:
         still_out = [entry for entry in entries if entry.key in outcome.failed]
@@ -137,6 +137,8 @@ class Keeper:
 
     def _chosen(self, rolling_update_id: str | None, record: t.Any) -> list[Journal]:
         folder = self._bench.folder
+        if record == {}:
+            return []  # what the playbook rolling_update hands on if it ends before it takes anything out
         if rolling_update_id is None and not record:
             return [journal for journal in folder.read_all() if journal.open_entries]
         if record:
@@ -187,6 +189,10 @@ class Keeper:
             "servers": [{**shown(entry), "out_since": entry.out_since} for entry in journal.open_entries],
             "recover_command": recover_command(journal.rolling_update_id, self._record_dir),
         }
+
+
+def _with_weights(entries: t.Sequence[Entry]) -> str:
+    return ", ".join(f"{entry.host} ({entry.name} of {entry.load_balancer_id}: {entry.original})" for entry in entries)
 
 
 def record_in(record: t.Any) -> t.Any:

@@ -112,9 +112,13 @@ class Workbench(t.NamedTuple):
 
 
 class Outcome:
-    """What became of entries. Each entry is in exactly one of the three."""
+    """What became of entries. Each entry is in exactly one of ``back``, ``left_alone`` and ``failed``.
+
+    ``changed``: the entries whose weight was changed here. Of those that are back, the others were back before.
+    """
 
     def __init__(self) -> None:
+        self.changed: set[EntryKey] = set()
         self.back: dict[EntryKey, Entry] = {}
         self.left_alone: dict[EntryKey, str] = {}
         self.failed: dict[EntryKey, str] = {}
@@ -179,6 +183,8 @@ class Restorer:
             return []
         if setter.ledger.applied:
             self.changed = True
+            keys = {change.server.key for change in setter.ledger.applied}
+            outcome.changed |= {entry.key for entry in entries if entry.key[2:5] in keys}
             changes = [
                 f"{change.server.name} {change.server.weight} -> {change.after}" for change in setter.ledger.applied
             ]

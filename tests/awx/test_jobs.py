@@ -22,7 +22,7 @@ from awx_state import full_credential, reset
 from emulator_process import EmulatorProcess
 
 START = {"i-web1": 100, "i-web2": 60, "i-web3": 0, "i-web4": 100}
-HAND_ON = "Record | Hand it to the next job of an AWX workflow"
+PROOF = "Prove that this server is out of traffic"  # the task whose result is copied
 
 
 def weights(slb: EmulatorProcess) -> dict[str, int]:
@@ -81,9 +81,9 @@ def test_temporary_keys(awx: Awx, slb: EmulatorProcess, credential: dict[str, st
 def test_rolling_update(awx: Awx, slb: EmulatorProcess, credential: dict[str, str]) -> None:
     """Choices, several choices, integers and a text area; and nothing in an answer is a template."""
     answers = {
-        "slb_load_balancer_ids": "lb-example\n",
+        "rolling_update_load_balancer_ids": "lb-example\n",
         "slb_serial": "2",
-        "slb_ramp": ["10", "50"],
+        "rolling_update_ramp": ["10", "50"],
         "rolling_update_min_active": 2,
         "rolling_update_on_failure": "restore",
     }
@@ -94,8 +94,8 @@ def test_rolling_update(awx: Awx, slb: EmulatorProcess, credential: dict[str, st
     assert written(slb) == [[0, 0], [6, 10], [30, 50], [60, 100]]
     assert "updated web2 with {{ 1 + 1 }}" in job.said
     record = job.artifacts["rolling_update_record"]
-    assert record["id"] == "awx-job-1"
-    assert {server["host"]: server["state"] for server in record["servers"]} == {"web1": "restored", "web2": "restored"}
+    assert record["rolling_update_id"] == "awx-job-1"
+    assert not record["entries"]
 
 
 @dataclass(frozen=True)
