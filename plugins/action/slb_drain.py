@@ -61,9 +61,11 @@ class ActionModule(ActionBase):
             default_record_dir=options.record_dir is None,
         )
         coordinator = Coordinator(bench, request, place)
+        if options.state in (_drain_options.CHECKED, _drain_options.DRAINED):
+            coordinator.begin(options.keep_days)
         if options.state == _drain_options.CHECKED:
             self._warn_of_unknown_variables(task_vars, bench)
-            return {**coordinator.check(options.check_listeners, options.keep_days), **found}
+            return {**coordinator.check(options.check_listeners), **found}
         if options.state == _drain_options.DRAINED:
             return self._after_drain(coordinator.drain(options.verify), options, task_vars, bench)
         if options.state == _drain_options.PROVEN:
@@ -75,7 +77,9 @@ class ActionModule(ActionBase):
             return coordinator.note_updated()
         if options.state == _drain_options.RESTORED:
             return coordinator.restore()
-        return coordinator.account(_reason(task_vars), options.on_failure)
+        # The first rescue is the one that this task stands in.
+        is_hidden = _controller.rescues_around(self) > 1
+        return coordinator.account(_reason(task_vars), options.on_failure, is_hidden)
 
     def _request(self, options: DrainOptions, task_vars: dict[str, t.Any], bench: Workbench) -> Request:
         rolling_update_id = options.rolling_update_id

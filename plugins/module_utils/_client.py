@@ -16,7 +16,12 @@ import typing as t
 from urllib.parse import quote, quote_plus
 
 from ansible_collections.aliyun_community.slb.plugins.module_utils._connection import Connection, open_connection
-from ansible_collections.aliyun_community.slb.plugins.module_utils._credentials import find_keys
+from ansible_collections.aliyun_community.slb.plugins.module_utils._credentials.base import (
+    Credentials,
+    CredentialsProvider,
+    FetchLimits,
+)
+from ansible_collections.aliyun_community.slb.plugins.module_utils._credentials.chain import find_credentials
 from ansible_collections.aliyun_community.slb.plugins.module_utils._deadline import Deadline
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import (
     ConnectFailed,
@@ -28,7 +33,6 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._errors impor
     is_retried,
     is_uncertain,
 )
-from ansible_collections.aliyun_community.slb.plugins.module_utils._keys import Keys, KeySource, Reach
 from ansible_collections.aliyun_community.slb.plugins.module_utils._numbers import TIMEOUT, whole_number
 from ansible_collections.aliyun_community.slb.plugins.module_utils._transport import Response, Transport
 
@@ -65,19 +69,19 @@ def open_client(options: t.Mapping[str, t.Any], environ: t.Mapping[str, str], wa
     wait_timeout = whole_number(options["wait_timeout"], "wait_timeout", TIMEOUT)
     connection = open_connection(options, warn)
     deadline = Deadline(wait_timeout)
-    reach = Reach(connection.connect_timeout, connection.read_timeout, options["ca_path"], deadline.remaining)
-    return Client(connection, find_keys(options, environ, reach), deadline)
+    limits = FetchLimits(connection.connect_timeout, connection.read_timeout, options["ca_path"], deadline.remaining)
+    return Client(connection, find_credentials(options, environ, limits), deadline)
 
 
 class Client:
     """Calls the Slb API, and counts: ``api_calls`` (HTTP requests) and ``request_ids`` (in order)."""
 
-    def __init__(self, connection: Connection, key_source: KeySource, deadline: Deadline) -> None:
+    def __init__(self, connection: Connection, credentials_provider: CredentialsProvider, deadline: Deadline) -> None:
         self.region = connection.region
         self.deadline = deadline
         self.request_ids: list[str] = []
         self._endpoint = connection.endpoint
-        self._key_source = key_source
+        self._credentials_provider = credentials_provider
         self._transport = Transport(connection)
 
     @property
@@ -104,7 +108,7 @@ class Client:
                 return self._attempt(action, parameters, seconds)
             except SlbError as exc:
                 if is_refusal_of_keys(exc.code) and not renewed:
-                    renewed = self._key_source.renew()
+                    renewed = self._credentials_provider.refresh()
                     if renewed and self._seconds_left(policy):
                         continue
                 if not _is_retried(exc, attempts, policy) or not self.deadline.pause(attempts):
@@ -115,7 +119,7 @@ class Client:
         return min(max(self.deadline.remaining(), policy.grace), self.deadline.remaining(beyond=policy.grace))
 
     def _attempt(self, action: str, parameters: t.Mapping[str, str], seconds: float) -> Json:
-        keys = self._key_source.keys()
+        keys = self._credentials_provider.credentials()
         try:
             response = self._transport.send(action, parameters, keys, seconds)
         except ConnectFailed as exc:
@@ -128,7 +132,7 @@ class Client:
             ) from None
         return self._parse_response(action, response, keys)
 
-    def _parse_response(self, action: str, response: Response, keys: Keys) -> Json:
+    def _parse_response(self, action: str, response: Response, keys: Credentials) -> Json:
         """The response as JSON. Raises SlbError for an error response, OutcomeUnknown for an unusable one."""
         status, content = response.http_status, _parsed(response.body)
         request_id = _short_string(content, "RequestId")
@@ -201,7 +205,7 @@ def _kind(body: bytes) -> str:
     return "a body that is not a response of this API"
 
 
-def redacted(text: str, keys: Keys) -> str:
+def redacted(text: str, keys: Credentials) -> str:
     """The text without key id, secret and token, plain or URL-encoded."""
     for secret in filter(None, keys):
         for form in (secret, quote(secret, safe=""), quote_plus(secret)):

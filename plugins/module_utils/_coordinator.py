@@ -94,12 +94,10 @@ class Coordinator:
 
     # Check
 
-    def check(self, check_listeners: str, keep_days: int) -> Json:
+    def check(self, check_listeners: str) -> Json:
         """Check this host without a write, and announce it for the drain."""
         request = self._request
         with self._batch.leading("checked"):
-            if self._batch.first_time(f"begun {request.rolling_update_id}"):
-                self._begin(keep_days)
             stopped = self._left_behind()
             if stopped:
                 return self._stop(stopped)
@@ -110,8 +108,10 @@ class Coordinator:
             self._batch.announce("drained", request)
         return self._with_stats(self._result(changed=False, already_out=already_out))
 
-    def _begin(self, keep_days: int) -> None:
-        """Before anything is drained: find out whether a journal can be written, and say how to recover."""
+    def begin(self, keep_days: int) -> None:
+        """Once in a run, before anything is drained: find out whether a journal can be written, and say how to recover."""
+        if not self._batch.first_time(f"begun {self._request.rolling_update_id} {self._bench.folder.path}"):
+            return
         remove_ended_runs(self._bench.scratch, self._bench.run)
         self._bench.folder.remove_old(keep_days, time.time())
         if self._bench.check_mode:
@@ -137,9 +137,9 @@ class Coordinator:
             f"Fix that first. This puts back what is still out: {self.recover_command}"
         )
         is_first = self._batch.first_time(f"stopped {self._request.play} {self._request.rolling_update_id}")
-        if is_first:
-            self._bench.say(message)
         is_red = all(row.host not in self._place.play and self._batch.recall(f"failed {row.host}") for row in left)
+        if is_first and is_red:
+            self._bench.say(message)
         return {**self._result(changed=False, msg=message), "stopped": True, "failed": is_first and not is_red}
 
     def _refuse_same_member(self) -> None:
@@ -227,7 +227,9 @@ class Coordinator:
                 setting = self._setting(load_balancer_id)
                 for reason in unproven([self._target(request)], group, setting).values():
                     raise SlbError(
-                        "NotDrained", f"its update does not begin: {reason}", advice="Find out who changed the weight."
+                        "NotDrained",
+                        f"its update does not begin: {reason}",
+                        advice="The drain was skipped, or someone changed the weight since.",
                     )
                 self._prove_min_active(load_balancer_id, group)
         entries = [entry.moved_to(UPDATING, time.time()) for entry in self._open_entries()]
@@ -356,22 +358,31 @@ class Coordinator:
 
     # Account for a failure
 
-    def account(self, reason: str, on_failure: str) -> Json:
-        """After a failure: put the server back if its update has not begun, or if asked to. The host fails either way."""
-        entries = self._open_entries()
+    def account(self, reason: str, on_failure: str, is_hidden: bool) -> Json:
+        """After a failure: put the server back if its update has not begun, or if asked to. The host fails either way.
+
+        ``is_hidden``: a rescue further out would turn the failure into a success. With a server out of traffic the host
+        counts as unreachable then, which Ansible rescues nowhere.
+        """
         host = self._request.host
         self._batch.remember(f"failed {host}", True)
-        if self._bench.check_mode or not entries:
-            back = "Check mode: nothing was changed." if self._bench.check_mode else "Its weights are as they were."
-            return {**self._result(changed=False, msg=f"{host} failed ({reason}). {back}"), "failed": True}
+        if self._bench.check_mode:
+            return {
+                **self._result(changed=False, msg=f"{host} failed ({reason}). Nothing was changed."),
+                "failed": True,
+            }
+        entries = self._open_entries()
         stays = [entry for entry in entries if not entry.is_untouched and on_failure != "restore"]
-        outcome = Outcome()
         restorer = Restorer(self._bench, self._request.rolling_update_id)
         with self._batch.leading("restored"):
             outcome = restorer.restore([entry for entry in entries if entry not in stays])
         still_out = [*stays, *(entry for entry in entries if entry.key in outcome.failed)]
         message = self._account_message(reason, still_out, outcome)
-        return {**self._result(changed=restorer.changed, entries=still_out, msg=message), "failed": True}
+        result = {**self._result(changed=restorer.changed, entries=still_out, msg=message), "failed": True}
+        if is_hidden and (still_out or self._left_behind()):
+            message = f"{message.rstrip('.')}. It counts as unreachable, so that no rescue hides this."
+            result.update(failed=False, unreachable=True, msg=message)
+        return result
 
     def _account_message(self, reason: str, still_out: t.Sequence[Entry], outcome: Outcome) -> str:
         host = self._request.host

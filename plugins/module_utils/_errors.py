@@ -9,7 +9,7 @@
 * ``SlbError``: ends the task
 
   * ``InvalidArgument``: an option is wrong; nothing was sent
-  * ``CredentialsUnobtainable``: the source of credentials that was named has none
+  * ``CredentialsUnobtainable``: the source that was named provides no credentials
   * ``EndpointUnreachable``: no connection could be made; a retry may help
   * ``OutcomeUnknown``: a request was sent and no usable response came back
 
@@ -79,15 +79,11 @@ class InvalidArgument(SlbError):
 
 
 class CredentialsUnobtainable(SlbError):
-    """A source of keys that was named gives none. ``source`` and ``reason`` are parts of one sentence."""
+    """A source that was named provides no credentials. ``source`` and ``reason`` are parts of one sentence."""
 
     def __init__(self, source: str, reason: str, advice: str, *, code: str = "", request_id: str | None = None) -> None:
-        super().__init__(
-            code or "CredentialsUnobtainable",
-            f"no keys from {source}: {reason}",
-            request_id=request_id,
-            advice=advice,
-        )
+        message = f"cannot get credentials from {source}: {reason}"
+        super().__init__(code or "CredentialsUnobtainable", message, request_id=request_id, advice=advice)
 
 
 class EndpointUnreachable(SlbError):

@@ -16,7 +16,7 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.aliyun_community.slb.plugins.module_utils import _client
-from ansible_collections.aliyun_community.slb.plugins.module_utils._credentials import (
+from ansible_collections.aliyun_community.slb.plugins.module_utils._credentials.chain import (
     ENVIRONMENT_KEYS,
     ENVIRONMENT_ROLE,
 )

@@ -239,8 +239,8 @@ class _DrainPlanner:
                 self._supersede(row, LEFT_ALONE)
         if found is None:
             return None
+        self._supersede(found, LEFT_ALONE)
         if not found.is_own:
-            self._supersede(found, LEFT_ALONE)
             self._warnings.append(
                 f"{server.name} of {self._setting.load_balancer_id} was left at weight {server.weight} by rolling update "
                 f"{found.rolling_update_id}: it is taken over and goes back to {found.entry.original}"

@@ -21,8 +21,8 @@ import typing as t
 import warnings
 from importlib import import_module
 
+from ansible_collections.aliyun_community.slb.plugins.module_utils._credentials.base import Credentials
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import SlbError
-from ansible_collections.aliyun_community.slb.plugins.module_utils._keys import Keys
 from ansible_collections.aliyun_community.slb.plugins.module_utils._network_errors import ErrorTypes
 
 API_VERSION = "v20140515"
@@ -61,7 +61,9 @@ class Sdk:
             not_connected=(ConnectTimeout, ProxyError, NewConnectionError),
         )
 
-    def new_client(self, region: str, verify: bool | str, proxies: t.Mapping[str, str | None], keys: Keys) -> t.Any:
+    def new_client(
+        self, region: str, verify: bool | str, proxies: t.Mapping[str, str | None], keys: Credentials
+    ) -> t.Any:
         """An SDK client. ``verify``: True, False or the path of CA certificates."""
         if keys.security_token:
             credential = self.StsTokenCredential(*keys)

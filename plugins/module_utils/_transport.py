@@ -18,12 +18,12 @@ from urllib.request import getproxies, proxy_bypass
 
 from ansible_collections.aliyun_community.slb.plugins.module_utils import _network_errors
 from ansible_collections.aliyun_community.slb.plugins.module_utils._connection import Connection
+from ansible_collections.aliyun_community.slb.plugins.module_utils._credentials.base import Credentials
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import (
     ConnectFailed,
     NoResponse,
     SlbError,
 )
-from ansible_collections.aliyun_community.slb.plugins.module_utils._keys import Keys
 from ansible_collections.aliyun_community.slb.plugins.module_utils._sdk import Sdk, import_sdk
 
 LARGEST_BODY = 8 * 1024 * 1024  # bytes; a page of 100 listeners has some 0.2 million
@@ -44,7 +44,7 @@ class Transport:
         self._connection = connection
         self._sdk = import_sdk()
         self._adapter = _RecordingAdapter(self._sdk)
-        self._keys: Keys | None = None
+        self._keys: Credentials | None = None
         self._client: t.Any = None
 
     @property
@@ -52,7 +52,7 @@ class Transport:
         """HTTP requests that were handed to the network, whatever became of them."""
         return self._adapter.sent
 
-    def send(self, action: str, parameters: t.Mapping[str, str], keys: Keys, seconds: float) -> Response:
+    def send(self, action: str, parameters: t.Mapping[str, str], keys: Credentials, seconds: float) -> Response:
         """Send one request and read its whole response, in ``seconds`` at most.
 
         Raises ConnectFailed, NoResponse, and SlbError if the SDK cannot build the request.
@@ -71,7 +71,7 @@ class Transport:
             raise NoResponse("the SDK returned without a response")
         return self._adapter.response
 
-    def _client_for(self, keys: Keys) -> t.Any:
+    def _client_for(self, keys: Credentials) -> t.Any:
         """The SDK's client, which is kept while the keys are the same: a new one closes the connections of the last."""
         if keys != self._keys:
             connection = self._connection

@@ -60,6 +60,16 @@ def _play_of(action: ActionBase) -> t.Any:
     return None
 
 
+def rescues_around(action: ActionBase) -> int:
+    """How many blocks with a rescue the task is in."""
+    count = 0
+    parent: t.Any = action._task
+    while parent is not None:
+        count += bool(getattr(parent, "rescue", None))
+        parent = getattr(parent, "_parent", None)
+    return count
+
+
 def find_tasks_file(path: str, playbook_dir: str) -> str:
     """The absolute path of a tasks file: beside the playbook, or in the current folder.
 

@@ -17,7 +17,7 @@ from emulator_process import EmulatorProcess
 
 DOCS = HERE.parents[1] / "docs" / "docsite" / "rst" / "awx_guide.rst"
 WEIGHTS = {"slb_load_balancer_id": "lb-example", "slb_backend_servers": "i-web1=0"}
-WRITE = "write ID=WEIGHT on each line, such as i-bp1c3zrr37ablp8ujo7v=0."
+WRITE = "Write ID=WEIGHT on each line, such as i-bp1c3zrr37ablp8ujo7v=0."
 
 
 @pytest.mark.parametrize(
@@ -26,12 +26,12 @@ WRITE = "write ID=WEIGHT on each line, such as i-bp1c3zrr37ablp8ujo7v=0."
         (
             "SLB set weights",
             WEIGHTS | {"slb_backend_servers": " \n "},
-            "slb_backend_servers names no server: give each server and its weight, in a survey as ID=WEIGHT on a line of its own.",
+            "slb_backend_servers names no server. Give each server and its weight, in a survey as ID=WEIGHT on a line of its own.",
         ),
         (
             "SLB set weights",
             WEIGHTS | {"slb_backend_servers": "i-web1=0\ni-web2 50"},
-            f"slb_backend_servers has text that is no server with its weight, i-web2 50: {WRITE}",
+            f"slb_backend_servers has text that is not a server with its weight: i-web2 50. {WRITE}",
         ),
         (
             "SLB set weights",
@@ -69,7 +69,7 @@ WRITE = "write ID=WEIGHT on each line, such as i-bp1c3zrr37ablp8ujo7v=0."
         (
             "SLB set weights",
             WEIGHTS | {"slb_backend_servers": "0"},
-            f"slb_backend_servers has text that is no server with its weight, 0: {WRITE}",
+            f"slb_backend_servers has text that is not a server with its weight: 0. {WRITE}",
         ),
     ],
     ids=[

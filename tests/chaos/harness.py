@@ -23,8 +23,11 @@ from schedule import LOAD_BALANCER, PLAIN_OPTIONS, Document, Schedule
 
 from ansible_collections.aliyun_community.slb.plugins.module_utils import _client, _deadline, _plan, _weight_setter
 from ansible_collections.aliyun_community.slb.plugins.module_utils._connection import Connection
+from ansible_collections.aliyun_community.slb.plugins.module_utils._credentials.base import (
+    Credentials,
+    StaticCredentials,
+)
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import SlbError
-from ansible_collections.aliyun_community.slb.plugins.module_utils._keys import Keys, StaticKeys
 from ansible_collections.aliyun_community.slb.plugins.module_utils._report import Report
 from slb_emulator import running
 from slb_emulator.emulator import Emulator
@@ -149,7 +152,7 @@ def run_task(schedule: Schedule, emulator: Emulator) -> tuple[Document | None, s
         requested = _plan.parse_requested(schedule.backend_servers)
         client = _client.Client(
             connection,
-            StaticKeys(Keys("rehearsal", "rehearsal-secret")),
+            StaticCredentials(Credentials("rehearsal", "rehearsal-secret")),
             _deadline.Deadline(options["wait_timeout"]),
         )
         settings = _weight_setter.Options(*(options[name] for name in _weight_setter.Options._fields))

@@ -16,11 +16,15 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.aliyun_community.slb.plugins.module_utils import _deadline, _fetched_keys
+from ansible_collections.aliyun_community.slb.plugins.module_utils import _deadline
 from ansible_collections.aliyun_community.slb.plugins.module_utils._client import Client
 from ansible_collections.aliyun_community.slb.plugins.module_utils._connection import Connection
+from ansible_collections.aliyun_community.slb.plugins.module_utils._credentials import vendor
+from ansible_collections.aliyun_community.slb.plugins.module_utils._credentials.base import (
+    Credentials,
+    StaticCredentials,
+)
 from ansible_collections.aliyun_community.slb.plugins.module_utils._deadline import Deadline
-from ansible_collections.aliyun_community.slb.plugins.module_utils._keys import Keys, StaticKeys
 from ansible_collections.aliyun_community.slb.tests.unit.certificates import Certificates, make_certificates
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "emulator"))
@@ -104,7 +108,7 @@ class Clock:
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """Between two requests time passes at once. What a connection takes, and what other programs do, is real."""
     clock = Clock()
-    for module in (_deadline, _fetched_keys):
+    for module in (_deadline, vendor):
         monkeypatch.setattr(module, "time", clock)
     return clock
 
@@ -135,7 +139,7 @@ def open_client(clean_environment: pytest.MonkeyPatch) -> t.Callable[..., Client
         read_timeout: float = 10.0,
         region: str = "cn-hangzhou",
     ) -> Client:
-        source = keys or StaticKeys(Keys(KEY, SECRET))
+        source = keys or StaticCredentials(Credentials(KEY, SECRET))
         return Client(Connection(region, url, verify, 2.0, read_timeout), source, Deadline(seconds))
 
     return open_it

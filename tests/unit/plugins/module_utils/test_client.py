@@ -21,8 +21,8 @@ import pytest
 
 from ansible_collections.aliyun_community.slb.plugins.module_utils import _client, _errors, _slb
 from ansible_collections.aliyun_community.slb.plugins.module_utils._connection import connection_argument_spec
+from ansible_collections.aliyun_community.slb.plugins.module_utils._credentials.base import Credentials
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import OutcomeUnknown, SlbError
-from ansible_collections.aliyun_community.slb.plugins.module_utils._keys import Keys
 from ansible_collections.aliyun_community.slb.plugins.module_utils._records import BackendServer
 from ansible_collections.aliyun_community.slb.plugins.module_utils._transport import LARGEST_BODY
 from ansible_collections.aliyun_community.slb.tests.unit.loopback import LoopbackServer
@@ -35,13 +35,13 @@ OpenClient = t.Callable[..., _client.Client]
 pytestmark = pytest.mark.usefixtures("no_waiting")
 
 
-class RotatingKeys:
+class RotatingCredentials:
     """Temporary keys first, then keys without a token."""
 
-    def __init__(self, *keys: Keys) -> None:
+    def __init__(self, *keys: Credentials) -> None:
         self._keys = list(keys)
 
-    def keys(self) -> Keys:
+    def credentials(self) -> Credentials:
         return self._keys.pop(0)
 
 
@@ -145,7 +145,9 @@ def test_listeners_are_read_page_by_page(slb: t.Any, open_client: OpenClient) ->
 
 def test_every_request_is_new(slb: t.Any, open_client: OpenClient) -> None:
     """A used request object keeps the token, and its User-Agent grows."""
-    source = RotatingKeys(Keys("STS.example", SECRET, TOKEN), Keys(KEY, SECRET), Keys(KEY, SECRET))
+    source = RotatingCredentials(
+        Credentials("STS.example", SECRET, TOKEN), Credentials(KEY, SECRET), Credentials(KEY, SECRET)
+    )
     client = open_client(slb.url, keys=source)
     agents = []
     for _call in range(3):
@@ -161,7 +163,7 @@ def test_environment_of_the_sdk_does_not_beat_the_keys(
 ) -> None:
     clean_environment.setenv("ALIYUN_ACCESS_KEY_ID", "nobody")
     clean_environment.setenv("ALIYUN_ACCESS_KEY_SECRET", "nothing")
-    describe(open_client(slb.url, keys=RotatingKeys(Keys("STS.example", SECRET, TOKEN))))
+    describe(open_client(slb.url, keys=RotatingCredentials(Credentials("STS.example", SECRET, TOKEN))))
     assert slb.requests[0].parameters["AccessKeyId"] == "STS.example"
 
 
@@ -672,7 +674,7 @@ def test_nothing_secret_is_shown(
             url = f"http://127.0.0.1:{unused.getsockname()[1]}"
     else:
         slb.add_fault(fault)
-    keys = RotatingKeys(*[Keys("STS.example", SECRET, TOKEN)] * 100)
+    keys = RotatingCredentials(*[Credentials("STS.example", SECRET, TOKEN)] * 100)
     with pytest.raises(SlbError) as caught:
         describe(open_client(url, keys=keys, seconds=0.3))
     shown = [caught.value.sentence(), json.dumps(caught.value.as_dict()), *capfd.readouterr(), caplog.text]
@@ -681,7 +683,7 @@ def test_nothing_secret_is_shown(
 
 
 def test_redacted_finds_every_form() -> None:
-    keys = Keys("LTAI+id", "s/cret=", "to k/n+")
+    keys = Credentials("LTAI+id", "s/cret=", "to k/n+")
     text = "LTAI+id LTAI%2Bid s/cret= s%2Fcret%3D to k/n+ to+k%2Fn%2B to%20k%2Fn%2B"
     assert set(_client.redacted(text, keys).split()) == {"********"}
 

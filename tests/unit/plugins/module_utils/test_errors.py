@@ -31,12 +31,12 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._errors impor
         ),
         (InvalidArgument("it is wrong", "Mend it."), "InvalidArgument: it is wrong. Mend it."),
         (
-            CredentialsUnobtainable("a file", "it is empty", "Mend it."),
-            "CredentialsUnobtainable: no keys from a file: it is empty. Mend it.",
+            CredentialsUnobtainable("a file", "it is empty", "Fix it."),
+            "CredentialsUnobtainable: cannot get credentials from a file: it is empty. Fix it.",
         ),
         (
             CredentialsUnobtainable("STS", "busy", "Wait.", code="Throttling.User", request_id="R-1"),
-            "Throttling.User: no keys from STS: busy. Request id R-1. Wait.",
+            "Throttling.User: cannot get credentials from STS: busy. Request id R-1. Wait.",
         ),
     ],
 )

@@ -26,7 +26,7 @@ ENI_A = BackendServer("eni-1", 100, "eni", "192.168.0.11")
 ENI_B = BackendServer("eni-1", 50, "eni", "192.168.0.12")
 
 
-def wanted(*servers: dict) -> list[_plan.RequestedWeight]:
+def wanted(*servers: dict[str, t.Any]) -> list[_plan.RequestedWeight]:
     return _plan.parse_requested(servers)
 
 
@@ -198,7 +198,7 @@ def test_ids_are_compared_whole() -> None:
 
 
 @pytest.mark.parametrize("mismatch", [{"type": "eni"}, {"server_ip": "192.168.0.1"}])
-def test_type_or_address_that_does_not_fit_is_no_member(mismatch: dict) -> None:
+def test_type_or_address_that_does_not_fit_is_no_member(mismatch: dict[str, t.Any]) -> None:
     assert _plan.plan_weights([WEB1], wanted({"server_id": "i-web1", "weight": 0, **mismatch})).missing
 
 
@@ -272,7 +272,7 @@ BALANCER = LoadBalancer("lb-1", "web", "active", "192.0.2.1", (WEB1,))
         ({"status": "stopped"}, "listener http:80 is stopped"),
     ],
 )
-def test_listeners_on_which_weights_do_nothing(listener: dict, reason: str | None) -> None:
+def test_listeners_on_which_weights_do_nothing(listener: dict[str, t.Any], reason: str | None) -> None:
     found = _plan.ineffective_weight_reasons(BALANCER, [LISTENER._replace(**listener)])
     assert found == ([reason] if reason else [])
 

@@ -15,11 +15,11 @@ import pytest
 
 from ansible_collections.aliyun_community.slb.plugins.module_utils import _transport
 from ansible_collections.aliyun_community.slb.plugins.module_utils._connection import Connection
+from ansible_collections.aliyun_community.slb.plugins.module_utils._credentials.base import Credentials
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import ConnectFailed, NoResponse
-from ansible_collections.aliyun_community.slb.plugins.module_utils._keys import Keys
 from ansible_collections.aliyun_community.slb.plugins.module_utils._transport import Transport, proxies_for
 
-KEYS = Keys("rehearsal", "rehearsal-secret+/=")
+KEYS = Credentials("rehearsal", "rehearsal-secret+/=")
 NOW = 100.0
 
 
@@ -63,7 +63,7 @@ def test_client_is_kept_while_the_keys_are_the_same(slb: t.Any) -> None:
     assert transport._client is client
     assert pool.ConnectionCls is connections
     assert pool.num_connections == 1
-    transport._client_for(Keys("other", "other"))
+    transport._client_for(Credentials("other", "other"))
     assert transport._client is not client
 
 

@@ -6,9 +6,9 @@
 
 """Profiles in files: those of the ``aliyun`` command line tool (JSON) and those of the vendor's SDKs (ini).
 
-The vendor's package reads both too, but it completes half a profile from the environment, takes a ``#`` in a secret for
-a comment and a ``%`` for a reference, lets a role of the command line tool's profile fall back to IMDSv1 with a thread
-beside the task, and knows no ``sts`` in the ini file.
+The vendor's package reads both too, but it completes an incomplete profile from the environment, treats a ``#`` in a
+secret as a comment and a ``%`` as a reference, lets a role in a profile of the command line tool fall back to IMDSv1 and
+start a background thread, and does not know ``sts`` in the ini file.
 """
 
 from __future__ import annotations
@@ -25,9 +25,11 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._errors impor
 # Below the home folder, in this order.
 DEFAULT_FILES = (".aliyun/config.json", ".alibabacloud/credentials", ".alibabacloud/credentials.ini")
 
+LONGEST_CHAIN = 10  # roles that are assumed one after another, with a request for each
+
 _SECONDS = re.compile(r"[0-9]{1,15}", re.ASCII)
 
-# The command line tool's names for what the ini file calls otherwise.
+# The command line tool's names for settings that the ini file names differently.
 _CLI_NAMES = {
     "mode": "type",
     "sts_token": "security_token",
@@ -52,95 +54,120 @@ _CLI_MODES = {
 
 
 class Profile(t.NamedTuple):
-    """One profile. ``settings``: by the names of the ini file, with ``type``; those without a value are left out."""
+    """One profile. ``settings``: by the names of the ini file, with ``type``; those without a value are left out.
+
+    ``own_names``: what the file itself calls a setting, if that differs. ``source``: the profile whose credentials
+    assume the role of this one.
+    """
 
     name: str
     path: str
     settings: t.Mapping[str, t.Any]
-    own_names: t.Mapping[str, str]  # what the file itself calls a setting, where that is another name
+    own_names: t.Mapping[str, str]
+    source: Profile | None = None
 
     def __str__(self) -> str:
         return f"profile {self.name} of {self.path}"
 
+    @property
+    def type(self) -> str | None:
+        return self.settings.get("type")
+
     def shown(self, name: str) -> str:
-        """A setting as the file itself calls it."""
+        """Return the name that the file itself has for a setting."""
         return self.own_names.get(name, name)
 
     def setting(self, name: str) -> str:
-        """A setting that the type of the profile needs. Raises CredentialsUnobtainable."""
+        """Return a setting that the type of the profile requires. Raises CredentialsUnobtainable."""
         value = self.optional(name)
         if not value:
-            raise CredentialsUnobtainable(str(self), f"{self.shown(name)} is not set", "Complete the profile.")
+            raise self.unusable(f"{self.shown(name)} is not set", "Complete the profile.")
         return value
 
     def optional(self, name: str) -> str | None:
-        """A setting, if it is there. Raises CredentialsUnobtainable for one that is no text and no number."""
+        """Return a setting or None. Raises CredentialsUnobtainable if it is neither text nor a number."""
         value = self.settings.get(name)
         if not value:
             return None
         if not isinstance(value, (str, int)):
-            raise CredentialsUnobtainable(str(self), f"{self.shown(name)} is no text", "Mend the profile.")
+            raise self.unusable(f"{self.shown(name)} is not text")
         return str(value)
 
     def seconds(self, name: str) -> int | None:
-        """A setting that is a number, if it is there. Raises CredentialsUnobtainable."""
+        """Return a setting that is a number, or None. Raises CredentialsUnobtainable."""
         value = self.optional(name)
         if value is not None and not _SECONDS.fullmatch(value):
-            raise CredentialsUnobtainable(str(self), f"{self.shown(name)} is no number of seconds", "Mend the profile.")
+            raise self.unusable(f"{self.shown(name)} is not a valid number of seconds")
         return int(value) if value else None
+
+    def unusable(self, reason: str, advice: str = "Fix the profile.") -> CredentialsUnobtainable:
+        return CredentialsUnobtainable(str(self), reason, advice)
 
 
 class _File(t.NamedTuple):
-    """The content of a file. ``current``: the profile to use when none is named."""
+    """The content of a file. ``current``: the profile to use if none is named."""
 
     current: str
     path: str
     profiles: t.Mapping[str, t.Mapping[str, t.Any]]
     own_names: t.Mapping[str, str]
 
-    def profile(self, name: str) -> Profile:
-        return Profile(name, self.path, self.profiles[name], self.own_names)
+    def profile(self, name: str, led_here: tuple[str, ...] = ()) -> Profile:
+        """Return a profile with its sources. ``led_here``: the profiles that lead to this one through source_profile.
+
+        Raises CredentialsUnobtainable.
+        """
+        profile = Profile(name, self.path, self.profiles.get(name, {}), self.own_names)
+        if name not in self.profiles:
+            known = ", ".join(sorted(self.profiles)) or "none"
+            raise profile.unusable(f"there is no such profile; the file has {known}", "Name one of these.")
+        source = profile.optional("source_profile") if profile.type == "ram_role_arn" else None
+        if not source:
+            return profile
+        chain = (*led_here, name)
+        if source in chain:
+            raise profile.unusable("its source_profile leads back to itself")
+        if len(chain) > LONGEST_CHAIN:
+            raise profile.unusable(f"more than {LONGEST_CHAIN} profiles lead to it through source_profile")
+        return profile._replace(source=self.profile(source, chain))
 
 
 def read_profile(name: str | None, path: str) -> Profile:
-    """A profile of a file; without a name the one that the file says. Raises CredentialsUnobtainable."""
+    """Return a profile of a file; without a name, the file's current one. Raises CredentialsUnobtainable."""
     file = _read(path)
-    name = name or file.current
-    if name not in file.profiles:
-        known = ", ".join(sorted(file.profiles)) or "none"
-        raise CredentialsUnobtainable(f"profile {name} of {path}", f"the file has {known}", "Name one of these.")
-    return file.profile(name)
+    return file.profile(name or file.current)
 
 
 def find_profile(name: str, home: str) -> Profile:
-    """The profile in the first of DEFAULT_FILES that has one of this name. Raises CredentialsUnobtainable."""
+    """Return the profile from the first of DEFAULT_FILES that has one of this name. Raises CredentialsUnobtainable."""
     paths = [os.path.join(home, file) for file in DEFAULT_FILES]
     for path in paths:
         file = _read(path) if os.path.exists(path) else None
         if file and name in file.profiles:
             return file.profile(name)
     raise CredentialsUnobtainable(
-        f"profile {name}", f"it is in none of {', '.join(paths)}", "Check profile, or name the file that has it."
+        f"profile {name}",
+        f"it is in none of {', '.join(paths)}",
+        "Check profile, or set shared_credentials_file to the file that contains it.",
     )
 
 
 def _read(path: str) -> _File:
-    """Read a file; its content tells the format. Raises CredentialsUnobtainable."""
+    """Read a file, whose content decides on the format. Raises CredentialsUnobtainable."""
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):
-            raise CredentialsUnobtainable(path, "it is no file", "Name a file.")  # reading others may never end
+            # Reading from anything else may never end.
+            raise CredentialsUnobtainable(path, "it is not a regular file", "Name a regular file.")
         with open(path, encoding="utf-8-sig") as file:
             text = file.read()
         return _from_json(path, text) if text.lstrip().startswith("{") else _from_ini(path, text)
     except OSError as exc:
         raise CredentialsUnobtainable(path, str(exc.strerror), "Check this file.") from None
     except (ValueError, RecursionError, configparser.Error) as exc:
-        # The parser's own text may show a line of the file.
+        # The parser's own text may contain a line of the file.
         line = getattr(exc, "lineno", None)
         reason = "it is neither JSON of the aliyun command line tool nor an ini file"
-        raise CredentialsUnobtainable(
-            path, reason + (f", see line {line}" if line else ""), "Mend this file."
-        ) from None
+        raise CredentialsUnobtainable(path, reason + (f", see line {line}" if line else ""), "Fix this file.") from None
 
 
 def _from_json(path: str, text: str) -> _File:
