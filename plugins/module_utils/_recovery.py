@@ -34,6 +34,10 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._rolling_upda
 
 Json = dict[str, t.Any]
 
+_COPY = (
+    'Copy the whole result, in JSON, of the last task "Prove that this server is out of traffic" of the rolling update.'
+)
+
 RECOVERED, CLOSED, LISTED = "recovered", "closed", "listed"
 
 
@@ -142,7 +146,7 @@ class Keeper:
         if rolling_update_id is None and not record:
             return [journal for journal in folder.read_all() if journal.open_entries]
         if record:
-            given = Journal.from_document(record_in(record), "rolling_update_record")
+            given = _journal_in(record)
             # The file is newer than what a job has handed on.
             return [folder.read(given.rolling_update_id) or given]
         found = folder.read(str(rolling_update_id))
@@ -195,16 +199,21 @@ def _with_weights(entries: t.Sequence[Entry]) -> str:
     return ", ".join(f"{entry.host} ({entry.name} of {entry.load_balancer_id}: {entry.original})" for entry in entries)
 
 
+def _journal_in(record: t.Any) -> Journal:
+    """The journal in what a job of AWX has handed on, or in a result that someone has copied. Raises InvalidArgument."""
+    try:
+        return Journal.from_document(record_in(record), "the record")
+    except JournalUnusable as exc:
+        raise InvalidArgument(exc.message, _COPY) from None
+
+
 def record_in(record: t.Any) -> t.Any:
-    """The journal in what a job of AWX has handed on: the journal itself, or a result that holds it, as data or JSON text."""
+    """The journal itself, or the one in a result that holds it, as data or JSON text. Raises InvalidArgument."""
     if isinstance(record, str):
         try:
             record = json.loads(record)
         except ValueError:
-            raise InvalidArgument(
-                "rolling_update_record is not JSON",
-                "Copy the whole result of the last task of the rolling update that changed weights.",
-            ) from None
+            raise InvalidArgument("the record is not JSON", _COPY) from None
     for keys in (("ansible_stats", "data", "rolling_update_record"), ("rolling_update_record",)):
         found = record
         for key in keys:
