@@ -614,7 +614,7 @@ class _Drain:
             remaining = end - time.monotonic()
             if remaining <= 0:
                 return
-            time.sleep(min(remaining, LINE_SECONDS))
+            self._bench.pause(min(remaining, LINE_SECONDS))
             if remaining > LINE_SECONDS:
                 self._bench.say(f"{duration(remaining - LINE_SECONDS)} left")
 
@@ -655,6 +655,7 @@ class _Work:
         """Write the journal before the members are written, own entries first: an original weight is never in no journal."""
         if self._announced:
             return
+        self._bench.check_alive()
         self._announced = True
         self._bench.claim(self._id, self.plan.entries)
         own = {entry.key for entry in self.plan.entries}

@@ -193,4 +193,5 @@ def workbench(action: ActionBase, folder: JournalFolder, connection: t.Mapping[s
         say=lambda line: display.display(printable(line)),
         warn=lambda line: display.warning(printable(line)),
         check_mode=bool(action._task.check_mode),
+        is_alive=lambda: os.getppid() == batch.run.pid,
     )
