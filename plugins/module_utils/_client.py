@@ -4,9 +4,9 @@
 
 # This code is private to the collection aliyun_community.slb: no compatibility is promised to others.
 
-"""The API behind one ``call()``: deadline, retry, errors and redaction.
+"""Calls of the API: deadline, retries, errors and redaction.
 
-The SDK retries nothing for the product Slb, so all retries are here.
+The SDK retries nothing for the product Slb, so all retries happen here.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def open_client(options: t.Mapping[str, t.Any], environ: t.Mapping[str, str], wa
 
 
 class Client:
-    """Calls the Slb API and keeps the account of it: ``api_calls`` and ``request_ids``."""
+    """Calls the Slb API, and counts: ``api_calls`` (HTTP requests) and ``request_ids`` (in order)."""
 
     def __init__(self, connection: Connection, credentials_provider: CredentialsProvider, deadline: Deadline) -> None:
         self.region = connection.region
@@ -98,7 +98,7 @@ class Client:
 
     def _call(self, action: str, parameters: t.Mapping[str, str], policy: RetryPolicy) -> Json:
         attempts = 0
-        renewed = False
+        refreshed = False
         while True:
             attempts += 1
             seconds = self._seconds_left(policy)
@@ -107,9 +107,9 @@ class Client:
             try:
                 return self._attempt(action, parameters, seconds)
             except SlbError as exc:
-                if is_refusal_of_keys(exc.code) and not renewed:
-                    renewed = self._credentials_provider.refresh()
-                    if renewed and self._seconds_left(policy):
+                if is_refusal_of_keys(exc.code) and not refreshed:
+                    refreshed = self._credentials_provider.refresh()
+                    if refreshed and self._seconds_left(policy):
                         continue
                 if not _is_retried(exc, attempts, policy) or not self.deadline.pause(attempts):
                     raise
@@ -119,41 +119,43 @@ class Client:
         return min(max(self.deadline.remaining(), policy.grace), self.deadline.remaining(beyond=policy.grace))
 
     def _attempt(self, action: str, parameters: t.Mapping[str, str], seconds: float) -> Json:
-        keys = self._credentials_provider.credentials()
+        credentials = self._credentials_provider.credentials()
         try:
-            response = self._transport.send(action, parameters, keys, seconds)
+            response = self._transport.send(action, parameters, credentials, seconds)
         except ConnectFailed as exc:
             raise _connect_error(exc, self._endpoint) from None
         except NoResponse as exc:
             raise OutcomeUnknown(
                 "NoAnswer",
-                f"{action} got no whole answer from {self._endpoint} ({redacted(str(exc), keys)})",
+                f"{action} got no complete response from {self._endpoint} ({redacted(str(exc), credentials)})",
                 advice="Check the network between this host and the API.",
             ) from None
-        return self._parse_response(action, response, keys)
+        return self._parse_response(action, response, credentials)
 
-    def _parse_response(self, action: str, response: Response, keys: Credentials) -> Json:
-        """The answer as JSON, or the error that it stands for."""
+    def _parse_response(self, action: str, response: Response, credentials: Credentials) -> Json:
+        """The response as JSON. Raises SlbError for an error response, OutcomeUnknown for an unusable one."""
         status, content = response.http_status, _parsed(response.body)
         request_id = _short_string(content, "RequestId")
         if request_id:
-            request_id = redacted(request_id, keys)
+            request_id = redacted(request_id, credentials)
             self.request_ids.append(request_id)
         code = _short_string(content, "Code")
-        # Every answer of the API has a RequestId; without one a JSON object is somebody else's.
+        # Every response of the API has a RequestId; a JSON object without one did not come from the API.
         if content is not None and content.get("Code") is None and status == 200 and request_id:
             return content
         if not code:
             raise OutcomeUnknown(
                 "UnusableAnswer",
-                f"{action} was answered by {self._endpoint} with HTTP status {status} and {_kind(response.body)}",
+                f"{self._endpoint} responded to {action} with HTTP status {status} and {_kind(response.body)}",
                 http_status=status,
                 request_id=request_id,
-                advice="Check that endpoint, and a proxy on the way, lead to the Slb API.",
+                advice="Check that endpoint leads to the Slb API, also through any proxy.",
             )
         message = str((content or {}).get("Message") or "no message").partition(" server string to sign is:")[0]
         kind = OutcomeUnknown if is_uncertain(code, status) and not is_retried(code) else SlbError
-        raise kind(redacted(code, keys), redacted(message, keys), http_status=status, request_id=request_id)
+        raise kind(
+            redacted(code, credentials), redacted(message, credentials), http_status=status, request_id=request_id
+        )
 
 
 def _is_retried(exc: SlbError, attempts: int, policy: RetryPolicy) -> bool:
@@ -169,7 +171,7 @@ def _connect_error(exc: ConnectFailed, endpoint: str) -> SlbError:
         return SlbError(
             "CertificateInvalid",
             f"the certificate of {endpoint} is not accepted: {exc}",
-            advice="Check endpoint, or give the CA that signed it with ca_path.",
+            advice="Check endpoint, or set ca_path to the CA that signed the certificate.",
         )
     message = f"no connection to {endpoint}: {exc}"
     advice = "Check region and endpoint, and the network and proxy settings of this host."
@@ -179,11 +181,11 @@ def _connect_error(exc: ConnectFailed, endpoint: str) -> SlbError:
 
 
 def _parsed(body: bytes) -> Json | None:
-    """The JSON object in a body, or None. JSONDecodeError and the errors of Unicode are ValueErrors."""
+    """The JSON object in a body, or None. JSONDecodeError and UnicodeError are ValueErrors."""
     try:
         content = json.loads(body.decode())
         if b"\\ud" in body.lower():
-            # Ansible throws a whole result away, true as it may be, for half a character in it.
+            # Ansible discards the entire result if any string contains a lone surrogate.
             json.dumps(content, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         return None
@@ -191,23 +193,23 @@ def _parsed(body: bytes) -> Json | None:
 
 
 def _short_string(content: Json | None, name: str) -> str | None:
-    """A code or an id of the answer, or None where it is not of such a form."""
+    """A code or an id in the response, or None if it does not look like one."""
     value = (content or {}).get(name)
     return value if isinstance(value, str) and 0 < len(value) <= LONGEST_STRING else None
 
 
 def _kind(body: bytes) -> str:
-    """What an unusable body is, without showing it: nobody knows what it holds."""
+    """What kind of body this is, without showing it: it may contain anything."""
     if not body.strip():
         return "an empty body"
     if body.lstrip()[:1] == b"<":
-        return "HTML or XML in place of JSON"
-    return "a body that is no answer of this API"
+        return "HTML or XML instead of JSON"
+    return "a body that is not a response of this API"
 
 
-def redacted(text: str, keys: Credentials) -> str:
-    """The text without key id, secret and token, plain or as a URL carries them."""
-    for secret in filter(None, keys):
+def redacted(text: str, credentials: Credentials) -> str:
+    """The text without key id, secret and token, plain or URL-encoded."""
+    for secret in filter(None, credentials):
         for form in (secret, quote(secret, safe=""), quote_plus(secret)):
             text = text.replace(form, "********")
     return text

@@ -109,9 +109,9 @@ def is_host(name: str) -> bool:
 
 def _region(region: str | None) -> str:
     if not region:
-        raise InvalidArgument("region is missing", "Give region, or set ALICLOUD_REGION.")
+        raise InvalidArgument("region is missing", "Set the option region or the variable ALICLOUD_REGION.")
     if not _REGION.fullmatch(region) or not is_host(region):
-        raise InvalidArgument(f"region {region!r} is no region id", "Give an id such as cn-hangzhou.")
+        raise InvalidArgument(f"region {region!r} is not a valid region id", "Use an id such as cn-hangzhou.")
     return region
 
 
@@ -119,7 +119,9 @@ def _endpoint(endpoint: str | None, region: str) -> str:
     """The URL of the API, https unless the endpoint itself says http."""
     if not endpoint:
         return f"https://{host_of_region(region)}"
-    refusal = InvalidArgument("endpoint is no host", "Give HOST, HOST:PORT or a URL with nothing behind the host.")
+    refusal = InvalidArgument(
+        "endpoint is not a valid host", "Use HOST, HOST:PORT or a URL with nothing after the host."
+    )
     try:
         parts = urlsplit(endpoint if "://" in endpoint else f"https://{endpoint}")
         port = parts.port
@@ -137,7 +139,7 @@ def _verify(validate_certs: bool, ca_path: str | None) -> bool | str:
         return False
     if not ca_path:
         return True
-    advice = "Give a file with CA certificates in PEM format."
+    advice = "Use a file with CA certificates in PEM format."
     if not os.path.exists(ca_path):
         raise InvalidArgument(f"ca_path {ca_path} does not exist", advice)
     if not os.path.isdir(ca_path):
@@ -149,9 +151,9 @@ def _check_ca_file(path: str, advice: str) -> None:
     """Refuse an unusable file now: later it would look like a failing network."""
     try:
         if not os.path.isfile(path):
-            raise OSError(None, "it is no file")
+            raise OSError(None, "it is not a file")
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
     except ssl.SSLError:
-        raise InvalidArgument(f"ca_path {path} holds no certificates", advice) from None
+        raise InvalidArgument(f"ca_path {path} contains no certificates", advice) from None
     except OSError as exc:
         raise InvalidArgument(f"ca_path {path} cannot be read ({exc.strerror})", advice) from None

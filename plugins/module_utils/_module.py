@@ -27,7 +27,7 @@ try:
 except ImportError:
     register_secrets = None
 
-LONGEST_SUBJECT = 200  # characters; it names what was given for an id, and that may be anything
+LONGEST_SUBJECT = 200  # characters; it contains the value of an id, which may be anything
 
 
 def create_module(argument_spec: dict[str, t.Any]) -> AnsibleModule:
@@ -35,10 +35,10 @@ def create_module(argument_spec: dict[str, t.Any]) -> AnsibleModule:
     try:
         return AnsibleModule(argument_spec=argument_spec, supports_check_mode=True)
     except UnicodeError:
-        reason = "an option, or a variable of the environment that stands for one, is no text in UTF-8"
+        reason = "an option, or the environment variable that sets it, is not valid UTF-8"
     except TypeError as exc:
-        reason = f"an option is of another type than its documentation says ({exc})"
-    # There is no module yet whose fail_json could say it.
+        reason = f"an option does not have its documented type ({exc})"
+    # There is no module yet, and so no fail_json.
     sys.stdout.write(json.dumps({"failed": True, "msg": f"InvalidArgument: {reason}."}))
     raise SystemExit(1)
 
@@ -55,9 +55,9 @@ def fail(module: AnsibleModule, exc: SlbError, subject: str, **result: t.Any) ->
 
 
 def _hide_environment_secrets(module: AnsibleModule) -> None:
-    """Let Ansible censor keys of the environment as it does those of options with no_log."""
+    """Let Ansible censor secrets from the environment like options with no_log."""
     names = [name for _keys, secrets, tokens in ENVIRONMENT_KEYS for name in (*secrets, *tokens)]
     values = [os.environ[name] for name in (*names, ENVIRONMENT_ROLE["external_id"]) if os.environ.get(name)]
     module.no_log_values.update(values)
-    if register_secrets:  # from 2.22 on, the controller censors what was registered, and no_log_values does nothing
+    if register_secrets:  # from 2.22 on, the controller censors registered values, and no_log_values has no effect
         register_secrets(values)

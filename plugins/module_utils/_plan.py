@@ -4,9 +4,9 @@
 
 # This code is private to the collection aliyun_community.slb: no compatibility is promised to others.
 
-"""Planning, pure: current members + requested weights -> what differs, in which batches, and whether it may be done.
+"""Planning: current members + requested weights -> what differs, in which batches, and whether it is allowed.
 
-No I/O, nothing of Ansible: lists in, records out, InvalidArgument or SlbError where the answer is no.
+Pure: no I/O, no Ansible. Takes lists, returns records, raises InvalidArgument or SlbError if the plan is not allowed.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._records impo
     LoadBalancer,
 )
 
-# The vendor's ids are letters, digits and hyphens; anything that could not be an id is a mistake in the task.
+# The vendor's ids are letters, digits and hyphens; anything else is a mistake in the task.
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*", re.ASCII)
-_MEMBERS_NAMED = 20  # of the group in one message
+_MEMBERS_LISTED = 20  # in one message
 _WEIGHTED_SCHEDULERS = ("wrr", "wlc")
 
 
 class RequestedWeight(t.NamedTuple):
-    """One element of ``backend_servers``, checked. ``type`` and ``server_ip`` are None when left to the group.
+    """One element of ``backend_servers``, validated. ``type`` and ``server_ip`` are None if the task does not set them.
 
-    ``expected_weight``: the member may be changed only from this weight; None: from any.
+    ``expected_weight``: change the member only if it has this weight; None: whatever it has.
     """
 
     server_id: str
@@ -59,7 +59,7 @@ class RequestedWeight(t.NamedTuple):
         )
 
     def expects(self, member: BackendServer) -> bool:
-        """Whether the member has the weight it is expected to have, or already the one it is to have."""
+        """Whether the member has the expected weight, or already the requested one."""
         return self.expected_weight is None or member.weight in (self.expected_weight, self.weight)
 
 
@@ -90,11 +90,11 @@ class Change(t.NamedTuple):
 
 
 class Plan(t.NamedTuple):
-    """What a task comes to.
+    """What a task does.
 
-    ``requested``: the members it names, as they were read, and their weights, be they new or not. ``changes``: those
-    that differ, increases first, so that at no moment less capacity is left than at the start or at the end.
-    ``missing``: what it names that is no member. ``group``: the whole default group as it will be.
+    ``requested``: the members named by the task, as they were read, with their target weights. ``changes``: those that
+    differ, increases first, so capacity never drops below the lower of its initial and final level. ``missing``: what
+    the task names that is not a member. ``group``: the whole default group after the changes.
     """
 
     requested: tuple[Change, ...]
@@ -113,25 +113,25 @@ def batches(changes: tuple[Change, ...], size: int) -> list[tuple[Change, ...]]:
 
 
 def check_load_balancer_id(load_balancer_id: str) -> str:
-    """The id as it is given, or InvalidArgument."""
+    """The id itself. Raises InvalidArgument if it is not valid."""
     if not _ID.fullmatch(load_balancer_id):
         raise InvalidArgument(
-            f"load_balancer_id {load_balancer_id!r} is no id of a load balancer",
-            "Give the id that the console shows, such as lb-bp1qjwo61pqz3ahltv0mw.",
+            f"load_balancer_id {load_balancer_id!r} is not a valid load balancer id",
+            "Use the id that the console shows, such as lb-bp1qjwo61pqz3ahltv0mw.",
         )
     return load_balancer_id
 
 
 def parse_requested(servers: t.Sequence[t.Mapping[str, t.Any]]) -> list[RequestedWeight]:
-    """Check the elements of ``backend_servers`` without the load balancer. Raises InvalidArgument."""
+    """Validate the elements of ``backend_servers``, without the load balancer. Raises InvalidArgument."""
     if not servers:
-        raise InvalidArgument("backend_servers is empty", "Name at least one server.")
+        raise InvalidArgument("backend_servers is empty", "List at least one server.")
     weights = [_parse_server(index, server) for index, server in enumerate(servers)]
     seen: set[tuple[str, str | None, str | None]] = set()
     for server in weights:
         identity = (server.server_id, server.type, server.server_ip)
         if identity in seen:
-            raise InvalidArgument(f"backend_servers names {server.name} more than once", "Name each member once.")
+            raise InvalidArgument(f"backend_servers lists {server.name} more than once", "List each member once.")
         seen.add(identity)
     return weights
 
@@ -141,8 +141,8 @@ def _parse_server(index: int, server: t.Mapping[str, t.Any]) -> RequestedWeight:
     place = f"backend_servers[{index}]"
     if not _ID.fullmatch(server_id):
         raise InvalidArgument(
-            f"server_id of {place} is {server_id!r}, which is no id of a server",
-            "Give the id of the instance or network interface, such as i-bp1c3zrr37ablp8ujo7v.",
+            f"server_id of {place} is {server_id!r}, which is not a valid server id",
+            "Use the id of the instance or network interface, such as i-bp1c3zrr37ablp8ujo7v.",
         )
     weight = whole_number(server.get("weight"), f"weight of {place} ({server_id})", WEIGHT)
     expected = server.get("expected_weight")
@@ -150,7 +150,10 @@ def _parse_server(index: int, server: t.Mapping[str, t.Any]) -> RequestedWeight:
         expected = whole_number(expected, f"expected_weight of {place} ({server_id})", WEIGHT)
     server_ip = server.get("server_ip") or None
     if server_ip is not None and _address(server_ip) is None:
-        raise InvalidArgument(f"server_ip of {place} ({server_id}) is {server_ip!r}", "Give an IP address.")
+        raise InvalidArgument(
+            f"server_ip of {place} ({server_id}) is {server_ip!r}, which is not a valid IP address",
+            "Use an IPv4 or IPv6 address.",
+        )
     return RequestedWeight(server_id, weight, server.get("type"), server_ip, expected)
 
 
@@ -161,15 +164,15 @@ def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
         return None
 
 
-def _same_address(asked: str, known: str | None) -> bool:
-    return known is not None and (asked == known or _address(asked) == _address(known))
+def _same_address(requested: str, known: str | None) -> bool:
+    return known is not None and (requested == known or _address(requested) == _address(known))
 
 
 def plan_weights(members: t.Sequence[BackendServer], weights: t.Sequence[RequestedWeight]) -> Plan:
-    """Compare what is with what is wanted.
+    """Compare the current weights with the requested ones.
 
-    Raises InvalidArgument for an id that fits several members and for a member that is named twice, SlbError for a
-    member that has neither the wanted nor the expected weight.
+    Raises InvalidArgument if an id matches several members or a member is listed twice, SlbError if a member has
+    neither the requested nor the expected weight.
     """
     by_id: dict[str, list[BackendServer]] = {}
     for member in members:
@@ -186,10 +189,10 @@ def plan_weights(members: t.Sequence[BackendServer], weights: t.Sequence[Request
             raise _ambiguous(server, found)
         member = found[0]
         if member.key in requested:
-            raise InvalidArgument(f"backend_servers names {member.name} more than once", "Name each member once.")
+            raise InvalidArgument(f"backend_servers lists {member.name} more than once", "List each member once.")
         requested[member.key] = Change(member, server.weight)
         if not server.expects(member):
-            unexpected.append(f"{member.name} has {member.weight} and not {server.expected_weight}")
+            unexpected.append(f"{member.name} has {member.weight}, not {server.expected_weight}")
     if unexpected:
         raise _unexpected_weight(unexpected)
     changes = [change for change in requested.values() if change.after != change.server.weight]
@@ -205,16 +208,16 @@ def plan_weights(members: t.Sequence[BackendServer], weights: t.Sequence[Request
 def _ambiguous(server: RequestedWeight, found: t.Sequence[BackendServer]) -> InvalidArgument:
     choices = ", ".join(f"{member.type} {member.server_ip or 'without address'}" for member in found)
     return InvalidArgument(
-        f"server_id {server.server_id} fits {len(found)} members of the load balancer: {choices}",
-        "Add server_ip, and type where the addresses are the same.",
+        f"server_id {server.server_id} matches {len(found)} members of the load balancer: {choices}",
+        "Add server_ip, and type if the addresses are the same.",
     )
 
 
 def _unexpected_weight(unexpected: t.Sequence[str]) -> SlbError:
     return SlbError(
         "UnexpectedWeight",
-        f"not as expected: {', '.join(unexpected)}",
-        advice="Somebody else has changed them: decide whose weight holds.",
+        f"unexpected weight: {', '.join(unexpected)}",
+        advice="Someone else changed it: decide which weight is right.",
     )
 
 
@@ -230,37 +233,37 @@ def check_missing(plan: Plan) -> None:
 
 
 def _named(members: t.Sequence[BackendServer]) -> str:
-    names = [member.name for member in members[:_MEMBERS_NAMED]]
+    names = [member.name for member in members[:_MEMBERS_LISTED]]
     if len(members) > len(names):
         names.append(f"and {len(members) - len(names)} more")
     return ", ".join(names) or "none"
 
 
 def active_count(members: t.Iterable[BackendServer]) -> int:
-    """Members that get new requests: those with a weight above 0."""
+    """The number of members that get new requests: those with a weight above 0."""
     return sum(member.weight > 0 for member in members)
 
 
 def check_min_active(plan: Plan, min_active: int) -> None:
-    """Refuse to take members out of traffic when fewer than ``min_active`` would be left in it.
+    """Refuse to drain members if fewer than ``min_active`` would be left in traffic.
 
-    A plan that takes none out passes: putting servers back is the way out of a group that is already too small.
+    A plan without drains always passes; otherwise a group that is already too small could not be refilled.
     """
     left = active_count(plan.group)
     if plan.drains and left < min_active:
         raise SlbError(
             "MinActive",
-            f"{left} of {len(plan.group)} members would have a weight above 0, and min_active is {min_active}",
-            advice="Put other members back first, or take out fewer at a time.",
+            f"{left} of {len(plan.group)} members would have a weight above 0, but min_active is {min_active}",
+            advice="Restore other members first, or drain fewer at a time.",
         )
 
 
 def ineffective_weight_reasons(load_balancer: LoadBalancer, listeners: t.Sequence[Listener]) -> list[str]:
-    """Why weights of the default server group do nothing, a phrase for each listener concerned.
+    """Why weights of the default server group have no effect: one phrase for each listener concerned.
 
     Sources: vendor guide "CLB server groups" (weights act with weighted scheduling only); DescribeLoadBalancerListeners
-    (a listener with a group of its own does not use the default one). Whether weight 0 takes a server out under
-    another scheduler than wrr and wlc is not documented.
+    (a listener with a vServer group does not use the default group). Whether weight 0 drains a server under
+    schedulers other than wrr and wlc is undocumented.
     """
     reasons = []
     if load_balancer.status not in (None, "active"):
@@ -315,7 +318,7 @@ def unhealthy(
 
 def _ineffective_weight_reason(listener: Listener) -> str | None:
     if listener.forward:
-        return None  # it redirects and has no servers
+        return None  # it redirects, so it has no servers
     if listener.vserver_group_id:
         return f"uses vServer group {listener.vserver_group_id}"
     if listener.master_slave_server_group_id:
@@ -328,7 +331,7 @@ def _ineffective_weight_reason(listener: Listener) -> str | None:
 
 
 def differing(changes: t.Iterable[Change], members: t.Iterable[BackendServer]) -> list[tuple[Change, int | None]]:
-    """The changes that a group read later does not show, each with the weight it shows; None: no member any more."""
+    """The changes that a later read does not show, each with the weight it does show; None: no longer a member."""
     weights = {member.key: member.weight for member in members}
     shown = [(change, weights.get(change.server.key)) for change in changes]
     return [(change, weight) for change, weight in shown if weight != change.after]
@@ -341,5 +344,5 @@ def with_changes(group: t.Iterable[BackendServer], changes: t.Iterable[Change]) 
 
 
 def diff_text(members: t.Iterable[BackendServer]) -> str:
-    """Members and weights, a line each, for the two sides of a diff."""
+    """One line for each member and its weight: one side of a diff."""
     return "".join(f"{printable(member.name)}: {member.weight}\n" for member in members)

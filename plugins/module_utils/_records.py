@@ -4,13 +4,13 @@
 
 # This code is private to the collection aliyun_community.slb: no compatibility is promised to others.
 
-"""The plain records that the parts of this collection hand to each other."""
+"""Plain records of what the API describes."""
 
 from __future__ import annotations
 
 import typing as t
 
-# What tells two members of a default server group apart: ServerId, Type, ServerIp.
+# What identifies a member of a default server group: ServerId, Type, ServerIp.
 BackendServerKey = tuple[str, str, str]
 
 
@@ -25,12 +25,12 @@ class BackendServer(t.NamedTuple):
 
     @property
     def key(self) -> BackendServerKey:
-        """An ENI or ECI may be a member several times, once per address; an ECS instance is one member."""
+        """An ENI or ECI can be a member several times, once per address; an ECS instance only once."""
         return (self.server_id, self.type, "" if self.type == "ecs" else self.server_ip or "")
 
     @property
     def name(self) -> str:
-        """How messages and diffs call the member: the server id, with the address where it has one of its own."""
+        """The member's name in messages and diffs: the server id, with the address if that is part of its identity."""
         return f"{self.server_id} ({self.server_ip})" if self.type != "ecs" and self.server_ip else self.server_id
 
     def as_dict(self) -> dict[str, t.Any]:
@@ -48,7 +48,7 @@ class LoadBalancer(t.NamedTuple):
 
 
 class Listener(t.NamedTuple):
-    """A listener, as DescribeLoadBalancerListeners lists it; what the answer leaves out is None.
+    """A listener, as DescribeLoadBalancerListeners lists it; None for what the response leaves out.
 
     ``scheduler``: wrr, wlc, rr, sch, tch or qch. ``status``: running, stopped or a state in between.
     ``health_check`` and ``forward``: the API's on/off as a bool. ``connection_drain_timeout``: seconds.
@@ -81,7 +81,7 @@ class Listener(t.NamedTuple):
 class Health(t.NamedTuple):
     """One row of DescribeHealthStatus: a member as seen by one listener.
 
-    ``status``: normal, abnormal or unavailable. The last one means a check that has not finished or is switched off.
+    ``status``: normal, abnormal or unavailable. The last means that the check has not finished or is switched off.
     """
 
     server_id: str

@@ -34,11 +34,11 @@ class Sdk:
     def __init__(self) -> None:
         from aliyunsdkcore.auth import signers
 
-        # No option leads to keys in RSA pairs, and the SDK imports the whole of cryptography for their signer.
+        # No option uses RSA key pairs, and the SDK imports the whole of cryptography for their signer.
         signers.rsa_key_pair_signer = None
         from aliyunsdkcore.utils import parameter_helper
 
-        # Its own nonce is an MD5 sum, which Python refuses in FIPS mode.
+        # The SDK's own nonce is an MD5 sum, which fails in FIPS mode.
         parameter_helper.get_uuid = new_nonce
         from aliyunsdkcore.auth.credentials import AccessKeyCredential, StsTokenCredential
         from aliyunsdkcore.client import AcsClient
@@ -62,13 +62,13 @@ class Sdk:
         )
 
     def new_client(
-        self, region: str, verify: bool | str, proxies: t.Mapping[str, str | None], keys: Credentials
+        self, region: str, verify: bool | str, proxies: t.Mapping[str, str | None], credentials: Credentials
     ) -> t.Any:
         """An SDK client. ``verify``: True, False or the path of CA certificates."""
-        if keys.security_token:
-            credential = self.StsTokenCredential(*keys)
+        if credentials.security_token:
+            credential = self.StsTokenCredential(*credentials)
         else:
-            credential = self.AccessKeyCredential(keys.access_key_id, keys.access_key_secret)
+            credential = self.AccessKeyCredential(credentials.access_key_id, credentials.access_key_secret)
         client = self.AcsClient(
             region_id=region,
             credential=credential,
@@ -89,7 +89,7 @@ class Sdk:
 
 
 def new_nonce() -> str:
-    """A SignatureNonce, different for each request: 32 hexadecimal digits, as the SDK's own."""
+    """A SignatureNonce, unique for each request: 32 hexadecimal digits, like the SDK's own."""
     return os.urandom(16).hex()
 
 
@@ -113,7 +113,7 @@ def import_sdk() -> Sdk:
         raise SlbError(
             "MissingLibrary",
             "the Python packages aliyun-python-sdk-core and aliyun-python-sdk-slb are needed on the host that runs "
-            f"the task, and {exc.name or 'one of them'} cannot be imported",
+            f"the task, but {exc.name or 'one of them'} cannot be imported",
             advice="Install them for the Python that runs the task: pip install 'aliyun-python-sdk-core>=2.16.1' "
             "'aliyun-python-sdk-slb>=3.3.22'.",
         ) from exc

@@ -127,7 +127,7 @@ class WeightSetter:
             raise SlbError(
                 "WeightsWithoutEffect",
                 finding,
-                advice="Mend the listeners, or go on with check_listeners: warn.",
+                advice="Fix the listeners, or continue with check_listeners: warn.",
             )
         self.warnings.append(finding[0].upper() + finding[1:])
 
@@ -206,16 +206,16 @@ class WeightSetter:
         left = _plan.active_count(self._group or ())
         if left >= self._options.min_active:
             return
-        outcome = "so this one's drain was taken back"
+        outcome = "this task undid its drain"
         try:
             self._write_all(tuple(change.undoing for change in plan.drains))
         except SlbError as exc:
-            outcome = f"and this one's drain could not be taken back ({exc.message})"
+            outcome = f"this task could not undo its drain ({exc.message})"
         raise SlbError(
             "MinActive",
-            f"another task drained members at the same time: {left} were left in traffic, and min_active is "
-            f"{self._options.min_active}, {outcome}",
-            advice="Run the task again when the other one has ended.",
+            f"another task drained members at the same time: {left} were left in traffic, but min_active is "
+            f"{self._options.min_active}; {outcome}",
+            advice="Rerun the task after the other one has ended.",
         )
 
     def report(self) -> Report:
@@ -233,7 +233,7 @@ class WeightSetter:
         )
 
     def result(self) -> dict[str, t.Any]:
-        """The result keys that hold whether the task succeeded or failed."""
+        """The result keys of a task, whether it succeeded or failed."""
         return self.report().result()
 
     def account(self) -> dict[str, t.Any]:
@@ -251,8 +251,8 @@ def _foreign(differing: Differing) -> Differing:
 
 def _describe(differing: Differing) -> str:
     return ", ".join(
-        f"{change.server.name} should have {change.after} and "
-        + ("is no member any more" if weight is None else f"has {weight}")
+        f"{change.server.name} should have weight {change.after} "
+        + ("but is no longer a member" if weight is None else f"but has {weight}")
         for change, weight in differing
     )
 
@@ -260,14 +260,14 @@ def _describe(differing: Differing) -> str:
 def _changed_by_others(differing: Differing) -> SlbError:
     return SlbError(
         "ChangedMeanwhile",
-        f"somebody else changed the group during this task: {_describe(differing)}",
-        advice="Find out who did, then run the task again.",
+        f"someone else changed the group during this task: {_describe(differing)}",
+        advice="Find out who, then rerun the task.",
     )
 
 
 def _not_shown(differing: Differing) -> SlbError:
     return SlbError(
         "NotVerified",
-        f"the API took the new weights and did not show them within wait_timeout: {_describe(differing)}",
-        advice="Run the task again, with a longer wait_timeout.",
+        f"the API accepted the new weights but did not show them within wait_timeout: {_describe(differing)}",
+        advice="Rerun the task with a longer wait_timeout.",
     )

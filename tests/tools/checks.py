@@ -153,16 +153,18 @@ def ruff(log: Log) -> Result:
 
 def types(log: Log) -> Result:
     """Each part in its own run: they do not know of each other."""
-    package = f"ansible_collections.{project.collection_name()}.plugins.module_utils"
+    package = f"ansible_collections.{project.collection_name()}"
     mypy = [*tool("mypy"), "--config-file", workspace.COPY / "pyproject.toml", "--cache-dir", project.CACHE / "mypy"]
-    log.run(*mypy, "--package", package, cwd=workspace.COLLECTIONS)
-    emulator_folder = workspace.COPY / "tests" / "emulator"
+    tools, emulator_folder = workspace.COPY / "tests" / "tools", workspace.COPY / "tests" / "emulator"
+    for part in ("plugins", "tests.unit"):
+        log.run(*mypy, "--package", f"{package}.{part}", cwd=workspace.COLLECTIONS, MYPYPATH=emulator_folder)
     log.run(*mypy, "--package", "slb_emulator", cwd=emulator_folder)
-    log.run(*mypy, "--package", "slb_rolling", cwd=workspace.COPY / "tests" / "rolling", MYPYPATH=emulator_folder)
-    tools = workspace.COPY / "tests" / "tools"
+    log.run(*mypy, ".", cwd=emulator_folder / "tests", MYPYPATH=emulator_folder)
+    log.run(*mypy, ".", cwd=workspace.COPY / "tests" / "rolling", MYPYPATH=f"{emulator_folder}{os.pathsep}{tools}")
     log.run(*mypy, ".", workspace.COPY / "noxfile.py", cwd=tools)
     log.run(*mypy, ".", cwd=campaign.FOLDER, MYPYPATH=workspace.python_path())
-    log.run(*mypy, ".", cwd=workspace.COPY / "tests" / "hostile", MYPYPATH=workspace.python_path())
+    for name in ("hostile", "secrets"):
+        log.run(*mypy, ".", cwd=workspace.COPY / "tests" / name, MYPYPATH=workspace.python_path())
     for name in ("awx", "docs", "release"):
         log.run(*mypy, ".", cwd=workspace.COPY / "tests" / name, MYPYPATH=tools)
     return one()

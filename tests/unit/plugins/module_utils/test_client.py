@@ -181,7 +181,7 @@ def test_sdk_is_silent_and_finds_no_settings_of_its_own(
 
 def test_sdk_that_is_missing_is_named(open_client: OpenClient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(t.cast("dict[str, t.Any]", sys.modules), "aliyunsdkcore.client", None)
-    with refusal(SlbError, "^MissingLibrary: .* aliyun-python-sdk-slb .* and aliyunsdkcore.client cannot be") as caught:
+    with refusal(SlbError, "^MissingLibrary: .* aliyun-python-sdk-slb .* but aliyunsdkcore.client cannot be") as caught:
         open_client("http://127.0.0.1:9")
     assert "pip install" in caught.value.advice
     assert "'aliyun-python-sdk-slb>=" in caught.value.advice
@@ -212,7 +212,7 @@ def test_malformed_proxy_ends_at_once(
     for name in ("http_proxy", "https_proxy"):
         clean_environment.setenv(name, proxy)
     client = open_client(endpoint)
-    with refusal(SlbError, "names a proxy with a URL that cannot be used") as error:
+    with refusal(SlbError, "sets a proxy with an invalid URL") as error:
         describe(client)
     assert (error.value.code, client.api_calls) == ("EndpointUnusable", 0)
     assert "hidden" not in str(error.value)
@@ -397,9 +397,9 @@ def test_unusable_answers_to_a_write_leave_it_open(
     [
         ("", "an empty body"),
         (" \n", "an empty body"),
-        (" <html>", "HTML or XML in place of JSON"),
-        ("nonsense", "a body that is no answer of this API"),
-        ('{"password": "hidden"}', "a body that is no answer of this API"),
+        (" <html>", "HTML or XML instead of JSON"),
+        ("nonsense", "a body that is not a response of this API"),
+        ('{"password": "hidden"}', "a body that is not a response of this API"),
     ],
 )
 def test_unusable_answer_is_described_and_not_shown(slb: t.Any, open_client: OpenClient, body: str, words: str) -> None:
@@ -407,7 +407,7 @@ def test_unusable_answer_is_described_and_not_shown(slb: t.Any, open_client: Ope
     with refusal(OutcomeUnknown) as caught:
         _slb.set_backend_servers(open_client(slb.url), "lb-web", [BackendServer("i-web1", 0)])
     assert caught.value.code == "UnusableAnswer"
-    assert caught.value.message == f"SetBackendServers was answered by {slb.url} with HTTP status 502 and {words}"
+    assert caught.value.message == f"{slb.url} responded to SetBackendServers with HTTP status 502 and {words}"
 
 
 def test_unusable_answer_may_have_a_request_id(slb: t.Any, open_client: OpenClient) -> None:
@@ -481,7 +481,9 @@ def test_broken_connection_leaves_a_write_open(slb: t.Any, open_client: OpenClie
 
 def test_missing_answer_is_said_to_be_missing(slb: t.Any, open_client: OpenClient) -> None:
     slb.add_fault({"kind": "cut_after"})
-    with refusal(OutcomeUnknown, rf"^NoAnswer: SetBackendServers got no whole answer from {slb.url} \((?!None).+\)$"):
+    with refusal(
+        OutcomeUnknown, rf"^NoAnswer: SetBackendServers got no complete response from {slb.url} \((?!None).+\)$"
+    ):
         _slb.set_backend_servers(open_client(slb.url), "lb-web", [BackendServer("i-web1", 0)])
 
 
@@ -511,7 +513,7 @@ def test_answer_that_stalls_ends_with_the_read_timeout(slb: t.Any, open_client: 
 def test_answers_of_another_form_are_refused(slb: t.Any, open_client: OpenClient, body: dict[str, t.Any]) -> None:
     answer = json.dumps({"RequestId": "R", **body})
     slb.add_fault({"kind": "raw", "http_status": 200, "body": answer, "content_type": "application/json"})
-    with pytest.raises(OutcomeUnknown, match="not of the form"):
+    with pytest.raises(OutcomeUnknown, match="does not have the documented form"):
         describe(open_client(slb.url))
 
 
@@ -527,7 +529,7 @@ def test_number_in_text_is_one_as_the_api_writes_it(slb: t.Any, open_client: Ope
     rows = [{"ServerId": "i-1", "Weight": number}]
     answer = json.dumps({"RequestId": "R", "BackendServers": {"BackendServer": rows}})
     slb.add_fault({"kind": "raw", "http_status": 200, "body": answer, "content_type": "application/json"})
-    with pytest.raises(OutcomeUnknown, match="not of the form"):
+    with pytest.raises(OutcomeUnknown, match="does not have the documented form"):
         describe(open_client(slb.url))
 
 

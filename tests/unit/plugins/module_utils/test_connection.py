@@ -89,19 +89,24 @@ def test_endpoint(endpoint: str, url: str) -> None:
     ],
 )
 def test_endpoint_that_cannot_be_looked_up(endpoint: str) -> None:
-    with pytest.raises(InvalidArgument, match="endpoint is no host"):
+    with pytest.raises(InvalidArgument, match="endpoint is not a valid host"):
         _connection._endpoint(endpoint, "cn-hangzhou")
 
 
 @pytest.mark.parametrize("region", ["cn", "CN-HANGZHOU", "cn-" + "x" * 64])
 def test_region_that_is_none(region: str) -> None:
-    with pytest.raises(InvalidArgument, match="is no region id"):
+    with pytest.raises(InvalidArgument, match="is not a valid region id"):
         _connection._region(region)
 
 
 @pytest.mark.parametrize(
     ("kind", "reason"),
-    [("none", "does not exist"), ("text", "holds no certificates"), ("pipe", "it is no file"), ("empty", "holds no")],
+    [
+        ("none", "does not exist"),
+        ("text", "contains no certificates"),
+        ("pipe", "it is not a file"),
+        ("empty", "contains no"),
+    ],
 )
 def test_ca_path_that_holds_no_certificates(tmp_path: t.Any, kind: str, reason: str) -> None:
     (tmp_path / "text").write_text("no certificate")

@@ -6,6 +6,9 @@
 
 from __future__ import annotations
 
+import random
+import time
+
 import pytest
 
 from ansible_collections.aliyun_community.slb.plugins.module_utils import _deadline
@@ -19,8 +22,8 @@ def test_no_pause_is_longer_than_what_is_left(monkeypatch: pytest.MonkeyPatch) -
 def test_pauses_grow_and_are_capped(monkeypatch: pytest.MonkeyPatch) -> None:
     pauses: list[float] = []
     monkeypatch.setattr(_deadline, "FIRST_PAUSE", 0.5)
-    monkeypatch.setattr(_deadline.time, "sleep", pauses.append)
-    monkeypatch.setattr(_deadline.random, "uniform", lambda low, high: high)
+    monkeypatch.setattr(time, "sleep", pauses.append)
+    monkeypatch.setattr(random, "uniform", lambda low, high: high)
     deadline = _deadline.Deadline(1000)
     assert all(deadline.pause(tries) for tries in range(1, 8))
     assert pauses == [0.5, 1.0, 2.0, 4.0, 8.0, 8.0, 8.0]

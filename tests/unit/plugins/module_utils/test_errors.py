@@ -111,7 +111,7 @@ def test_answers_that_leave_a_write_open(code: str, http_status: int, uncertain:
         ("Forbidden.RAM.Of.Another.Kind", 403, "RAM policy"),
         ("Throttling.User", 400, "raise wait_timeout"),
         ("Throttling.User", 503, "raise wait_timeout"),
-        ("Unheard.Of", 500, "The API had a failure of its own"),
+        ("Unheard.Of", 500, "The API failed internally"),
         ("Unheard.Of", 499, ""),
         ("Unheard.Of", None, ""),
     ],

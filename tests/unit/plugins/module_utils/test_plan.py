@@ -26,7 +26,7 @@ ENI_A = BackendServer("eni-1", 100, "eni", "192.168.0.11")
 ENI_B = BackendServer("eni-1", 50, "eni", "192.168.0.12")
 
 
-def wanted(*servers: dict) -> list[_plan.RequestedWeight]:
+def wanted(*servers: dict[str, t.Any]) -> list[_plan.RequestedWeight]:
     return _plan.parse_requested(servers)
 
 
@@ -68,7 +68,7 @@ def test_server_id_must_look_like_one(server_id: str | None) -> None:
 
 @pytest.mark.parametrize("load_balancer_id", ["", "lb 1", "lb-1,lb-2", "lb-1\n", "../lb"])
 def test_load_balancer_id_must_look_like_one(load_balancer_id: str) -> None:
-    with refusal(InvalidArgument, "no id of a load balancer"):
+    with refusal(InvalidArgument, "not a valid load balancer id"):
         _plan.check_load_balancer_id(load_balancer_id)
 
 
@@ -144,7 +144,7 @@ def test_expected_weight(current: int, expected: object, refused: bool) -> None:
     with refusal(SlbError) as caught:
         _plan.plan_weights([BackendServer("i-1", current)], servers)
     assert caught.value.code == "UnexpectedWeight"
-    assert caught.value.message == f"not as expected: i-1 has {current} and not {expected}"
+    assert caught.value.message == f"unexpected weight: i-1 has {current}, not {expected}"
 
 
 def test_expected_weight_is_a_weight() -> None:
@@ -187,7 +187,7 @@ def test_addresses_are_compared_as_addresses() -> None:
 def test_ambiguous_server_id_is_refused_with_the_choices() -> None:
     with refusal(InvalidArgument) as caught:
         _plan.plan_weights([ENI_A, ENI_B], wanted({"server_id": "eni-1", "weight": 0}))
-    assert "fits 2 members" in caught.value.message
+    assert "matches 2 members" in caught.value.message
     assert "eni 192.168.0.11, eni 192.168.0.12" in caught.value.message
 
 
@@ -198,7 +198,7 @@ def test_ids_are_compared_whole() -> None:
 
 
 @pytest.mark.parametrize("mismatch", [{"type": "eni"}, {"server_ip": "192.168.0.1"}])
-def test_type_or_address_that_does_not_fit_is_no_member(mismatch: dict) -> None:
+def test_type_or_address_that_does_not_fit_is_no_member(mismatch: dict[str, t.Any]) -> None:
     assert _plan.plan_weights([WEB1], wanted({"server_id": "i-web1", "weight": 0, **mismatch})).missing
 
 
@@ -272,7 +272,7 @@ BALANCER = LoadBalancer("lb-1", "web", "active", "192.0.2.1", (WEB1,))
         ({"status": "stopped"}, "listener http:80 is stopped"),
     ],
 )
-def test_listeners_on_which_weights_do_nothing(listener: dict, reason: str | None) -> None:
+def test_listeners_on_which_weights_do_nothing(listener: dict[str, t.Any], reason: str | None) -> None:
     found = _plan.ineffective_weight_reasons(BALANCER, [LISTENER._replace(**listener)])
     assert found == ([reason] if reason else [])
 

@@ -77,7 +77,7 @@ def test_sdk_that_sends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     transport = new_transport()
     client = transport._client_for(KEYS)
     monkeypatch.setattr(client, "do_action_with_exception", lambda _request: b"")
-    with pytest.raises(NoResponse, match="without an answer"):
+    with pytest.raises(NoResponse, match="without a response"):
         exchange(transport)
 
 
