@@ -7,10 +7,12 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import resource
 import socket
 import typing as t
+from dataclasses import replace
 from pathlib import Path
 
 from ansible_collections.aliyun_community.slb.plugins.module_utils._batch import Batch, Request
@@ -85,8 +87,16 @@ class Session:
         self.batch: tuple[str, ...] = tuple(HOSTS)
         self.play = "play"
         self.id = ID
+        self.is_alive = True
         self.bench = Workbench(
-            stage.folder, stage.scratch, run, self._client_for, self.lines.append, self.warnings.append, check_mode
+            folder=stage.folder,
+            scratch=stage.scratch,
+            run=run,
+            client_for=self._client_for,
+            say=self.lines.append,
+            warn=self.warnings.append,
+            check_mode=check_mode,
+            is_alive=lambda: self.is_alive,
         )
         self.shared = Batch(stage.scratch, run)
         self._client = stage.open_client(stage.slb.url)
@@ -165,6 +175,24 @@ class Stage:
 
     def weights(self, load_balancer_id: str = "lb-a") -> list[int]:
         return [member.weight for member in self.slb.members(load_balancer_id)]
+
+    def written(self, load_balancer_id: str = "lb-a") -> list[dict[str, int]]:
+        """What each write has set, by server id."""
+        requests = [request for request in self.slb.requests if request.action == WRITE and request.http_status == 200]
+        return [
+            {row["ServerId"]: int(row["Weight"]) for row in json.loads(request.parameters["BackendServers"])}
+            for request in requests
+            if request.parameters["LoadBalancerId"] == load_balancer_id
+        ]
+
+    def set_health(self, server_id: str, health: str) -> None:
+        """What the health checks of lb-a say about a member."""
+        from slb_emulator.model import MemberEdit
+
+        members = self.slb.members("lb-a")
+        after = [replace(member, health=health) if member.server_id == server_id else member for member in members]
+        self.slb.edit("lb-a", [MemberEdit(member.server_id, remove=True) for member in members])
+        self.slb.edit("lb-a", [MemberEdit(member.server_id, add=member) for member in after])
 
     def assert_as_they_were(self) -> None:
         assert {name: self.weights(name) for name in AS_THEY_WERE} == AS_THEY_WERE
