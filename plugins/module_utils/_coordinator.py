@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import shlex
 import time
 import typing as t
@@ -55,6 +56,7 @@ Json = dict[str, t.Any]
 
 WOULD_BE_OUT = "would be out"  # what a run in check mode remembers of members that it would have drained
 ALREADY_OUT = "already out"  # what the run remembers of members that were at weight 0 before it
+_PLAIN = re.compile(r"[\w.:/@%+,~-]+")  # what -e NAME=VALUE takes as it is
 PROOF_SECONDS = 5.0  # how old the read may be that proves the weights of the hosts of a batch
 
 
@@ -63,10 +65,11 @@ def recover_command(rolling_update_id: str, record_dir: str | None) -> str:
     variables = {"rolling_update_id": rolling_update_id}
     if record_dir:
         variables["rolling_update_record_dir"] = record_dir
-    if any(set(value) & set(" \"'\\=\n") for value in variables.values()):
-        words = ["-e", json.dumps(variables)]
-    else:
+    if all(_PLAIN.fullmatch(value) for value in variables.values()):
         words = [word for name, value in variables.items() for word in ("-e", f"{name}={value}")]
+    else:
+        # Lines for people hold no two spaces in a row, see printable.
+        words = ["-e", json.dumps(variables).replace("  ", " \\u0020")]
     return shlex.join(["ansible-playbook", "aliyun_community.slb.recover", *words])
 
 
@@ -105,7 +108,12 @@ class Coordinator:
             already_out = []
             self._refuse_same_member()
             for load_balancer_id in request.load_balancer_ids:
-                already_out += self._check_member(load_balancer_id, check_listeners)
+                try:
+                    already_out += self._check_member(load_balancer_id, check_listeners)
+                except SlbError as exc:
+                    if load_balancer_id not in exc.message:
+                        exc.message = f"{load_balancer_id}: {exc.message}"
+                    raise
             self._batch.announce("drained", request)
         return self._with_stats(self._result(changed=False, already_out=already_out))
 
@@ -170,8 +178,8 @@ class Coordinator:
         request = self._request
         known = self._bench.folder.known_entries(load_balancer_id, self._bench.run)
         plan = plan_drain([self._target(request)], snapshot.backend_servers, known, self._setting(load_balancer_id))
-        for sentence in plan.refused.values():
-            raise SlbError("Refused", sentence)
+        for exc in plan.refused.values():
+            raise exc
         already_out = list(plan.already_out.values())
         if already_out and request.already_out == "fail":
             raise already_out_error(already_out, self._place.prefix)
@@ -603,7 +611,7 @@ class _Drain:
         try:
             setter.run(work.choose, check_mode=self._bench.check_mode, before_write=lambda _plan: work.announce())
         finally:
-            self._failed.update(work.plan.refused)
+            self._failed.update((host, exc.sentence()) for host, exc in work.plan.refused.items())
             self._note(work, setter)
         if not self._bench.check_mode:
             work.announce()  # also members that were at 0 already

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import typing as t
 
@@ -29,8 +30,12 @@ _COMPUTED_ONCE = ("rolling_update_id", "record_dir")
 
 
 def this_run() -> Run:
-    """The run of ansible-playbook: tasks are executed by children of its process."""
-    return Run.of_process(os.getppid())
+    """The run of ansible-playbook: tasks are executed by children of its process.
+
+    A child that outlives it gets another parent, and must not be taken for a run of that one.
+    """
+    parent = multiprocessing.parent_process()
+    return Run.of_process(parent.pid if parent and parent.pid else os.getppid())
 
 
 def in_role(action: ActionBase) -> bool:
