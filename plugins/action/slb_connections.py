@@ -27,7 +27,9 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> Result:
         result: Result = super().run(tmp, task_vars)
         task_vars = task_vars or {}
-        _validation, given = self.validate_argument_spec(
+        # Numbers are raw: Ansible's own conversion takes `true` for 1.
+        action: t.Any = self
+        _validation, given = action.validate_argument_spec(
             {
                 "port": {"type": "raw", "required": True},
                 "timeout": {"type": "raw", "default": 300},
@@ -53,7 +55,7 @@ class ActionModule(ActionBase):
         started = time.monotonic()
         while True:
             elapsed = int(time.monotonic() - started)
-            options = {"port": port, "timeout": slice_seconds(elapsed, timeout)}
+            options: dict[str, object] = {"port": port, "timeout": slice_seconds(elapsed, timeout)}
             # An unreachable host raises, and so ends the wait as it ends any task.
             answer: Result = self._execute_module(module_name=MODULE, module_args=options, task_vars=task_vars)
             elapsed = int(time.monotonic() - started)

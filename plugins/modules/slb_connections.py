@@ -103,6 +103,7 @@ peers:
 """
 
 import collections
+import importlib
 import re
 import socket
 import struct
@@ -185,7 +186,7 @@ def readable_address(digits: str) -> str:
 
 def _ask_psutil(port: int, folder: str) -> t.Counter[str]:
     try:
-        import psutil
+        psutil: t.Any = importlib.import_module("psutil")
     except ImportError as error:
         advice = f"there is no {folder}/tcp, and the Python package psutil is not installed on the host"
         raise NotCounted(f"The connections cannot be counted: {advice}.") from error
