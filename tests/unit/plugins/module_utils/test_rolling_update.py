@@ -12,7 +12,7 @@ import typing as t
 import pytest
 
 from ansible_collections.aliyun_community.slb.plugins.module_utils import _rolling_update as rules
-from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import InvalidArgument, SlbError
+from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import SlbError
 from ansible_collections.aliyun_community.slb.plugins.module_utils._records import BackendServer
 from ansible_collections.aliyun_community.slb.tests.unit.refusals import refusal
 
