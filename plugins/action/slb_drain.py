@@ -122,6 +122,7 @@ class ActionModule(ActionBase):
                 task_vars=task_vars,
                 templar=self._templar,
                 role_path=self._task._role._role_path if _controller.in_role(self) else "",
+                task=self._task,
             )
         except _tasks_file.TasksFileError as exc:
             raise SlbError("TasksFile", f"{_controller.prefix_of(self)}{name}: {exc}") from None
@@ -145,13 +146,14 @@ class ActionModule(ActionBase):
 
 
 def _reason(task_vars: t.Mapping[str, t.Any]) -> str:
-    """Why the host is in a rescue: the name of the task that failed, and what it said."""
+    """Why the host is in a rescue: the name of the task that failed, and what it said, unless that was slb_drain itself."""
     task, result = task_vars.get("ansible_failed_task"), task_vars.get("ansible_failed_result")
     if not isinstance(task, dict) or not isinstance(result, dict):
         return "another host or an include failed, see the errors above"
+    name = str(task.get("name") or task.get("action") or "an update task")
+    if str(task.get("action")).endswith("slb_drain"):
+        return f"{name}, see the error above"
     results = result.get("results")
     rows = [row for row in results if isinstance(row, dict) and row.get("failed")] if isinstance(results, list) else []
-    messages = [str(row.get("msg") or "failed") for row in rows or [result]]
-    name = str(task.get("name") or task.get("action") or "an update task")
-    text = " ".join(message.removeprefix(f"{task_vars['inventory_hostname']}: ") for message in messages)
+    text = " ".join(str(row.get("msg") or "failed") for row in rows or [result])
     return printable(f"{name}: {text}")[:600].rstrip(".")

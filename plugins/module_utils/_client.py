@@ -98,7 +98,7 @@ class Client:
 
     def _call(self, action: str, parameters: t.Mapping[str, str], policy: RetryPolicy) -> Json:
         attempts = 0
-        renewed = False
+        refreshed = False
         while True:
             attempts += 1
             seconds = self._seconds_left(policy)
@@ -107,9 +107,9 @@ class Client:
             try:
                 return self._attempt(action, parameters, seconds)
             except SlbError as exc:
-                if is_refusal_of_keys(exc.code) and not renewed:
-                    renewed = self._credentials_provider.refresh()
-                    if renewed and self._seconds_left(policy):
+                if is_refusal_of_keys(exc.code) and not refreshed:
+                    refreshed = self._credentials_provider.refresh()
+                    if refreshed and self._seconds_left(policy):
                         continue
                 if not _is_retried(exc, attempts, policy) or not self.deadline.pause(attempts):
                     raise
@@ -119,25 +119,25 @@ class Client:
         return min(max(self.deadline.remaining(), policy.grace), self.deadline.remaining(beyond=policy.grace))
 
     def _attempt(self, action: str, parameters: t.Mapping[str, str], seconds: float) -> Json:
-        keys = self._credentials_provider.credentials()
+        credentials = self._credentials_provider.credentials()
         try:
-            response = self._transport.send(action, parameters, keys, seconds)
+            response = self._transport.send(action, parameters, credentials, seconds)
         except ConnectFailed as exc:
             raise _connect_error(exc, self._endpoint) from None
         except NoResponse as exc:
             raise OutcomeUnknown(
                 "NoAnswer",
-                f"{action} got no complete response from {self._endpoint} ({redacted(str(exc), keys)})",
+                f"{action} got no complete response from {self._endpoint} ({redacted(str(exc), credentials)})",
                 advice="Check the network between this host and the API.",
             ) from None
-        return self._parse_response(action, response, keys)
+        return self._parse_response(action, response, credentials)
 
-    def _parse_response(self, action: str, response: Response, keys: Credentials) -> Json:
+    def _parse_response(self, action: str, response: Response, credentials: Credentials) -> Json:
         """The response as JSON. Raises SlbError for an error response, OutcomeUnknown for an unusable one."""
         status, content = response.http_status, _parsed(response.body)
         request_id = _short_string(content, "RequestId")
         if request_id:
-            request_id = redacted(request_id, keys)
+            request_id = redacted(request_id, credentials)
             self.request_ids.append(request_id)
         code = _short_string(content, "Code")
         # Every response of the API has a RequestId; a JSON object without one did not come from the API.
@@ -153,7 +153,9 @@ class Client:
             )
         message = str((content or {}).get("Message") or "no message").partition(" server string to sign is:")[0]
         kind = OutcomeUnknown if is_uncertain(code, status) and not is_retried(code) else SlbError
-        raise kind(redacted(code, keys), redacted(message, keys), http_status=status, request_id=request_id)
+        raise kind(
+            redacted(code, credentials), redacted(message, credentials), http_status=status, request_id=request_id
+        )
 
 
 def _is_retried(exc: SlbError, attempts: int, policy: RetryPolicy) -> bool:
@@ -205,9 +207,9 @@ def _kind(body: bytes) -> str:
     return "a body that is not a response of this API"
 
 
-def redacted(text: str, keys: Credentials) -> str:
+def redacted(text: str, credentials: Credentials) -> str:
     """The text without key id, secret and token, plain or URL-encoded."""
-    for secret in filter(None, keys):
+    for secret in filter(None, credentials):
         for form in (secret, quote(secret, safe=""), quote_plus(secret)):
             text = text.replace(form, "********")
     return text

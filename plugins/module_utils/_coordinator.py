@@ -23,6 +23,7 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._batch import
     remove_ended_runs,
 )
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import SlbError
+from ansible_collections.aliyun_community.slb.plugins.module_utils._journal import Journal
 from ansible_collections.aliyun_community.slb.plugins.module_utils._records import BackendServer, Listener, LoadBalancer
 from ansible_collections.aliyun_community.slb.plugins.module_utils._restorer import (
     LINE_SECONDS,
@@ -32,6 +33,7 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._restorer imp
     Workbench,
 )
 from ansible_collections.aliyun_community.slb.plugins.module_utils._rolling_update import (
+    DRAINED,
     UPDATED,
     UPDATING,
     DrainPlan,
@@ -42,6 +44,7 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._rolling_upda
     plan_drain,
     ramp_steps,
     same_member,
+    step_weight,
     unproven,
     weight_line,
 )
@@ -49,6 +52,7 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._weight_sette
 
 Json = dict[str, t.Any]
 
+WOULD_BE_OUT = "would be out"  # what a run in check mode remembers of members that it would have drained
 ALREADY_OUT = "already out"  # what the run remembers of members that were at weight 0 before it
 PROOF_SECONDS = 5.0  # how old the read may be that proves the weights of the hosts of a batch
 
@@ -102,7 +106,7 @@ class Coordinator:
             for load_balancer_id in request.load_balancer_ids:
                 already_out += self._check_member(load_balancer_id, check_listeners)
             self._batch.announce("drained", request)
-        return self._result(changed=False, already_out=already_out)
+        return self._with_stats(self._result(changed=False, already_out=already_out))
 
     def begin(self, keep_days: int) -> None:
         """Once in a run, before anything is drained: find out whether a journal can be written, and say how to recover."""
@@ -396,12 +400,19 @@ class Coordinator:
 
     def _with_stats(self, result: Json) -> Json:
         """The result with what is out as a statistic of the run: AWX hands those to the next job of a workflow."""
-        unchanged = self._bench.check_mode or result.get("failed")  # Ansible does not look at those of a failed task
-        journal = None if unchanged else self._bench.folder.read(self._request.rolling_update_id)
-        if journal is None:
+        rolling_update_id = self._request.rolling_update_id
+        journal = self._predicted() if self._bench.check_mode else self._bench.folder.read(rolling_update_id)
+        if journal is None or result.get("failed"):  # Ansible does not look at those of a failed task
             return result
         data = {"rolling_update_record": journal._replace(entries=tuple(journal.open_entries)).as_document()}
         return {**result, "ansible_stats": {"data": data, "per_host": False, "aggregate": False}}
+
+    def _predicted(self) -> Journal:
+        """What the rolling update would take out. A job of AWX that is killed hands on nothing: the check before it did."""
+        rolling_update_id = self._request.rolling_update_id
+        rows = [json.loads(row) for row in self._batch.recall(f"{WOULD_BE_OUT} {rolling_update_id}") or ()]
+        entries = tuple(Entry(**{**row, "written": tuple(row["written"])}) for row in rows)
+        return Journal(rolling_update_id, str(self._bench.run), time.time(), None, entries)
 
     def _open_entries(self) -> list[Entry]:
         """The open entries of this host that this run wrote."""
@@ -553,6 +564,8 @@ class _Drain:
             self._already_out.setdefault(host, []).append(member)
         for warning in work.plan.warnings:
             self._bench.warn(warning)
+        if self._bench.check_mode:
+            self._predict(work.plan.entries)
         play = self._requests[0].play
         for entry in work.plan.entries:
             self._batch.remember(f"out {play} {entry.host}", self._coordinator._journal_name(self._requests[0]))
@@ -569,6 +582,15 @@ class _Drain:
         changes = [f"{change.server.name} {change.server.weight} -> {change.after}" for change in applied]
         line = weight_line(work.setting.load_balancer_id, changes, _plan.active_count(group), len(group))
         self._bench.say(f"Check mode: would set {line}" if self._bench.check_mode else line)
+
+    def _predict(self, entries: t.Sequence[Entry]) -> None:
+        """Remember what would be out, with every weight that would be written until it is back."""
+        ramps = {request.host: ramp_steps(request.ramp)[:-1] for request in self._requests}
+        rows = []
+        for entry in entries:
+            steps = [step_weight(entry.original, percent) for percent in ramps[entry.host]]
+            rows.append(json.dumps(entry.moved_to(DRAINED, entry.changed, *steps)._asdict()))
+        self._batch.add_to_list(f"{WOULD_BE_OUT} {self._id}", rows)
 
     def _undo_failed(self) -> None:
         """A host that cannot be drained everywhere is put back where it was drained: its update will not begin."""
@@ -592,7 +614,7 @@ class _Drain:
             remaining = end - time.monotonic()
             if remaining <= 0:
                 return
-            time.sleep(min(remaining, LINE_SECONDS))
+            self._bench.pause(min(remaining, LINE_SECONDS))
             if remaining > LINE_SECONDS:
                 self._bench.say(f"{duration(remaining - LINE_SECONDS)} left")
 
@@ -633,6 +655,7 @@ class _Work:
         """Write the journal before the members are written, own entries first: an original weight is never in no journal."""
         if self._announced:
             return
+        self._bench.check_alive()
         self._announced = True
         self._bench.claim(self._id, self.plan.entries)
         own = {entry.key for entry in self.plan.entries}

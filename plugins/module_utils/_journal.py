@@ -15,6 +15,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import json
+import math
 import os
 import socket
 import subprocess
@@ -92,12 +93,6 @@ class Journal(t.NamedTuple):
     def open_entries(self) -> list[Entry]:
         return [entry for entry in self.entries if entry.is_open]
 
-    @property
-    def running(self) -> str | None:
-        """Names the run that wrote it last, if that one is still running on this machine."""
-        run = Run.parse(self.run)
-        return f"process {run.pid} on {run.controller}" if run.is_running else None
-
     def with_entries(self, changed: t.Iterable[Entry], now: float) -> Journal:
         """The journal with these entries in place of those with the same key. It is closed with its last entry."""
         entries = {entry.key: entry for entry in self.entries}
@@ -129,16 +124,15 @@ class Journal(t.NamedTuple):
                 "Use the version of the collection that wrote it.",
             )
         try:
-            Run.parse(document["run"])
             closed = document["closed"]
             return cls(
-                rolling_update_id=_of_type(document["rolling_update_id"], str),
-                run=document["run"],
-                started=float(document["started"]),
-                closed=None if closed is None else float(closed),
-                entries=tuple(_entry(row) for row in document["entries"]),
+                rolling_update_id=_id(document["rolling_update_id"]),
+                run=_run(document["run"]),
+                started=_point_in_time(document["started"]),
+                closed=None if closed is None else _point_in_time(closed),
+                entries=tuple(_entry(row) for row in _of_type(document["entries"], list)),
             )
-        except (KeyError, TypeError, ValueError, AttributeError) as exc:
+        except (KeyError, TypeError, ValueError) as exc:
             raise JournalUnusable(
                 f"{place} is damaged ({printable(str(exc))[:100]})",
                 "It says which servers are out of traffic: compare it with the weights of the load balancers, put the "
@@ -148,20 +142,42 @@ class Journal(t.NamedTuple):
 
 def _entry(row: t.Mapping[str, t.Any]) -> Entry:
     fields = {name: row[name] for name in Entry._fields}
-    for name in ("host", "region", "load_balancer_id", "server_id", "type", "state", "run"):
+    for name in ("host", "region", "load_balancer_id", "server_id", "type", "state"):
         _of_type(fields[name], str)
-    weights = [_of_type(weight, int) for weight in [fields["original"], *fields["written"]]]
+    for name, kind in (("group", str), ("server_ip", str), ("port", int)):
+        if fields[name] is not None:
+            _of_type(fields[name], kind)
+    weights = [_of_type(weight, int) for weight in [fields["original"], *_of_type(fields["written"], list)]]
     if not all(0 <= weight <= 100 for weight in weights) or fields["state"] not in STATES:
         raise ValueError(f"an entry of {fields['host']} is not valid")
-    Run.parse(fields["run"])
-    times = {name: float(fields[name]) for name in ("out_since", "changed")}
+    _run(fields["run"])
+    times = {name: _point_in_time(fields[name]) for name in ("out_since", "changed")}
     return Entry(**{**fields, **times, "written": tuple(fields["written"])})
 
 
-def _of_type(value: t.Any, kind: type) -> t.Any:
-    if not isinstance(value, kind) or isinstance(value, bool):
-        raise TypeError(f"{printable(repr(value))[:40]} in place of {kind.__name__}")
+def _of_type(value: t.Any, *kinds: type) -> t.Any:
+    if not isinstance(value, kinds) or isinstance(value, bool):
+        raise TypeError(f"{printable(repr(value))[:40]} in place of {kinds[0].__name__}")
     return value
+
+
+def _id(value: t.Any) -> str:
+    if not str(_of_type(value, str)).strip():
+        raise ValueError("no id")
+    return str(value)
+
+
+def _run(value: t.Any) -> str:
+    Run.parse(_of_type(value, str))
+    return str(value)
+
+
+def _point_in_time(value: t.Any) -> float:
+    """Seconds since the epoch. JSON as Python reads it may also hold NaN and Infinity."""
+    number = float(_of_type(value, float, int))
+    if not math.isfinite(number):
+        raise ValueError(f"{number} in place of a point in time")
+    return number
 
 
 def default_folder(environ: t.Mapping[str, str]) -> str:
@@ -204,8 +220,7 @@ class JournalFolder(LockedFolder):
     """The journals of a user, or of all who share the folder. Its methods raise JournalUnusable."""
 
     def path_of(self, rolling_update_id: str) -> str:
-        # An id may hold a slash or begin with a dot, and must not lead out of the folder or hide the file.
-        name = quote(rolling_update_id, safe="").replace(".", "%2E") + _SUFFIX
+        name = _file_name(rolling_update_id)
         if not rolling_update_id.strip() or len(name) > _LONGEST_FILE_NAME:
             raise InvalidArgument(
                 f"rolling_update_id {printable(rolling_update_id)[:60]!r} cannot be the name of a journal",
@@ -215,17 +230,18 @@ class JournalFolder(LockedFolder):
 
     def read(self, rolling_update_id: str) -> Journal | None:
         """The journal of a rolling update, or None if there is none."""
-        path = self.path_of(rolling_update_id)
-        return self._read_file(path) if os.path.exists(path) else None
+        return self._read_file(self.path_of(rolling_update_id))
 
     def read_all(self) -> list[Journal]:
         """All journals. A file that cannot be read is an error: it may be the one that knows about a server."""
         try:
-            names = sorted(os.listdir(self.path)) if os.path.isdir(self.path) else []
+            names = sorted(os.listdir(self.path))
+        except FileNotFoundError:
+            return []
         except OSError as exc:
             raise JournalUnusable(f"{self.path} cannot be read ({exc.strerror})", "Check record_dir.") from None
         paths = [os.path.join(self.path, name) for name in names if name.endswith(_SUFFIX) and name[0] != "."]
-        return [self._read_file(path) for path in paths]
+        return [journal for journal in map(self._read_file, paths) if journal]
 
     def known_entries(self, load_balancer_id: str | None, run: Run) -> list[KnownEntry]:
         """The open entries of a load balancer, or of all, in all journals."""
@@ -251,16 +267,20 @@ class JournalFolder(LockedFolder):
             raise self._unwritable(exc) from None
 
     def remove_old(self, days: int, now: float) -> None:
-        """Delete closed journals that are older than this."""
-        for journal in self.read_all():
-            if journal.closed is not None and journal.closed < now - days * _DAY:
-                with contextlib.suppress(OSError):
-                    os.unlink(self.path_of(journal.rolling_update_id))
+        """Delete closed journals that are older than this. Locked: another run may be about to open one again."""
+        with self.locked():
+            for journal in self.read_all():
+                if journal.closed is not None and not journal.open_entries and journal.closed < now - days * _DAY:
+                    with contextlib.suppress(OSError):
+                        os.unlink(self.path_of(journal.rolling_update_id))
 
-    def _read_file(self, path: str) -> Journal:
+    def _read_file(self, path: str) -> Journal | None:
+        """None if there is no such file, or no longer."""
         try:
             with open(path, encoding="utf-8") as file:
                 document = json.load(file)
+        except FileNotFoundError:
+            return None
         except OSError as exc:
             raise JournalUnusable(f"{path} cannot be read ({exc.strerror})", "Check its permissions.") from None
         except (ValueError, RecursionError):
@@ -268,13 +288,24 @@ class JournalFolder(LockedFolder):
                 f"{path} is damaged or not a journal",
                 "If it is the journal of a rolling update, put its servers back by hand. Then move the file away.",
             ) from None
-        return Journal.from_document(document, path)
+        journal = Journal.from_document(document, path)
+        if _file_name(journal.rolling_update_id) != os.path.basename(path):
+            raise JournalUnusable(
+                f"{path} is not the file of rolling update {journal.rolling_update_id}, of which it is the journal",
+                "Move such a copy out of the folder of the journals.",
+            )
+        return journal
 
     def _unwritable(self, exc: OSError) -> JournalUnusable:
         return JournalUnusable(
             f"no journal can be written in {self.path} ({exc.strerror})",
             "Give another folder in rolling_update_record_dir, or fix this one.",
         )
+
+
+def _file_name(rolling_update_id: str) -> str:
+    """An id may hold a slash or begin with a dot, and must not lead out of the folder or hide the file."""
+    return quote(rolling_update_id, safe="", errors="surrogatepass").replace(".", "%2E") + _SUFFIX
 
 
 def _other_run(entry: Entry, run: Run) -> str | None:

@@ -34,6 +34,10 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._rolling_upda
 
 Json = dict[str, t.Any]
 
+_COPY = (
+    'Copy the whole result, in JSON, of the last task "Prove that this server is out of traffic" of the rolling update.'
+)
+
 RECOVERED, CLOSED, LISTED = "recovered", "closed", "listed"
 
 
@@ -89,7 +93,8 @@ class Keeper:
 
     def recover(self, rolling_update_id: str | None, record: t.Any, health_timeout: int) -> Json:
         """Put back what one journal, or every open journal, says."""
-        restored: list[Entry] = []
+        back: list[Entry] = []
+        put_back: list[Entry] = []
         problems: list[str] = []
         left_alone: list[str] = []
         changed = False
@@ -107,28 +112,27 @@ class Keeper:
             health = HealthWait(self._bench, self._listeners_of, health_timeout)
             outcome = restorer.restore(entries, before_step=health)
             changed = changed or restorer.changed
-            restored += outcome.back.values()
+            back += outcome.back.values()
+            put_back += [entry for entry in outcome.back.values() if entry.key in outcome.changed]
             left_alone += outcome.left_alone.values()
             problems += self._problems(entries, outcome)
-        return self._recovered(restored, left_alone, problems, changed)
-
-    def _recovered(
-        self, restored: t.Sequence[Entry], left_alone: t.Sequence[str], problems: t.Sequence[str], changed: bool
-    ) -> Json:
-        verb = "Check mode: would put back" if self._bench.check_mode else "Put back"
-        hosts = ", ".join(
-            f"{entry.host} ({entry.name} of {entry.load_balancer_id}: {entry.original})" for entry in restored
-        )
-        parts = [f"{verb}: {hosts or 'nothing'}."]
-        if left_alone:
-            parts.append(f"Left alone: {'; '.join(left_alone)}.")
         return {
             "changed": changed,
             "failed": bool(problems),
-            "restored": [shown(entry) for entry in restored],
+            "restored": [shown(entry) for entry in back],
             "left_alone": list(left_alone),
-            "msg": " ".join([*parts, *problems]),
+            "msg": " ".join([*self._account(back, put_back, left_alone), *problems]),
         }
+
+    def _account(self, back: t.Sequence[Entry], put_back: t.Sequence[Entry], left_alone: t.Sequence[str]) -> list[str]:
+        verb = "Check mode: would put back" if self._bench.check_mode else "Put back"
+        parts = [f"{verb}: {_with_weights(put_back) or 'nothing'}."]
+        found_back = [entry for entry in back if entry not in put_back]
+        if found_back:
+            parts.append(f"In traffic already: {_with_weights(found_back)}.")
+        if left_alone:
+            parts.append(f"Left alone: {'; '.join(left_alone)}.")
+        return parts
 
     def _problems(self, entries: t.Sequence[Entry], outcome: Outcome) -> list[str]:
         still_out = [entry for entry in entries if entry.key in outcome.failed]
@@ -137,10 +141,12 @@ class Keeper:
 
     def _chosen(self, rolling_update_id: str | None, record: t.Any) -> list[Journal]:
         folder = self._bench.folder
+        if record == {}:
+            return []  # what the playbook rolling_update hands on if it ends before it takes anything out
         if rolling_update_id is None and not record:
             return [journal for journal in folder.read_all() if journal.open_entries]
         if record:
-            given = Journal.from_document(record_in(record), "rolling_update_record")
+            given = _journal_in(record)
             # The file is newer than what a job has handed on.
             return [folder.read(given.rolling_update_id) or given]
         found = folder.read(str(rolling_update_id))
@@ -189,16 +195,25 @@ class Keeper:
         }
 
 
+def _with_weights(entries: t.Sequence[Entry]) -> str:
+    return ", ".join(f"{entry.host} ({entry.name} of {entry.load_balancer_id}: {entry.original})" for entry in entries)
+
+
+def _journal_in(record: t.Any) -> Journal:
+    """The journal in what a job of AWX has handed on, or in a result that someone has copied. Raises InvalidArgument."""
+    try:
+        return Journal.from_document(record_in(record), "the record")
+    except JournalUnusable as exc:
+        raise InvalidArgument(exc.message, _COPY) from None
+
+
 def record_in(record: t.Any) -> t.Any:
-    """The journal in what a job of AWX has handed on: the journal itself, or a result that holds it, as data or JSON text."""
+    """The journal itself, or the one in a result that holds it, as data or JSON text. Raises InvalidArgument."""
     if isinstance(record, str):
         try:
             record = json.loads(record)
         except ValueError:
-            raise InvalidArgument(
-                "rolling_update_record is not JSON",
-                "Copy the whole result of the last task of the rolling update that changed weights.",
-            ) from None
+            raise InvalidArgument("the record is not JSON", _COPY) from None
     for keys in (("ansible_stats", "data", "rolling_update_record"), ("rolling_update_record",)):
         found = record
         for key in keys:

@@ -21,7 +21,11 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._journal impo
     LockedFolder,
     Run,
 )
-from ansible_collections.aliyun_community.slb.plugins.module_utils._records import BackendServer, Listener
+from ansible_collections.aliyun_community.slb.plugins.module_utils._records import (
+    BackendServer,
+    BackendServerKey,
+    Listener,
+)
 from ansible_collections.aliyun_community.slb.plugins.module_utils._rolling_update import (
     DRAINING,
     LEFT_ALONE,
@@ -50,6 +54,7 @@ class Workbench(t.NamedTuple):
     """What the steps of a rolling update work with.
 
     ``scratch``: for what the hosts of a run share. ``client_for``: a client for a region, with its whole wait_timeout left. ``say`` and ``warn``: a line for people.
+    ``is_alive``: whether ansible-playbook is still running.
     """
 
     folder: JournalFolder
@@ -59,6 +64,22 @@ class Workbench(t.NamedTuple):
     say: t.Callable[[str], None]
     warn: t.Callable[[str], None]
     check_mode: bool
+    is_alive: t.Callable[[], bool]
+
+    def check_alive(self) -> None:
+        """Raise SlbError in a process that outlived its run: recover waits for it, and it must write nothing more."""
+        if not self.is_alive():
+            raise SlbError("RunEnded", "ansible-playbook has ended while this task was at work")
+
+    def pause(self, seconds: float) -> None:
+        """Sleep, unless the run ends meanwhile. Raises SlbError."""
+        end = time.monotonic() + seconds
+        while True:
+            self.check_alive()
+            remaining = end - time.monotonic()
+            if remaining <= 0:
+                return
+            time.sleep(min(remaining, 1.0))
 
     def record(self, rolling_update_id: str, entries: t.Iterable[Entry]) -> Journal:
         """Write entries into a journal. Raises JournalUnusable."""
@@ -86,7 +107,7 @@ class Workbench(t.NamedTuple):
             seconds = entry.changed + SETTLE_SECONDS - time.time()
             if entry.state in (DRAINING, RESTORING) and 0 < seconds <= SETTLE_SECONDS:
                 self.say(f"Waiting {duration(seconds)} for what the ended run {run.pid} may have sent")
-                time.sleep(seconds)
+                self.pause(seconds)
 
     def record_of_other(self, row: KnownEntry) -> None:
         """Write how an entry of another journal ends. Raises JournalUnusable."""
@@ -112,9 +133,13 @@ class Workbench(t.NamedTuple):
 
 
 class Outcome:
-    """What became of entries. Each entry is in exactly one of the three."""
+    """What became of entries. Each entry is in exactly one of ``back``, ``left_alone`` and ``failed``.
+
+    ``changed``: the entries whose weight was changed here. Of those that are back, the others were back before.
+    """
 
     def __init__(self) -> None:
+        self.changed: set[EntryKey] = set()
         self.back: dict[EntryKey, Entry] = {}
         self.left_alone: dict[EntryKey, str] = {}
         self.failed: dict[EntryKey, str] = {}
@@ -147,7 +172,7 @@ class Restorer:
         for number, percent in enumerate(steps):
             if number and waiting:
                 self._bench.say(f"Waiting {duration(pause)} before the next step of the ramp")
-                time.sleep(pause)
+                self._bench.pause(pause)
             if before_step is not None and waiting:
                 outcome.failed.update(before_step(waiting))
             waiting = [entry for entry in waiting if not outcome.is_settled(entry)]
@@ -172,13 +197,15 @@ class Restorer:
             setter.run(
                 work.choose,
                 check_mode=self._bench.check_mode,
-                before_write=lambda _plan: self._record(work.about_to_write()),
+                before_write=lambda _plan: self._before_write(work),
             )
         except SlbError as exc:
-            outcome.failed.update((entry.key, exc.sentence()) for entry in entries)
-            return []
+            applied = {change.target.key: change.after for change in setter.ledger.applied}
+            outcome.failed.update((entry.key, exc.sentence()) for entry in work.not_in_effect(applied))
         if setter.ledger.applied:
             self.changed = True
+            keys = {change.server.key for change in setter.ledger.applied}
+            outcome.changed |= {entry.key for entry in entries if entry.key[2:5] in keys}
             changes = [
                 f"{change.server.name} {change.server.weight} -> {change.after}" for change in setter.ledger.applied
             ]
@@ -187,12 +214,16 @@ class Restorer:
             self._bench.say(prefix + weight_line(load_balancer_id, changes, active, len(setter.group or ())))
         for entry, weight in work.plan.left_alone:
             outcome.left_alone[entry.key] = left_alone_reason(entry, weight)
-        moved = work.after(RESTORED if is_last else RESTORING)
+        moved = [entry for entry in work.after(RESTORED if is_last else RESTORING) if entry.key not in outcome.failed]
         if is_last:
             outcome.back.update((entry.key, entry) for entry in moved)
         closed = [entry.moved_to(LEFT_ALONE, time.time()) for entry, _weight in work.plan.left_alone]
         self._record([*moved, *closed])
         return moved
+
+    def _before_write(self, work: _Step) -> None:
+        self._bench.check_alive()
+        self._record(work.about_to_write())
 
     def _record(self, entries: t.Sequence[Entry]) -> None:
         if entries and not self._bench.check_mode:
@@ -215,6 +246,12 @@ class _Step:
         now = time.time()
         weights = [requested.weight for requested in self.plan.requested]
         return [entry.moved_to(RESTORING, now, weight) for entry, weight in zip(self.plan.entries, weights)]
+
+    def not_in_effect(self, applied: t.Mapping[BackendServerKey, int]) -> list[Entry]:
+        """The entries that a failure left where they were. ``applied``: the weights that were set, by member."""
+        settled = {entry.key for entry in self.plan.done} | {entry.key for entry, _weight in self.plan.left_alone}
+        settled |= {entry.key for entry in self.plan.entries if entry.key[2:5] in applied}
+        return [entry for entry in self._entries if entry.key not in settled]
 
     def after(self, state: str) -> list[Entry]:
         now = time.time()
@@ -247,7 +284,7 @@ class HealthWait:
             if elapsed >= next_line:
                 next_line += LINE_SECONDS
                 self._say(unhealthy, elapsed)
-            time.sleep(min(LOOK_SECONDS, max(0.0, self._timeout - elapsed)))
+            self._bench.pause(min(LOOK_SECONDS, max(0.0, self._timeout - elapsed)))
 
     def _say(self, unhealthy: t.Mapping[EntryKey, str], elapsed: float) -> None:
         reasons = "; ".join(sorted(set(unhealthy.values())))

@@ -62,13 +62,13 @@ class Sdk:
         )
 
     def new_client(
-        self, region: str, verify: bool | str, proxies: t.Mapping[str, str | None], keys: Credentials
+        self, region: str, verify: bool | str, proxies: t.Mapping[str, str | None], credentials: Credentials
     ) -> t.Any:
         """An SDK client. ``verify``: True, False or the path of CA certificates."""
-        if keys.security_token:
-            credential = self.StsTokenCredential(*keys)
+        if credentials.security_token:
+            credential = self.StsTokenCredential(*credentials)
         else:
-            credential = self.AccessKeyCredential(keys.access_key_id, keys.access_key_secret)
+            credential = self.AccessKeyCredential(credentials.access_key_id, credentials.access_key_secret)
         client = self.AcsClient(
             region_id=region,
             credential=credential,

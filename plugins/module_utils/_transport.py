@@ -44,7 +44,7 @@ class Transport:
         self._connection = connection
         self._sdk = import_sdk()
         self._adapter = _RecordingAdapter(self._sdk)
-        self._keys: Credentials | None = None
+        self._credentials: Credentials | None = None
         self._client: t.Any = None
 
     @property
@@ -52,12 +52,12 @@ class Transport:
         """HTTP requests that were handed to the network, whatever became of them."""
         return self._adapter.sent
 
-    def send(self, action: str, parameters: t.Mapping[str, str], keys: Credentials, seconds: float) -> Response:
+    def send(self, action: str, parameters: t.Mapping[str, str], credentials: Credentials, seconds: float) -> Response:
         """Send one request and read its whole response, in ``seconds`` at most.
 
         Raises ConnectFailed, NoResponse, and SlbError if the SDK cannot build the request.
         """
-        client = self._client_for(keys)
+        client = self._client_for(credentials)
         request = self._request(action, parameters, seconds)
         self._adapter.prepare(seconds)
         try:
@@ -71,17 +71,17 @@ class Transport:
             raise NoResponse("the SDK returned without a response")
         return self._adapter.response
 
-    def _client_for(self, keys: Credentials) -> t.Any:
-        """The SDK's client, which is kept while the keys are the same: a new one closes the connections of the last."""
-        if keys != self._keys:
+    def _client_for(self, credentials: Credentials) -> t.Any:
+        """The SDK's client, which is kept while the credentials are the same: a new one closes the connections of the last."""
+        if credentials != self._credentials:
             connection = self._connection
             proxies = proxies_for(connection.endpoint)
-            self._client = self._sdk.new_client(connection.region, connection.verify, proxies, keys)
+            self._client = self._sdk.new_client(connection.region, connection.verify, proxies, credentials)
             # A netrc entry for the host would add a second Authorization to the signed request.
             self._client.session.trust_env = False
             self._client.session.mount("https://", self._adapter)
             self._client.session.mount("http://", self._adapter)
-            self._keys = keys
+            self._credentials = credentials
         return self._client
 
     def _request(self, action: str, parameters: t.Mapping[str, str], seconds: float) -> t.Any:

@@ -46,13 +46,18 @@ def prefix_of(action: ActionBase) -> str:
 
 def play_id(action: ActionBase) -> str:
     """Tells the plays of a run apart."""
+    play = _play_of(action)
+    return "" if play is None else str(play._uuid)
+
+
+def _play_of(action: ActionBase) -> t.Any:
     parent: t.Any = action._task
     while parent is not None:
         play = getattr(parent, "_play", None)
         if play is not None:
-            return str(play._uuid)
+            return play
         parent = getattr(parent, "_parent", None)
-    return ""
+    return None
 
 
 def rescues_around(action: ActionBase) -> int:
@@ -92,9 +97,11 @@ def option_values(
             continue
         variable = variable_of(option)
         if variable in task_vars:
-            value = _value_of(action, variable, task_vars[variable], batch if option in _COMPUTED_ONCE else None)
-            # Empty text counts as not set: a survey of AWX gives that for a question without an answer.
-            if value is not None and value != "" and not _is_same(value, omitted):
+            raw = task_vars[variable]
+            if _is_empty(raw):
+                raw = _beneath_extra_variable(action, variable, str(task_vars["inventory_hostname"]))
+            value = _value_of(action, variable, raw, batch if option in _COMPUTED_ONCE else None)
+            if not _is_empty(value) and not _is_same(value, omitted):
                 given[option] = value
     checked = ArgumentSpecValidator(dict(spec)).validate(given)
     if checked.error_messages:
@@ -102,6 +109,26 @@ def option_values(
         raise InvalidArgument(message.rstrip("."), "See the documentation of this action.")
     values: dict[str, t.Any] = checked.validated_parameters
     return values
+
+
+def _is_empty(value: t.Any) -> bool:
+    """Empty text counts as not set: a survey of AWX gives that for a question without an answer."""
+    return value is None or (isinstance(value, str) and not value.strip())
+
+
+def _beneath_extra_variable(action: ActionBase, name: str, host: str) -> t.Any:
+    """The variable as inventory and play have it, where an extra variable of that name is empty. None: it is not set."""
+    manager: t.Any = action._task.get_variable_manager()
+    extra = manager._extra_vars
+    if name not in extra:
+        return None
+    # This is a process of this task alone. VariableManager offers no other way to leave an extra variable out.
+    manager._extra_vars = {key: value for key, value in extra.items() if key != name}
+    try:
+        found = manager.get_vars(play=_play_of(action), host=manager._inventory.get_host(host), task=action._task)
+    finally:
+        manager._extra_vars = extra
+    return found.get(name)
 
 
 def _value_of(action: ActionBase, name: str, raw: t.Any, batch: Batch | None) -> t.Any:
@@ -166,4 +193,5 @@ def workbench(action: ActionBase, folder: JournalFolder, connection: t.Mapping[s
         say=lambda line: display.display(printable(line)),
         warn=lambda line: display.warning(printable(line)),
         check_mode=bool(action._task.check_mode),
+        is_alive=lambda: os.getppid() == batch.run.pid,
     )
