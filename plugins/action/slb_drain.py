@@ -144,7 +144,8 @@ class ActionModule(ActionBase):
         if "elapsed" not in answer:
             reason = _host_waits.reason_of(answer)
             raise SlbError("NotCounted", f"the connections to port {options.port} cannot be counted: {reason}")
-        found = _host_waits.verdict(answer, modules.host, options.port, options.on_drain_timeout, False)
+        option = f"{_controller.prefix_of(self)}on_drain_timeout"
+        found = _host_waits.verdict(answer, modules.host, options.port, options.on_drain_timeout, False, option)
         if found.get("failed"):
             raise SlbError("ConnectionsLeft", found["msg"])
         bench.say(found["msg"])

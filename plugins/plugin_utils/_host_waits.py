@@ -95,7 +95,7 @@ def not_counted(answer: Json) -> Json:
     return kept
 
 
-def verdict(answer: Json, host: str, port: int, on_timeout: str, check_mode: bool) -> Json:
+def verdict(answer: Json, host: str, port: int, on_timeout: str, check_mode: bool, option: str = "on_timeout") -> Json:
     """What the count means for the task: ``timed_out``, ``msg`` and perhaps ``failed``."""
     count, elapsed = answer["connections"], answer["elapsed"]
     if check_mode:
@@ -107,7 +107,7 @@ def verdict(answer: Json, host: str, port: int, on_timeout: str, check_mode: boo
         return {"timed_out": False, "msg": f"No connections left on port {port} after {elapsed} s."}
     finding = f"{host} still has {connections(count)} on port {port} after {elapsed} s"
     if on_timeout == "fail":
-        return {"timed_out": True, "failed": True, "msg": f"{finding}, and on_timeout is fail."}
+        return {"timed_out": True, "failed": True, "msg": f"{finding}, and {option} is fail."}
     them = "it" if count == 1 else "them"
     return {"timed_out": True, "msg": f"{finding}; the update will cut {them}."}
 
