@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Union
@@ -37,6 +37,10 @@ class Emulator:
     def add_fault(self, document: Mapping[str, Any]) -> None:
         """Add a fault, described as in README.md; DocumentError when it is not valid."""
         self._service.faults.add(parse_fault(dict(document)))
+
+    def on_request(self, callback: Callable[[RecordedRequest], None]) -> None:
+        """Call this for each request from now on: it has taken effect, and its response has not been sent."""
+        self._service.on_request = callback
 
     def clear(self) -> None:
         """Forget the recorded requests and the faults that still wait."""

@@ -1,0 +1,121 @@
+# Copyright (c) 2026 aliyun_community.slb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This code is private to the collection aliyun_community.slb: no compatibility is promised to others.
+
+"""What a rolling update waits for on the host itself: the end of its connections, and its own health URL.
+
+Both run a module on the host, in slices, so that a long wait prints a line every 10 seconds.
+"""
+
+from __future__ import annotations
+
+import time
+import typing as t
+
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import SlbError, printable
+from ansible_collections.aliyun_community.slb.plugins.module_utils._restorer import LINE_SECONDS
+from ansible_collections.aliyun_community.slb.plugins.module_utils._rolling_update import duration
+
+LOOK_SECONDS = 2.0
+_LONGEST_ANSWER = 10  # seconds for one request to the health URL
+
+Json = dict[str, t.Any]
+
+
+class HostModules:
+    """Runs modules on the host of a task. Without become: that is meant for the update, and may need a password."""
+
+    def __init__(self, action: ActionBase, task_vars: dict[str, t.Any]) -> None:
+        self._action = action
+        self._task_vars = task_vars
+        self.host = str(task_vars["inventory_hostname"])
+        action._connection.become = None
+
+    def run(self, name: str, **options: t.Any) -> Json:
+        """The result of a module. An unreachable host raises AnsibleConnectionFailure, as for any task."""
+        result: Json = self._action._execute_module(module_name=name, module_args=options, task_vars=self._task_vars)
+        return result
+
+    def check_usable(self) -> None:
+        """Raise SlbError if Ansible cannot run a module on the host."""
+        if getattr(self._action._connection._shell, "SHELL_FAMILY", "") == "powershell":
+            self._action._low_level_execute_command("exit 0")
+            return
+        result = self.run("ansible.builtin.ping")
+        if result.get("failed") or result.get("ping") != "pong":
+            raise SlbError(
+                "HostUnusable",
+                f"Ansible cannot run a module on it: {reason_of(result)}",
+                advice="It keeps its traffic. Check ansible_python_interpreter and the connection.",
+            )
+
+
+def reason_of(result: t.Mapping[str, t.Any]) -> str:
+    """What a failed module said, on one line."""
+    text = result.get("msg") or result.get("module_stderr") or result.get("module_stdout") or "no response"
+    return printable(str(text))[:300].rstrip(".")
+
+
+def wait_for_connections(
+    modules: HostModules, port: int, timeout: int, on_timeout: str, say: t.Callable[[str], None]
+) -> int:
+    """Wait until no connection to the port is established; returns how many are left. Raises SlbError.
+
+    A count that failed is an error, never "none".
+    """
+    started = time.monotonic()
+    while True:
+        elapsed = time.monotonic() - started
+        left = max(0.0, timeout - elapsed)
+        result = modules.run("aliyun_community.slb.slb_connections", port=port, timeout=int(min(left, LINE_SECONDS)))
+        if result.get("failed") or not isinstance(result.get("connections"), int):
+            raise SlbError("NotCounted", f"the connections to port {port} cannot be counted: {reason_of(result)}")
+        count: int = result["connections"]
+        elapsed = time.monotonic() - started
+        if not count:
+            say(f"{modules.host}: no connections left on port {port} after {duration(elapsed)}")
+            return 0
+        if elapsed >= timeout:
+            return _connections_left(modules.host, port, count, duration(elapsed), on_timeout, say)
+        if elapsed >= LINE_SECONDS:
+            say(
+                f"{modules.host}: {count} connections left on port {port} after {duration(elapsed)} of at most "
+                f"{duration(timeout)}"
+            )
+
+
+def _connections_left(
+    host: str, port: int, count: int, elapsed: str, on_timeout: str, say: t.Callable[[str], None]
+) -> int:
+    finding = f"{host} still has {count} connections on port {port} after {elapsed}"
+    if on_timeout == "fail":
+        raise SlbError("ConnectionsLeft", f"{finding}, and on_drain_timeout is fail")
+    say(f"{finding}; the update will cut them")
+    return count
+
+
+def wait_for_url(modules: HostModules, url: str, timeout: int, say: t.Callable[[str], None]) -> None:
+    """Wait until the host gets status 200 from the URL. Raises SlbError."""
+    started = time.monotonic()
+    next_line = LINE_SECONDS
+    while True:
+        result = modules.run("ansible.builtin.uri", url=url, timeout=max(1, min(timeout, _LONGEST_ANSWER)))
+        if not result.get("failed"):
+            return
+        elapsed = time.monotonic() - started
+        if elapsed >= timeout:
+            raise SlbError(
+                "Unhealthy",
+                f"{url} did not answer with status 200 within {duration(elapsed)}: {reason_of(result)}",
+                advice="Check the service on this host.",
+            )
+        if elapsed >= next_line:
+            next_line += LINE_SECONDS
+            say(
+                f"{modules.host}: waiting for {url} ({reason_of(result)}), {duration(elapsed)} of at most {duration(timeout)}"
+            )
+        time.sleep(min(LOOK_SECONDS, max(0.0, timeout - elapsed)))

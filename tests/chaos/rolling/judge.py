@@ -1,0 +1,387 @@
+# Copyright (c) 2026 aliyun_community.slb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The three promises of a rolling update, checked against what the load balancers went through.
+
+Nothing here is taken from the code of the role or of its plugins. The emulator's record says what happened, the marks of
+the update say when, and the output is what people were told.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from slb_emulator import BackendServer, RecordedRequest
+from slb_emulator.model import Identity, MemberChange
+
+from .runs import PRINTED_COMMAND, Edit, Mark, Members, Run, weights_of
+from .schedule import DESCRIBE, SET, Document, Schedule
+
+# A member of a load balancer.
+Place = tuple[str, Identity]
+
+# Answers that did not arrive, or not as what they were.
+UNUSABLE = ("cut_before", "cut_after", "truncate", "raw", "error", "error_after", "stall")
+RAW_ERRORS = re.compile(
+    r"Traceback \(most recent call last\)|AnsibleUndefined|has no attribute|NoneType|Unexpected templating"
+    r"|'dict object'|is undefined|[Uu]nexpected failure|Error rendering template|Error while resolving|[Tt]emplate error"
+    r"|Unhandled exception|object of type '|unsupported operand|list index out of range|\bKeyError\b|\bTypeError\b"
+    r"|\bAttributeError\b|\bValueError\b|\bAssertionError\b|\bJSONDecodeError\b|could not be converted"
+)
+RECAP = re.compile(r"^(\S+)\s+: ok=\d+\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)", re.MULTILINE)
+# One line for each load balancer: lb-a: i-1 100 -> 0, i-2 60 -> 0; 3 of 5 members stay in traffic
+CHANGE_LINE = re.compile(r"\b(lb-[a-z]): ((?:\S+(?: \(\S+\))? \d+ -> \d+(?:, )?)+)")
+CHANGE = re.compile(r"(\S+)(?: \((\S+)\))? (\d+) -> (\d+)")
+
+
+class Finding(NamedTuple):
+    """A rule that a run has broken, and how."""
+
+    rule: str
+    detail: str
+
+
+class Moment(NamedTuple):
+    """A request, a mark or an edit, with the members right after it."""
+
+    event: RecordedRequest | Mark | Edit
+    members: Members
+
+
+class Story:
+    """What happened in a run, in the order in which it took effect."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.moments: list[Moment] = []
+        self.shown: dict[
+            int, tuple[BackendServer, ...]
+        ] = {}  # what a read had in its response, by number of its moment
+        histories = {name: [members] for name, members in run.before.items()}
+        events = list(run.events)
+        for position, request in enumerate(run.requests):
+            while events and events[0].position <= position:
+                self._tell(events.pop(0), histories)
+            self._tell(request, histories)
+        for event in events:
+            self._tell(event, histories)
+
+    def _tell(
+        self,
+        event: RecordedRequest | Mark | Edit,
+        histories: dict[str, list[tuple[BackendServer, ...]]],
+    ) -> None:
+        if isinstance(event, RecordedRequest):
+            name = event.parameters.get("LoadBalancerId", "")
+            changes = [*event.edits, *event.changes]
+        else:
+            name = event.load_balancer_id if isinstance(event, Edit) else ""
+            changes = list(event.changes) if isinstance(event, Edit) else []
+        if changes and name in histories:
+            histories[name].append(after_changes(histories[name][-1], changes))
+        if isinstance(event, RecordedRequest) and is_answered_read(event) and name in histories:
+            history = histories[name]
+            self.shown[len(self.moments)] = history[-2:][0] if event.fault == "stale_read" else history[-1]
+        self.moments.append(Moment(event, {lb: history[-1] for lb, history in histories.items()}))
+
+    def end(self) -> Members:
+        return self.moments[-1].members if self.moments else self.run.before
+
+    def writes(self) -> list[RecordedRequest]:
+        return [request for request in self.run.requests if request.action == SET]
+
+    def own_changes(self) -> list[tuple[Place, MemberChange]]:
+        """What the run itself has changed."""
+        return [
+            ((request.parameters["LoadBalancerId"], identity_of(change)), change)
+            for request in self.run.requests
+            for change in request.changes
+        ]
+
+    def foreign_changes(self) -> list[tuple[int, Place, MemberChange]]:
+        """What another job has changed, with the numbers of the moments."""
+        found = []
+        for number, (event, _members) in enumerate(self.moments):
+            if isinstance(event, Edit):
+                found += [(number, (event.load_balancer_id, identity_of(c)), c) for c in event.changes]
+        return found
+
+    def last_read_before(self, number: int, load_balancer_id: str) -> int | None:
+        """The number of the last answered read of a load balancer before a moment."""
+        for earlier in range(number - 1, -1, -1):
+            event = self.moments[earlier].event
+            if earlier in self.shown and parameters_of(event).get("LoadBalancerId") == load_balancer_id:
+                return earlier
+        return None
+
+
+def parameters_of(event: RecordedRequest | Mark | Edit) -> Mapping[str, str]:
+    return event.parameters if isinstance(event, RecordedRequest) else {}
+
+
+def is_answered_read(request: RecordedRequest) -> bool:
+    return request.action == DESCRIBE and request.http_status == 200 and request.fault not in UNUSABLE
+
+
+def identity_of(change: MemberChange) -> Identity:
+    member = change.after or change.before
+    assert member is not None
+    return member.identity
+
+
+def after_changes(members: Sequence[BackendServer], changes: Sequence[MemberChange]) -> tuple[BackendServer, ...]:
+    result = {member.identity: member for member in members}
+    for change in changes:
+        if change.after is not None:
+            result[change.after.identity] = change.after
+    return tuple(result.values())
+
+
+def weight_in(members: Sequence[BackendServer], identity: Identity) -> int | None:
+    return next((member.weight for member in members if member.identity == identity), None)
+
+
+def identity(host: Document) -> Identity:
+    return (host["server_id"], host["type"], host["server_ip"])
+
+
+def places_of(host: Document) -> list[Place]:
+    return [(name, identity(host)) for name in host["weights"]]
+
+
+def text_of(place: Place) -> str:
+    name, (server_id, _type, server_ip) = place
+    return f"{server_id}{f' ({server_ip})' if server_ip else ''} on {name}"
+
+
+# --- the rules ----------------------------------------------------------------------------
+
+
+def findings(schedule: Schedule, runs: list[Run]) -> list[Finding]:
+    """What is wrong with the runs of a schedule."""
+    stories = [Story(run) for run in runs]
+    for number, (run, story) in enumerate(zip(runs, stories), 1):
+        if weights_of(story.end()) != weights_of(run.after):
+            return [Finding("emulator", f"run {number}: its record does not add up to its state")]
+    found = []
+    for number, story in enumerate(stories, 1):
+        for rule, detail in check_run(schedule, story):
+            found.append(Finding(rule, f"run {number} ({story.run.name}): {detail}"))
+    return [*found, *check_ends(schedule, stories), *check_recovery(schedule, stories)]
+
+
+def check_run(schedule: Schedule, story: Story) -> Iterator[Finding]:
+    """What holds for a run by itself."""
+    run = story.run
+    if run.exit_code is None:
+        yield Finding("hung", "it did not end")
+    if run.left_over:
+        yield Finding("left over", "processes went on after it and had to be killed")
+    yield from check_output(run)
+    yield from check_writes(schedule, story)
+    yield from check_change_lines(story)
+    if run.name != "recover":
+        yield from check_marks(schedule, story)
+        yield from check_recap(schedule, story)
+
+
+def check_output(run: Run) -> Iterator[Finding]:
+    for line in run.output.splitlines():
+        found = RAW_ERRORS.search(line)
+        if found:
+            start = max(0, found.start() - 150)
+            yield Finding("raw error", line[start : found.end() + 200])
+            return
+
+
+def check_marks(schedule: Schedule, story: Story) -> Iterator[Finding]:
+    """Promise 1: no update of a host that gets traffic."""
+    if schedule.check:
+        return
+    hosts = {host["name"]: host for host in schedule.hosts}
+    first: dict[tuple[int, str], int] = {}
+    for number, (event, _members) in enumerate(story.moments):
+        if not isinstance(event, Mark):
+            continue
+        if event.host not in hosts or hosts[event.host] not in schedule.selected() or not hosts[event.host]["applies"]:
+            yield Finding("not this host", f"{event.host} was updated")
+            continue
+        host = hosts[event.host]
+        begun = first.setdefault((event.play, event.host), number)
+        for name in host["load_balancers"][event.play]:
+            weight = weight_in(event.members[name], identity(host))
+            if weight and not is_excused(story, begun, number, (name, identity(host))):
+                place = text_of((name, identity(host)))
+                yield Finding("update under traffic", f"{event.host} at step {event.step}: {place} has weight {weight}")
+
+
+def is_excused(story: Story, begun: int, number: int, place: Place) -> bool:
+    """Whether another job gave the member its weight after the last read that the update could go by."""
+    name, member = place
+    read = story.last_read_before(begun, name)
+    if read is None or weight_in(story.shown[read], member) != 0:
+        return False
+    # A stale read shows the members as before the last change.
+    event = story.moments[read].event
+    since = read - 1 if isinstance(event, RecordedRequest) and event.fault == "stale_read" else read
+    return any(
+        since <= when < number and where == place and change.after is not None and change.after.weight > 0
+        for when, where, change in story.foreign_changes()
+    )
+
+
+def check_writes(schedule: Schedule, story: Story) -> Iterator[Finding]:
+    """What a run may change, and how far."""
+    run = story.run
+    changes = story.own_changes()
+    mine = {
+        place
+        for host in schedule.selected()
+        if host["applies"] and not (host["lost"] and run.name == "roll")
+        for place in places_of(host)
+    }
+    for place, change in changes:
+        if place not in mine:
+            yield Finding("not this member", f"{text_of(place)}: {change}")
+    if schedule.check and run.name != "recover" and story.writes():
+        yield Finding("check mode", f"{len(story.writes())} writes")
+    if schedule.update["kind"] == "end_static" and run.name != "recover" and story.writes():
+        yield Finding("not refused", "the update ends the host early, and something was drained")
+    yield from check_min_active(schedule, story)
+
+
+def check_min_active(schedule: Schedule, story: Story) -> Iterator[Finding]:
+    least = int(schedule.options.get("min_active", 1))
+    foreign = {name for _number, (name, _identity), _change in story.foreign_changes()}
+    for event, members in story.moments:
+        if not isinstance(event, RecordedRequest):
+            continue
+        name = event.parameters.get("LoadBalancerId", "")
+        drained = any(change.after is not None and change.after.weight == 0 for change in event.changes)
+        if drained and name not in foreign:
+            active = sum(member.weight > 0 for member in members[name])
+            if active < least:
+                yield Finding("min_active", f"{name} was left with {active} of {least} members")
+                return
+
+
+def check_change_lines(story: Story) -> Iterator[Finding]:
+    """What is printed about weights has happened."""
+    happened = {
+        (place[0], place[1][0], change.before.weight, change.after.weight)
+        for place, change in story.own_changes()
+        if change.before and change.after
+    }
+    for name, rest in CHANGE_LINE.findall(story.run.output):
+        for server_id, _server_ip, before, after in CHANGE.findall(rest):
+            if (name, server_id, int(before), int(after)) not in happened and "would" not in story.run.output:
+                yield Finding("untrue line", f"{name}: {server_id} {before} -> {after} did not happen")
+
+
+def check_recap(schedule: Schedule, story: Story) -> Iterator[Finding]:
+    """A host is changed if, and only if, a weight of its members was."""
+    run = story.run
+    if run.signalled or run.has_faults or run.edits() or schedule.update["kind"] in ("handler_fail", "module"):
+        return
+    if schedule.update.get("notifies"):
+        return
+    changed = {place for place, _change in story.own_changes()}
+    recap = {name: int(count) for name, count, _unreachable, _failed in RECAP.findall(run.output)}
+    for host in schedule.selected():
+        truth = any(place in changed for place in places_of(host))
+        if host["name"] in recap and bool(recap[host["name"]]) != truth:
+            yield Finding("changed", f"{host['name']} has changed={recap[host['name']]}, and changes are {truth}")
+
+
+def check_ends(schedule: Schedule, stories: list[Story]) -> Iterator[Finding]:
+    """Promise 2, and that what is right succeeds: how a run ended, and what is out after it."""
+    if not stories:
+        return
+    original = weights_of(stories[0].run.before)
+    accepted = {place: {weight} for place, weight in original.items()}
+    touched: set[Place] = set()
+    for number, story in enumerate(stories, 1):
+        run = story.run
+        label = f"run {number} ({run.name})"
+        for _number, place, change in story.foreign_changes():
+            touched.add(place)
+            accepted[place] |= {member.weight for member in (change.before, change.after) if member}
+        now = weights_of(run.after)
+        out = {place for place, weight in now.items() if weight != original[place] and place not in touched}
+        lost = {place for place in touched if now[place] not in accepted[place]}
+        is_everything = run.name == "recover" or set(map(text_of, out | lost)) <= concerned(schedule)
+        if run.exit_code == 0 and (out or lost) and is_everything:
+            what = ", ".join(
+                f"{text_of(place)} has {now[place]}, not {original[place]}" for place in sorted(out | lost)
+            )
+            yield Finding("green with servers out", f"{label}: {what}")
+        if run.exit_code != 0 and run.name != "recover" and out:
+            yield from check_words(schedule, run, label)
+        if run.exit_code == 0:
+            yield from check_reported(story, label)
+        yield from check_success(schedule, story, label, bool(touched))
+
+
+def concerned(schedule: Schedule) -> set[str]:
+    return {text_of(place) for host in schedule.selected() if host["applies"] for place in places_of(host)}
+
+
+def check_words(schedule: Schedule, run: Run, label: str) -> Iterator[Finding]:
+    """Where servers are out, the output says how to get them back."""
+    commands: list[str] = PRINTED_COMMAND.findall(run.output)
+    if not commands:
+        yield Finding("no word", f"{label}: servers are out, and no command to recover was printed")
+        return
+    wanted = schedule.options.get("id")
+    if not any("rolling_update_id" in command for command in commands):
+        yield Finding("no word", f"{label}: the command to recover does not name the rolling update: {commands[-1]}")
+    elif wanted is not None and not any(str(wanted) in command for command in commands):
+        yield Finding("no word", f"{label}: the command to recover has another id than {wanted}: {commands[-1]}")
+
+
+def check_reported(story: Story, label: str) -> Iterator[Finding]:
+    """Where a green run has seen that another job changed a member that it had drained, it says so."""
+    for number, place, change in story.foreign_changes():
+        drained = any(
+            identity_of(own) == place[1] and own.after is not None and own.after.weight == 0
+            for event, _members in story.moments[:number]
+            if isinstance(event, RecordedRequest) and event.parameters.get("LoadBalancerId") == place[0]
+            for own in event.changes
+        )
+        seen = story.last_read_before(len(story.moments), place[0])
+        was_out = change.before is not None and change.before.weight == 0
+        if drained and was_out and seen is not None and seen > number and place[1][0] not in story.run.output:
+            yield Finding(
+                "not reported", f"{label}: another job changed {text_of(place)}, and the output does not name it"
+            )
+
+
+def check_success(schedule: Schedule, story: Story, label: str, touched: bool) -> Iterator[Finding]:
+    """A valid play without trouble ends with exit code 0, and so does a recovery."""
+    run = story.run
+    if run.exit_code == 0 or run.signalled or run.has_faults or touched:
+        return
+    if run.name == "recover":
+        yield Finding("recover failed", f"{label}: exit code {run.exit_code}")
+    elif run.name == "again" and schedule.is_possible() and not schedule.check:
+        yield Finding("refused", f"{label}: exit code {run.exit_code}, though nothing is wrong any more")
+    elif run.name == "roll" and schedule.must_succeed():
+        yield Finding("refused", f"{label}: exit code {run.exit_code}, though nothing is wrong")
+
+
+def check_recovery(schedule: Schedule, stories: list[Story]) -> Iterator[Finding]:
+    """The last recovery changes nothing, and everything is where it was."""
+    recoveries = [story for story in stories if story.run.name == "recover"]
+    if not recoveries:
+        return
+    original = weights_of(stories[0].run.before)
+    touched = {place for story in stories for _number, place, _change in story.foreign_changes()}
+    now = weights_of(stories[-1].run.after)
+    forgotten = [place for place in now if now[place] != original[place] and place not in touched]
+    if forgotten and stories[-1].run.exit_code != 0:
+        yield Finding("forgotten", f"at the end still out: {', '.join(map(text_of, forgotten))}")
+    if len(recoveries) > 1 and recoveries[-2].run.exit_code == 0 and recoveries[-1].writes():
+        yield Finding("recover twice", f"the second one made {len(recoveries[-1].writes())} writes")

@@ -1,0 +1,324 @@
+# Copyright (c) 2026 aliyun_community.slb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The runs of a schedule: ansible-playbook against an emulator of its own, and what the emulator saw."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import signal
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from slb_emulator import BackendServer, Emulator, RecordedRequest, running
+from slb_emulator.model import MemberChange, MemberEdit
+
+from . import stage
+from .schedule import Document, Schedule
+from .warm import Order, WarmAnsible
+
+HANGING = 120.0  # seconds after which a run counts as hung
+# What a run prints for people to copy; in the output of a task the quotes may be escaped.
+PRINTED_COMMAND = re.compile(
+    r"ansible-playbook aliyun_community\.slb\.recover((?: -e (?:'[^'\n]*'|\\?\"[^\"\n]*\"|[^\s'\"\\,;()]+)+)*)"
+)
+
+# The members of each load balancer.
+Members = dict[str, tuple[BackendServer, ...]]
+
+
+@dataclass(frozen=True)
+class Mark:
+    """The update of a host is at work. ``position``: how many requests the emulator had handled by then."""
+
+    position: int
+    play: int
+    host: str
+    step: str
+    members: Members
+
+
+@dataclass(frozen=True)
+class Edit:
+    """Another job has changed members."""
+
+    position: int
+    load_balancer_id: str
+    changes: tuple[MemberChange, ...]
+
+
+@dataclass(frozen=True)
+class Run:
+    """What was run, what it said, and what the emulator knows about it.
+
+    ``name``: roll, again or recover. ``exit_code``: None if it hung. ``signalled``: whether the schedule's signal was
+    sent. ``events``: marks and edits in their order.
+    """
+
+    name: str
+    command: list[str]
+    exit_code: int | None
+    output: str
+    before: Members
+    after: Members
+    requests: list[RecordedRequest]
+    events: list[Mark | Edit] = field(default_factory=list)
+    signalled: bool = False
+    left_over: bool = False
+    has_faults: bool = False
+
+    def marks(self) -> list[Mark]:
+        return [event for event in self.events if isinstance(event, Mark)]
+
+    def edits(self) -> list[Edit]:
+        return [event for event in self.events if isinstance(event, Edit)]
+
+
+class Watcher:
+    """Sees every request and every mark of a run, and does what the schedule has for that moment."""
+
+    def __init__(self, schedule: Schedule, emulator: Emulator, folder: Path) -> None:
+        self.schedule, self.emulator, self.folder = schedule, emulator, folder
+        self.events: list[Mark | Edit] = []
+        self.signalled = False
+        self.process_group: int | None = None
+        self._signal: Document = {}
+        self._edits: list[Document] = []
+        self._counts = {"requests": 0, "marks": 0}
+        self._lock = threading.RLock()
+
+    def prepare(self, signal_to_send: Document, edits: list[Document]) -> None:
+        """Forget the last run, and know what happens in the next one."""
+        self.events, self.signalled, self.process_group = [], False, None
+        self._signal, self._edits = signal_to_send, edits
+        self._counts = {"requests": 0, "marks": 0}
+
+    def on_request(self, _record: RecordedRequest) -> None:
+        with self._lock:
+            self._count("requests")
+
+    def on_mark(self, play: int, host: str, step: str) -> Document:
+        """Note a mark; the weights at that moment, by load balancer and member."""
+        with self._lock:
+            position, members = self.look()
+            self.events.append(Mark(position, play, host, step, members))
+            if self.schedule.update["kind"] == "unreachable" and stage.trouble_file(self.folder, host).exists():
+                stage.lost_file(self.folder, host).touch()
+            self._count("marks")
+        return {name: {" ".join(filter(None, m.identity)): m.weight for m in found} for name, found in members.items()}
+
+    def look(self) -> tuple[int, Members]:
+        """How many requests there were, and the members after them."""
+        while True:
+            position = len(self.emulator.requests)
+            members = members_of(self.emulator, self.schedule)
+            if position == len(self.emulator.requests):
+                return position, members
+
+    def _count(self, what: str) -> None:
+        self._counts[what] += 1
+        now = {what: self._counts[what]}
+        for edit in self._edits:
+            if edit["at"] == now:
+                self._edit(edit)
+        if self._signal and self._signal["at"] == now and self.process_group is not None:
+            timer = threading.Timer(self._signal["seconds"], self._send_signal, [self.process_group])
+            timer.daemon = True
+            if self._signal["seconds"]:
+                timer.start()
+            else:
+                self._send_signal(self.process_group)
+
+    def _edit(self, edit: Document) -> None:
+        name = edit["load_balancer_id"]
+        _position, before = self.look()
+        self.emulator.edit(name, [MemberEdit(**change) for change in edit["edits"]])
+        position, after = self.look()
+        changes = tuple(
+            MemberChange(old, new) for old, new in zip(before[name], after[name]) if old.weight != new.weight
+        )
+        self.events.append(Edit(position, name, changes))
+
+    def _send_signal(self, process_group: int) -> None:
+        number = signal.Signals[f"SIG{self._signal['number']}"]
+        send = os.killpg if self._signal["to"] == "group" else os.kill
+        with suppress(ProcessLookupError):
+            send(process_group, number)
+            self.signalled = True
+
+
+def members_of(emulator: Emulator, schedule: Schedule) -> Members:
+    return {name: tuple(emulator.members(name)) for name in schedule.others}
+
+
+@contextmanager
+def serving_marks(watcher: Watcher) -> Iterator[str]:
+    """Where the tasks of an update leave their marks: GET URL/PLAY/HOST/STEP."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            play, host, step = self.path.strip("/").split("/")
+            body = json.dumps(watcher.on_mark(int(play), host, step)).encode()
+            with suppress(OSError):  # the one who asked may have been killed by now
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+        def log_message(self, format: str, *_arguments: Any) -> None:  # noqa: A002
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+class Theatre:
+    """The folder, the emulator and the environment of a schedule, in which its runs follow each other."""
+
+    def __init__(
+        self, schedule: Schedule, ansible: WarmAnsible, environment: Mapping[str, str], folder: Path, emulator: Emulator
+    ) -> None:
+        self.schedule, self.ansible, self.folder, self.emulator = schedule, ansible, folder, emulator
+        self.environment = environment
+        self.watcher = Watcher(schedule, emulator, folder)
+        self.original = members_of(emulator, schedule)
+        self.runs: list[Run] = []
+        emulator.on_request(self.watcher.on_request)
+
+    def run(self, name: str, command: list[str], *, told: Document, edits: list[Document] | None = None) -> Run:
+        """Run ansible-playbook to its end, with the ``signal`` and the ``faults`` that it is told."""
+        faults = told.get("faults", [])
+        self.emulator.clear()
+        for fault in faults:
+            self.emulator.add_fault(fault)
+        self.watcher.prepare(told.get("signal", {}), edits or [])
+        before = members_of(self.emulator, self.schedule)
+        output = self.folder / f"output-{len(self.runs)}.txt"
+        order = Order(command, self.environment, self.folder, output, imported=not self.schedule.as_process)
+        self.watcher.process_group = self.ansible.start(order)
+        exit_code, left_over = self.ansible.wait(HANGING)
+        run = Run(
+            name,
+            command,
+            exit_code,
+            output.read_text("utf-8", "replace"),
+            before,
+            members_of(self.emulator, self.schedule),
+            self.emulator.requests,
+            list(self.watcher.events),
+            self.watcher.signalled,
+            left_over,
+            bool(faults),
+        )
+        self.runs.append(run)
+        return run
+
+    def roll(self) -> Run:
+        told = {"faults": self.schedule.faults, "signal": self.schedule.signal}
+        return self.run("roll", stage.roll_command(self.schedule, self.folder), told=told, edits=self.schedule.edits)
+
+    def again(self, told: Document) -> Run:
+        """The same command, once what went wrong has been put right."""
+        self.put_right()
+        return self.run("again", stage.roll_command(self.schedule, self.folder), told=told)
+
+    def recover(self, told: Document) -> Run:
+        """The newest command that was printed; without one, a recovery of whatever is open."""
+        self.put_right()
+        command = printed_command(self.runs) or stage.recover_command(self.schedule, self.folder)
+        return self.run("recover", command, told=told)
+
+    def put_right(self) -> None:
+        for pattern in ("trouble-*", "lost-*"):
+            for path in self.folder.glob(pattern):
+                path.unlink()
+
+    def something_is_out(self) -> bool:
+        return weights_of(members_of(self.emulator, self.schedule)) != weights_of(self.original)
+
+
+def weights_of(members: Members) -> dict[tuple[str, tuple[str, str, str]], int]:
+    """The weight of each member, by load balancer and identity."""
+    return {(name, member.identity): member.weight for name, found in members.items() for member in found}
+
+
+def printed_command(runs: list[Run]) -> list[str] | None:
+    """The arguments of the last recovery command that any of the runs has printed."""
+    for run in reversed(runs):
+        found: list[str] = PRINTED_COMMAND.findall(run.output)
+        if found:
+            return [stage.RECOVER_PLAYBOOK, *shlex.split(found[-1].replace('\\"', '"'))]
+    return None
+
+
+def perform(schedule: Schedule, ansible: WarmAnsible, environment: Mapping[str, str]) -> list[Run]:
+    """The rolling update of a schedule, what is run after it, and, if it did not just succeed, recoveries to the end."""
+    with theatre_of(schedule, ansible, environment) as theatre:
+        first = theatre.roll()
+        if first.exit_code == 0 and not theatre.something_is_out() and schedule.seed % 4:
+            return theatre.runs
+        for told in schedule.after if first.exit_code else []:
+            theatre.again(told) if told["do"] == "again" else theatre.recover(told)
+        theatre.recover({})
+        if any(run.requests for run in theatre.runs):
+            theatre.recover({})
+        return theatre.runs
+
+
+@contextmanager
+def theatre_of(schedule: Schedule, ansible: WarmAnsible, environment: Mapping[str, str]) -> Iterator[Theatre]:
+    with ExitStack() as stack:
+        temporary = TemporaryDirectory(prefix="slb-rolling-", ignore_cleanup_errors=True)
+        folder = Path(stack.enter_context(temporary)).resolve()
+        stage.write(schedule, folder)
+        emulator = stack.enter_context(running(schedule.state()))
+        theatre = Theatre(schedule, ansible, environment, folder, emulator)
+        marks = stack.enter_context(serving_marks(theatre.watcher))
+        theatre.environment = {
+            **environment,
+            "ALICLOUD_SLB_ENDPOINT": emulator.url,
+            "HOME": str(folder),
+            "ROLLING_FOLDER": str(folder),
+            "ROLLING_MARKS": marks,
+        }
+        yield theatre
+
+
+def environment_for_ansible(collections: str, home: Path) -> dict[str, str]:
+    """The environment of every run: credentials, and settings that make a play cheap."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "ALICLOUD_", "XDG_"))}
+    plugins = Path(__file__).parent / "plugins"
+    return {
+        **kept,
+        "ALICLOUD_ACCESS_KEY": "rehearsal",
+        "ALICLOUD_SECRET_KEY": "rehearsal-secret",
+        "ALICLOUD_REGION": "cn-hangzhou",
+        "ANSIBLE_COLLECTIONS_PATH": collections,
+        "ANSIBLE_CONNECTION_PLUGINS": str(plugins / "connection"),
+        "ANSIBLE_HOME": str(home),
+        "ANSIBLE_INVENTORY_ENABLED": "ansible.builtin.yaml",
+        "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
+        "ANSIBLE_LOCALHOST_WARNING": "false",
+        "ANSIBLE_NOCOLOR": "1",
+        "ANSIBLE_PIPELINING": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+
+
+__all__ = ["Edit", "Mark", "Members", "Run", "environment_for_ansible", "perform", "printed_command", "replace"]

@@ -1,0 +1,407 @@
+# Copyright (c) 2026 aliyun_community.slb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Schedules: hosts, a play with an update, and what goes wrong meanwhile; made from one number, kept as YAML."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+Document = dict[str, Any]
+
+GROUP = "web"
+LOAD_BALANCERS = ("lb-a", "lb-b", "lb-c")
+WEIGHTS = (100, 100, 100, 60, 60, 10, 1)
+DESCRIBE, SET, HEALTH = "DescribeLoadBalancerAttribute", "SetBackendServers", "DescribeHealthStatus"
+
+# Updates with which a play must succeed. "own_include" has a file of the user's with the name of one of the role's.
+GOOD_UPDATES = ("ok", "module", "own_include", "rescued")
+# How the play comes to the role.
+FORMS = ("roles", "include_role", "import_role", "entry_points", "playbook")
+# Variables of the user's own, which must not mean anything to the role.
+OWN_NAMES = (
+    "servers", "server", "members", "weights", "path", "record", "roll", "state", "step", "failure", "others", "waits",
+    "unhealthy", "timeout", "already_out", "batch", "result", "load_balancer_id", "min_active", "journal", "entry",
+)  # fmt: skip
+OWN_VALUES: tuple[Any, ...] = ([], 7, "x", {"weight": 100}, "{{ nothing_has_this_name }}", None)
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """All that a run is told. Everything in it is plain, so that it can be kept, read and edited as YAML.
+
+    ``hosts``: name, server_id, type, server_ip, zone, load_balancers (a list of ids for each play), weights (by load
+    balancer), applies (``when`` on the role), lost (unreachable from the start). ``others``: members that are not
+    hosts, by load balancer. ``local_hosts``: names such as 127.0.0.1 in another group, with their connection or null.
+    ``balancers_in``: where rolling_update_load_balancer_ids is set. ``options``: the role's other variables, without
+    their prefix; ``places``: where each is set. ``update``: kind, and the hosts that it concerns. ``faults``: as the
+    emulator takes them. ``edits``: ``at`` a count of ``requests`` or ``marks`` another job changes members. ``signal``: number,
+    target (process or group), ``at``, and how many seconds later. ``after``: what is run next, each with an optional signal
+    and faults of its own.
+    """
+
+    seed: int
+    hosts: list[Document]
+    others: dict[str, list[Document]]
+    form: str = "roles"
+    plays: int = 1
+    balancers_in: str = "play"
+    local_hosts: Document = field(default_factory=dict)
+    keywords: Document = field(default_factory=dict)
+    forks: int = 5
+    limit: list[str] = field(default_factory=list)
+    options: Document = field(default_factory=dict)
+    places: dict[str, str] = field(default_factory=dict)
+    own_variables: Document = field(default_factory=dict)
+    become: str = ""
+    rescue: bool = False
+    check: str = ""
+    update: Document = field(default_factory=lambda: {"kind": "ok", "hosts": []})
+    faults: list[Document] = field(default_factory=list)
+    edits: list[Document] = field(default_factory=list)
+    signal: Document = field(default_factory=dict)
+    after: list[Document] = field(default_factory=list)
+    as_process: bool = False
+
+    def state(self) -> Document:
+        """The state document of the emulator."""
+        return {
+            "access_keys": [{"access_key_id": "rehearsal", "access_key_secret": "rehearsal-secret"}],
+            "load_balancers": [
+                {
+                    "load_balancer_id": name,
+                    "region_id": "cn-hangzhou",
+                    "backend_servers": [*self.members_of(name), *others],
+                    "listeners": [{"listener_port": 80, "listener_protocol": "http", "backend_server_port": 8080}],
+                }
+                for name, others in self.others.items()
+            ],
+        }
+
+    def members_of(self, load_balancer_id: str) -> list[Document]:
+        """The hosts that are members of a load balancer, as the emulator takes them."""
+        return [
+            {
+                "server_id": host["server_id"],
+                "type": host["type"],
+                "weight": host["weights"][load_balancer_id],
+                **({"server_ip": host["server_ip"]} if host["server_ip"] else {}),
+            }
+            for host in self.hosts
+            if load_balancer_id in host["weights"]
+        ]
+
+    def selected(self) -> list[Document]:
+        """The hosts of the play, as --limit leaves them."""
+        return [host for host in self.hosts if not self.limit or host["name"] in self.limit]
+
+    def batches(self) -> list[list[Document]]:
+        """The hosts of the play as ``serial`` divides them."""
+        hosts, serial = self.selected(), self.keywords.get("serial")
+        sizes = serial if isinstance(serial, list) else [serial or len(hosts)]
+        batches: list[list[Document]] = []
+        while hosts:
+            size = sizes[min(len(batches), len(sizes) - 1)]
+            count = max(1, len(self.selected()) * int(size[:-1]) // 100) if isinstance(size, str) else size
+            batches, hosts = [*batches, hosts[:count]], hosts[count:]
+        return batches
+
+    def spare(self) -> int:
+        """How many members stay in traffic on the load balancer that has the fewest of them left, at any time."""
+        left: list[int] = []
+        for name, others in self.others.items():
+            members = [*self.members_of(name), *others]
+            active = sum(member["weight"] > 0 for member in members)
+            out = max(sum(host["weights"].get(name, 0) > 0 for host in batch) for batch in self.batches())
+            left.append(active - out)
+        return min(left)
+
+    def is_possible(self) -> bool:
+        """Whether the play asks for nothing that the role has to refuse."""
+        already_out = any(0 in host["weights"].values() for host in self.hosts)
+        return (
+            self.spare() >= int(self.options.get("min_active", 1))
+            and self.update["kind"] != "end_static"
+            and not (already_out and self.options.get("already_out") == "fail")
+        )
+
+    def must_succeed(self) -> bool:
+        """Whether nothing is wrong: the run must end with exit code 0."""
+        trouble = self.faults or self.edits or self.signal or any(host["lost"] for host in self.selected())
+        return not trouble and self.is_possible() and self.update["kind"] in GOOD_UPDATES
+
+    def text(self) -> str:
+        """The schedule as YAML."""
+        return str(yaml.safe_dump(asdict(self), sort_keys=False, default_flow_style=None, width=120))
+
+
+def load(path: Path) -> Schedule:
+    """The schedule in a file that ``Schedule.text`` has written."""
+    return Schedule(**yaml.safe_load(path.read_text(encoding="utf-8")))
+
+
+def pick(chance: random.Random, *choices: tuple[Any, float]) -> Any:
+    """One of the values, each as often as its number says."""
+    return chance.choices([value for value, _weight in choices], [weight for _value, weight in choices])[0]
+
+
+def make(seed: int) -> Schedule:
+    """The schedule of a number."""
+    chance = random.Random(seed)
+    form = pick(
+        chance, ("roles", 38), ("include_role", 15), ("import_role", 12), ("entry_points", 15), ("playbook", 20)
+    )
+    plays = 2 if form == "roles" and chance.random() < 0.12 else 1
+    balancers_in = pick(chance, ("play", 30), ("group", 20), ("extra", 15), ("zone", 20), ("host", 15))
+    if plays == 2 or (form == "playbook" and balancers_in == "play"):
+        balancers_in = "play" if plays == 2 else "group"
+    hosts, others = make_hosts(chance, form, balancers_in, plays)
+    base = Schedule(
+        seed,
+        hosts,
+        others,
+        form=form,
+        plays=plays,
+        balancers_in=balancers_in,
+        local_hosts=make_local_hosts(chance),
+        keywords=make_keywords(chance, form),
+        forks=chance.randint(1, 10),
+        limit=[host["name"] for host in hosts[: chance.randint(1, len(hosts))]] if chance.random() < 0.12 else [],
+    )
+    names = [host["name"] for host in base.selected()]
+    become = pick(chance, ("", 75), ("group_vars", 9), ("play_vars", 8), ("keyword", 8))
+    update = make_update(chance, form, names, can_run_modules=not become)
+    options = make_options(chance, base)
+    return Schedule(
+        **{
+            **vars(base),
+            "options": options,
+            "places": make_places(chance, options, form),
+            "own_variables": make_own_variables(chance, form),
+            "become": "group_vars" if become and form == "playbook" else become,
+            "rescue": form == "include_role" and chance.random() < 0.2,
+            "check": make_check(chance, form),
+            "update": update,
+            **make_trouble(chance, base),
+            "as_process": chance.random() < 0.1,
+        }
+    )
+
+
+def make_hosts(
+    chance: random.Random, form: str, balancers_in: str, plays: int
+) -> tuple[list[Document], dict[str, list[Document]]]:
+    """The hosts with their members, and the other members of each load balancer."""
+    size = pick(chance, (2, 38), (3, 30), (4, 20), (5, 7), (6, 5))
+    # A second rolling update is about load balancers of its own.
+    names = LOAD_BALANCERS[: 2 if plays == 2 else pick(chance, (1, 50), (2, 35), (3, 15))]
+    shares_id = chance.random() < 0.15
+    already_out = chance.random() < 0.3
+    hosts = []
+    for number in range(1, size + 1):
+        zone = "zone_a" if number <= (size + 1) // 2 else "zone_b"
+        by_play = [[name] for name in names] if plays == 2 else [balancers_of(chance, names, balancers_in, zone)]
+        mine = [name for play in by_play for name in play]
+        weights = {name: 0 if already_out and chance.random() < 0.4 else chance.choice(WEIGHTS) for name in mine}
+        member = {"server_id": f"i-{number}", "type": "ecs", "server_ip": ""}
+        if shares_id:
+            member = {"server_id": "eni-1", "type": "eni", "server_ip": f"10.0.0.{number}"}
+        hosts.append(
+            {
+                "name": f"web{number}",
+                **member,
+                "zone": zone,
+                "load_balancers": by_play,
+                "weights": weights,
+                "applies": True,
+                "lost": False,
+            }
+        )
+    if form != "playbook" and chance.random() < 0.15:
+        for host in hosts:
+            host["applies"] = chance.random() < 0.6
+    if chance.random() < 0.06:
+        chance.choice(hosts)["lost"] = True
+    others = {
+        name: [
+            {"server_id": f"i-9{n}", "weight": pick(chance, (100, 85), (0, 15))} for n in range(chance.randint(1, 3))
+        ]
+        for name in names
+    }
+    return hosts, others
+
+
+def balancers_of(chance: random.Random, names: tuple[str, ...], balancers_in: str, zone: str) -> list[str]:
+    """The load balancers that a host is behind."""
+    if balancers_in == "zone":
+        return [names[0] if zone == "zone_a" else names[-1], *names[1:-1]]
+    if balancers_in == "host":
+        return chance.sample(names, chance.randint(1, len(names)))
+    return list(names)
+
+
+def make_local_hosts(chance: random.Random) -> Document:
+    names = pick(chance, ((), 60), (("127.0.0.1",), 15), (("localhost",), 15), (("localhost", "127.0.0.1"), 10))
+    return {name: pick(chance, ("local", 60), (None, 40)) for name in names}
+
+
+def make_keywords(chance: random.Random, form: str) -> Document:
+    by_steps = 0 if form == "playbook" else 16  # a list in slb_serial is not a list of steps
+    keywords = {"serial": pick(chance, (None, 18), (1, 15), (2, 35), ("50%", 16), ([1, 2], by_steps))}
+    if form != "playbook":
+        keywords["strategy"] = pick(chance, (None, 70), ("linear", 6), ("free", 14), ("host_pinned", 10))
+        keywords["ignore_errors"] = pick(chance, (None, 94), (True, 6))
+        keywords["ignore_unreachable"] = pick(chance, (None, 94), (True, 6))
+        keywords["any_errors_fatal"] = pick(chance, (None, 93), (True, 7))
+        keywords["max_fail_percentage"] = pick(chance, (None, 93), (0, 3), (60, 4))
+        keywords["force_handlers"] = pick(chance, (None, 95), (True, 5))
+    return {name: value for name, value in keywords.items() if value is not None}
+
+
+def make_update(chance: random.Random, form: str, names: list[str], can_run_modules: bool) -> Document:
+    kind = pick(
+        chance,
+        ("ok", 44),
+        ("own_include", 9),
+        ("rescued", 4),
+        ("module", 6 if can_run_modules else 0),
+        ("fail", 11),
+        ("handler_fail", 6 if form != "playbook" else 0),
+        ("unreachable", 7),
+        ("end_static", 4),
+        ("end_dynamic", 5),
+        ("missing_include", 4),
+    )
+    update: Document = {"kind": kind, "hosts": chance.sample(names, pick(chance, (1, 80), (len(names), 20)))}
+    if kind == "own_include":
+        update["file"] = chance.choice(
+            ("restore.yml", "main.yml", "drain.yml", "recover.yml", "failed.yml", "check.yml")
+        )
+        update["how"] = chance.choice(("include_tasks", "import_tasks"))
+    if kind in ("ok", "module") and form != "playbook":
+        update["notifies"] = chance.random() < 0.3
+    return update
+
+
+def make_options(chance: random.Random, base: Schedule) -> Document:
+    """Variables of the role, as numbers and lists; None is left out."""
+    spare = base.spare()
+    options: Document = {
+        "drain_delay": pick(chance, (0, 93), (1, 7)),
+        "health_timeout": 3,
+        "ramp_pause": 0,
+        "ramp": pick(chance, (None, 72), ([50], 12), ([10, 50], 8), ([50, 100], 8)),
+        "min_active": pick(chance, (0 if spare < 1 else None, 50), (0, 20), (max(0, spare), 26), (spare + 1, 4)),
+        "on_failure": pick(chance, (None, 50), ("keep_drained", 15), ("restore", 35)),
+        "on_drain_timeout": pick(chance, (None, 85), ("fail", 15)),
+        "check_listeners": pick(chance, (None, 80), ("warn", 10), ("off", 10)),
+        "already_out": pick(chance, (None, 80), ("warn", 15), ("fail", 5)),
+        "health_tasks_file": pick(chance, (None, 92), ("health.yml", 8)),
+        "id": pick(chance, (None, 50), ("web-1.3", 35), ("1.5", 5), (7, 5), ("web/1", 5)),
+        "record_dir": pick(chance, (None, 88), ("records", 8), ("my records", 4)),
+    }
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def make_places(chance: random.Random, options: Document, form: str) -> dict[str, str]:
+    """Where each variable is set."""
+    places = {}
+    for name, value in options.items():
+        is_one_for_all = name in ("id", "record_dir")
+        choices = ["extra", "text"] if is_one_for_all else ["host", "group", "group_vars", "extra", "text"]
+        if form != "playbook":
+            choices += ["play"] * 3
+        if isinstance(value, list) and len(value) > 1:
+            choices.remove("text")
+        places[name] = chance.choice(choices)
+    return places
+
+
+def make_own_variables(chance: random.Random, form: str) -> Document:
+    if form == "playbook" or chance.random() < 0.6:
+        return {}
+    return {name: chance.choice(OWN_VALUES) for name in chance.sample(OWN_NAMES, chance.randint(1, 6))}
+
+
+def make_check(chance: random.Random, form: str) -> str:
+    how = pick(chance, ("", 92), ("option", 5), ("keyword", 3))
+    return "option" if how and form == "playbook" else str(how)
+
+
+def make_trouble(chance: random.Random, base: Schedule) -> Document:
+    """Faults, edits by another job, a signal, and what is run after it."""
+    trouble: Document = {"faults": [], "edits": [], "signal": {}}
+    if chance.random() < 0.3:
+        trouble["faults"] += [make_fault(chance) for _number in range(pick(chance, (1, 60), (2, 25), (3, 15)))]
+    if chance.random() < 0.18:
+        trouble["edits"].append({"at": make_moment(chance, base), **make_edit(chance, base)})
+    if chance.random() < 0.25:
+        trouble["signal"] = make_signal(chance, base)
+    do = pick(chance, (["recover"], 55), (["again"], 30), (["recover", "again"], 8), (["again", "again"], 7))
+    trouble["after"] = [make_step(chance, base, name) for name in do]
+    return trouble
+
+
+def make_step(chance: random.Random, base: Schedule, name: str) -> Document:
+    """A run after the first one, which may meet trouble as well."""
+    step: Document = {"do": name}
+    if chance.random() < 0.12:
+        step["signal"] = make_signal(chance, base)
+    if chance.random() < 0.12:
+        step["faults"] = [make_fault(chance)]
+    return step
+
+
+def make_signal(chance: random.Random, base: Schedule) -> Document:
+    return {
+        "number": pick(chance, ("INT", 35), ("TERM", 30), ("KILL", 35)),
+        "to": pick(chance, ("process", 60), ("group", 40)),
+        "at": make_moment(chance, base),
+        "seconds": pick(chance, (0.0, 50), (0.02, 15), (0.05, 15), (0.2, 20)),
+    }
+
+
+def make_moment(chance: random.Random, base: Schedule) -> dict[str, int]:
+    """A point of a run: right after so many API requests, or at so many marks of the update."""
+    counted = pick(chance, ("requests", 65), ("marks", 35))
+    highest = 8 * len(base.others) if counted == "requests" else 2 * len(base.hosts)
+    return {counted: chance.randint(1, highest)}
+
+
+def make_edit(chance: random.Random, base: Schedule) -> Document:
+    """What another job does to one member."""
+    host = chance.choice(base.hosts)
+    weight = chance.choice((0, 30, 77, 100))
+    edits = [{"server_id": host["server_id"], "weight": weight}]
+    return {"load_balancer_id": chance.choice(list(host["weights"])), "edits": edits}
+
+
+def make_fault(chance: random.Random) -> Document:
+    """A fault that passes, mostly on one request, or one that stays."""
+    fault: Document = {
+        "action": pick(chance, (None, 15), (DESCRIBE, 32), (SET, 40), (HEALTH, 13)),
+        "skip": pick(chance, (0, 30), (1, 25), (2, 20), (3, 15), (6, 10)),
+        "times": pick(chance, (1, 85), (2, 15)),
+    }
+    if chance.random() < 0.15:
+        return {**fault, "kind": "error", "code": chance.choice(("Forbidden.RAM", "LbStatusNotSupport")), "times": 0}
+    codes = ("BackendServer.configuring", "Throttling.User", "Throttling", "SystemBusy", "OperationConflict")
+    kind: Document = pick(
+        chance,
+        ({"kind": "error", "code": chance.choice(codes)}, 25),
+        ({"kind": "error", "code": chance.choice(("ServiceUnavailable", "InternalError"))}, 12),
+        ({"kind": "raw", "http_status": chance.choice((502, 503, 504)), "body": "<html>Bad gateway</html>"}, 10),
+        ({"kind": "cut_before"}, 12),
+        ({"kind": "cut_after"}, 15),
+        ({"kind": "error_after", "code": "InternalError", "http_status": 500}, 8),
+        ({"kind": "truncate"}, 6),
+        ({"kind": "latency", "seconds": chance.choice((0.2, 1.0))}, 6),
+        ({"kind": "stale_read"}, 6),
+    )
+    return {**fault, **kind}
