@@ -12,6 +12,7 @@ import sys
 import typing as t
 from pathlib import Path
 
+import ansible.template
 import pytest
 from ansible.inventory.manager import InventoryManager
 from ansible.parsing.dataloader import DataLoader
@@ -26,10 +27,8 @@ from ansible.vars.manager import VariableManager
 
 from ansible_collections.aliyun_community.slb.plugins.plugin_utils._tasks_file import TasksFileError, check_tasks_file
 
-try:
-    from ansible.template import trust_as_template
-except ImportError:  # ansible-core before 2.19 renders whatever is text
-    trust_as_template = None
+# ansible-core before 2.19 renders whatever is text.
+trust_as_template: t.Any = getattr(ansible.template, "trust_as_template", None)
 
 COLLECTIONS = Path(__file__).resolve().parents[7]
 
@@ -243,7 +242,7 @@ INVALID = {
 
 
 def trusted(text: str) -> str:
-    return trust_as_template(text) if trust_as_template else text
+    return text if trust_as_template is None else t.cast(str, trust_as_template(text))
 
 
 class Ground:
@@ -269,7 +268,8 @@ class Ground:
     @staticmethod
     def trusted(loader: DataLoader, path: str) -> t.Any:
         """The contents of a file whose templates may be rendered, which ansible-core 2.19 and later have to be told."""
-        return loader.load_from_file(path, **({"trusted_as_template": True} if trust_as_template else {}))
+        options: dict[str, t.Any] = {} if trust_as_template is None else {"trusted_as_template": True}
+        return loader.load_from_file(path, **options)
 
     def write(self, name: str, content: str | bytes) -> str:
         path = self.folder / name
@@ -305,7 +305,7 @@ class Ground:
     def state(self, task: Task | None) -> list[t.Any]:
         """What a check could change behind Ansible's back."""
         objects = (self.loader, self.variables, Display())
-        play = task._parent._play if task else None
+        play = t.cast(t.Any, task)._parent._play if task else None
         of_play = (list(play.roles), list(play.handlers), dict(play.role_cache)) if play else ()
         lookups = vars(lookup_loader).get("get")  # its other values are caches
         return [[dict(vars(each)) for each in objects], lookups, set(self.loader._FILE_CACHE), of_play]
@@ -366,8 +366,11 @@ def test_file_is_not_text(ground: Ground) -> None:
     ground.refuses(b"- debug:\n    msg: \xff\xfe\x00\n", "update.yml.*: .*; correct")
 
 
+SECRETS: t.Any = [("default", VaultSecret(b"geheim"))]
+
+
 def encrypted(content: str) -> bytes:
-    return VaultLib([("default", VaultSecret(b"geheim"))]).encrypt(content)
+    return t.cast(bytes, VaultLib(SECRETS).encrypt(content))
 
 
 def test_encrypted_file_without_its_password(ground: Ground) -> None:
@@ -375,7 +378,7 @@ def test_encrypted_file_without_its_password(ground: Ground) -> None:
 
 
 def test_encrypted_file_with_its_password(ground: Ground) -> None:
-    ground.loader.set_vault_secrets([("default", VaultSecret(b"geheim"))])
+    ground.loader.set_vault_secrets(SECRETS)
     ground.check(encrypted("- debug:\n"))
     ground.refuses(encrypted("- debug:\n- meta: end_host\n"), "update.yml:2: meta: end_host")
 
