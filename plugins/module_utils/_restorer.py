@@ -184,7 +184,8 @@ class Restorer:
         after: list[Entry] = []
         for load_balancer_id in reversed(list(dict.fromkeys(entry.load_balancer_id for entry in entries))):
             mine = [entry for entry in entries if entry.load_balancer_id == load_balancer_id]
-            after += self._step_of(load_balancer_id, mine, percent, is_last, outcome)
+            # In front, so that the next step finds the load balancers in the order of the drain again.
+            after[:0] = self._step_of(load_balancer_id, mine, percent, is_last, outcome)
         return after
 
     def _step_of(
