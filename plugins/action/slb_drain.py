@@ -10,6 +10,7 @@ import os
 import time
 import typing as t
 
+from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.aliyun_community.slb.plugins.module_utils import _drain_options
@@ -38,6 +39,12 @@ class ActionModule(ActionBase):
         task_vars = task_vars or {}
         try:
             result.update(self._step(task_vars))
+        except AnsibleConnectionFailure as exc:
+            if self._task.args.get("state") == _drain_options.CHECKED:
+                raise
+            # Ansible rescues no unreachable host, and this one is out of traffic: the rescue decides what becomes of it.
+            msg = f"{task_vars.get('inventory_hostname')}: Ansible cannot reach it any longer: {exc}"
+            result.update(failed=True, msg=printable(msg))
         except SlbError as exc:
             msg = f"{task_vars.get('inventory_hostname')}: {exc.sentence()}"
             result.update(failed=True, msg=printable(msg), error=exc.as_dict())
@@ -133,10 +140,16 @@ class ActionModule(ActionBase):
         if outcome.get("failed") or options.port is None or bench.check_mode:
             return outcome
         modules = _host_waits.HostModules(self, task_vars)
-        left = _host_waits.wait_for_connections(
-            modules, options.port, options.drain_timeout, options.on_drain_timeout, bench.say
-        )
-        return {**outcome, "connections": left}
+        answer = _host_waits.wait_for_connections(modules, options.port, options.drain_timeout, bench.say)
+        if "elapsed" not in answer:
+            reason = _host_waits.reason_of(answer)
+            raise SlbError("NotCounted", f"the connections to port {options.port} cannot be counted: {reason}")
+        option = f"{_controller.prefix_of(self)}on_drain_timeout"
+        found = _host_waits.verdict(answer, modules.host, options.port, options.on_drain_timeout, False, option)
+        if found.get("failed"):
+            raise SlbError("ConnectionsLeft", found["msg"])
+        bench.say(found["msg"])
+        return {**outcome, "connections": answer["connections"]}
 
     def _warn_of_unknown_variables(self, task_vars: dict[str, t.Any], bench: Workbench) -> None:
         batch = Batch(bench.scratch, bench.run)

@@ -33,7 +33,10 @@ Json = dict[str, t.Any]
 
 _PREFIX = ".run-"
 _LOCK = ".lock"
-_SCRATCH_NAME = re.compile(r"\.run-(?P<pid>[0-9]+)-(?P<started>[^@]*)@(?P<controller>.*?)(\.json.*|(\.[a-z]+)?\.lock)")
+# The name of a controller may hold dots.
+_SCRATCH_NAME = re.compile(
+    r"\.run-(?P<pid>[0-9]+)-(?P<started>[^@]*)@(?P<controller>.*?)(\.json(\.[0-9]+)?|\.[a-z]+\.lock)"
+)
 
 
 class Request(t.NamedTuple):
@@ -95,7 +98,7 @@ class Batch:
     @contextlib.contextmanager
     def leading(self, step: str) -> t.Iterator[None]:
         """Wait until no other host of this run is in this step."""
-        with self.folder.locked(f"{self._name}.{step}.lock"):
+        with self._locked(step):
             yield
 
     def announce(self, step: str, request: Request) -> None:
@@ -176,12 +179,22 @@ class Batch:
         return is_first
 
     @contextlib.contextmanager
+    def _locked(self, name: str) -> t.Iterator[None]:
+        """Without scratch files each host does its own work: a server must go back also where the disk is full by now.
+
+        Before a drain it is the journal that must be writable.
+        """
+        with contextlib.ExitStack() as stack:
+            with contextlib.suppress(JournalUnusable):
+                stack.enter_context(self.folder.locked(f"{self._name}.{name}.lock"))
+            yield
+
+    @contextlib.contextmanager
     def _changing(self) -> t.Iterator[Json]:
-        with self.folder.locked(f"{self._name}.lock"):
+        with self._locked("content"):
             content = self._read()
             yield content
             temporary = f"{self._path}.{os.getpid()}"
-            # On a full disk each host does its own work: the check before the drain has refused one that was full then.
             with contextlib.suppress(OSError):
                 with open(temporary, "w", encoding="utf-8", opener=_private) as file:
                     json.dump(content, file)
@@ -219,7 +232,7 @@ def wait_for_orphans(folder: LockedFolder, run: Run) -> None:
 
 def _scratch_files(folder: LockedFolder) -> t.Iterator[tuple[str, Run]]:
     for name in sorted(os.listdir(folder.path)) if os.path.isdir(folder.path) else ():
-        found = _SCRATCH_NAME.match(name)
+        found = _SCRATCH_NAME.fullmatch(name)
         if found:
             yield os.path.join(folder.path, name), Run(found["controller"], int(found["pid"]), found["started"])
 

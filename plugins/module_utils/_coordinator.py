@@ -11,6 +11,7 @@ The host that comes first does the API calls for all hosts of its batch that hav
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shlex
 import time
@@ -26,7 +27,7 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._errors impor
 from ansible_collections.aliyun_community.slb.plugins.module_utils._journal import Journal
 from ansible_collections.aliyun_community.slb.plugins.module_utils._records import BackendServer, Listener, LoadBalancer
 from ansible_collections.aliyun_community.slb.plugins.module_utils._restorer import (
-    LINE_SECONDS,
+    SETTLE_SECONDS,
     HealthWait,
     Outcome,
     Restorer,
@@ -110,8 +111,13 @@ class Coordinator:
 
     def begin(self, keep_days: int) -> None:
         """Once in a run, before anything is drained: find out whether a journal can be written, and say how to recover."""
-        if not self._batch.first_time(f"begun {self._request.rolling_update_id} {self._bench.folder.path}"):
-            return
+        key = f"begun {self._request.rolling_update_id} {self._bench.folder.path}"
+        with self._batch.leading("begun"):
+            if not self._batch.recall(key):
+                self._begin(keep_days)
+                self._batch.remember(key, True)
+
+    def _begin(self, keep_days: int) -> None:
         remove_ended_runs(self._bench.scratch, self._bench.run)
         self._bench.folder.remove_old(keep_days, time.time())
         if self._bench.check_mode:
@@ -178,11 +184,7 @@ class Coordinator:
             raise SlbError("Refused", sentence)
         already_out = list(plan.already_out.values())
         if already_out and request.already_out == "fail":
-            raise SlbError(
-                "AlreadyOut",
-                f"{', '.join(already_out)} is at weight 0 and no journal knows why",
-                advice=f"Put it back, or set {self._place.prefix}already_out to warn.",
-            )
+            raise already_out_error(already_out, self._place.prefix)
         left = _plan.active_count(snapshot.backend_servers) - len(plan.requested)
         if plan.requested and left < request.min_active:
             raise SlbError(
@@ -219,6 +221,8 @@ class Coordinator:
             if outcome is not None:
                 return outcome
             requests = self._batch.announced("drained", self._request, self._place.batch)
+            for request in requests:
+                self._forget_proofs(request)
             outcomes = _Drain(self, requests, verify).run()
             mine = outcomes.pop(self._request.host)
             self._batch.leave_outcomes("drained", outcomes)
@@ -233,19 +237,28 @@ class Coordinator:
             return self._result(changed=False, msg="Check mode: nothing was drained, so nothing is proven.")
         with self._batch.leading("proven"):
             for load_balancer_id in request.load_balancer_ids:
-                group = self._group_for_proof(load_balancer_id)
-                setting = self._setting(load_balancer_id)
-                for reason in unproven([self._target(request)], group, setting).values():
-                    raise SlbError(
-                        "NotDrained",
-                        f"its update does not begin: {reason}",
-                        advice="The drain was skipped, or someone changed the weight since.",
-                    )
-                self._prove_min_active(load_balancer_id, group)
+                self._prove_member(load_balancer_id)
         entries = [entry.moved_to(UPDATING, time.time()) for entry in self._open_entries()]
         if entries:
             bench.record(request.rolling_update_id, entries)
         return self._with_stats(self._result(changed=False, msg=f"{request.host} gets no new requests."))
+
+    def _prove_member(self, load_balancer_id: str) -> None:
+        """By the read of another host, which takes a few seconds to get old, or by a read of this one's own."""
+        kept = self._kept_for_proof(load_balancer_id)
+        if kept is not None:
+            with contextlib.suppress(SlbError):
+                return self._judge_proof(load_balancer_id, kept)
+        return self._judge_proof(load_balancer_id, self._read_for_proof(load_balancer_id))
+
+    def _judge_proof(self, load_balancer_id: str, group: t.Sequence[BackendServer]) -> None:
+        for reason in unproven([self._target(self._request)], group, self._setting(load_balancer_id)).values():
+            raise SlbError(
+                "NotDrained",
+                f"its update does not begin: {reason}",
+                advice="The drain was skipped, or someone changed the weight since.",
+            )
+        self._prove_min_active(load_balancer_id, group)
 
     def _prove_min_active(self, load_balancer_id: str, group: t.Sequence[BackendServer]) -> None:
         """Two rolling updates at the same time may each have left enough members in traffic, and too few together."""
@@ -259,17 +272,28 @@ class Coordinator:
                 advice="Run this again when the other job has ended.",
             )
 
-    def _group_for_proof(self, load_balancer_id: str) -> tuple[BackendServer, ...]:
+    def _kept_for_proof(self, load_balancer_id: str) -> tuple[BackendServer, ...] | None:
         """A read that is shared by the hosts of a batch, which all come here within a few seconds."""
-        key = f"proof {self._request.connection} {load_balancer_id}"
-        kept = self._batch.recall(key)
-        if kept and time.time() - kept["at"] < PROOF_SECONDS:
-            return tuple(BackendServer(**row) for row in kept["group"])
+        kept = self._batch.recall(self._proof_key(load_balancer_id))
+        if not kept or not 0 <= time.time() - kept["at"] < PROOF_SECONDS:
+            return None
+        return tuple(BackendServer(**row) for row in kept["group"])
+
+    def _read_for_proof(self, load_balancer_id: str) -> tuple[BackendServer, ...]:
         at = time.time()
         client = self._bench.client_for(self._request.region)
         group = _slb.describe_load_balancer(client, load_balancer_id).backend_servers
-        self._batch.remember(key, {"at": at, "group": [server.as_dict() for server in group]})
+        kept = {"at": at, "group": [server.as_dict() for server in group]}
+        self._batch.remember(self._proof_key(load_balancer_id), kept)
         return group
+
+    def _proof_key(self, load_balancer_id: str) -> str:
+        return f"proof {self._request.connection} {load_balancer_id}"
+
+    def _forget_proofs(self, request: Request) -> None:
+        """Weights are about to change: what was read before proves nothing."""
+        for load_balancer_id in request.load_balancer_ids:
+            self._batch.forget(self._proof_key(load_balancer_id))
 
     def note_updated(self) -> Json:
         """Note that the update has ended and that the host has passed its own check; announce it for the restore."""
@@ -289,6 +313,8 @@ class Coordinator:
             if outcome is not None:
                 return outcome
             requests = self._batch.announced("restored", self._request, self._place.batch)
+            for request in requests:
+                self._forget_proofs(request)
             outcomes = self._restore_all(requests)
             mine = outcomes.pop(self._request.host)
             self._batch.leave_outcomes("restored", outcomes)
@@ -347,16 +373,18 @@ class Coordinator:
             return self._nothing_to_restore(request)
         problems = [outcome.failed[entry.key] for entry in entries if entry.key in outcome.failed]
         problems += [outcome.left_alone[entry.key] for entry in entries if entry.key in outcome.left_alone]
+        problems += [_back_too_early(entry) for entry in entries if entry.is_out and outcome.was_back(entry)]
         back = [outcome.back[entry.key] for entry in entries if entry.key in outcome.back]
+        changed = any(entry.key in outcome.changed for entry in entries)
         if not problems:
-            return self._result(changed=True, entries=back)
+            return self._result(changed=changed, entries=back)
         still_out = [entry for entry in entries if entry.key in outcome.failed]
         text = "; ".join(dict.fromkeys(problems))
         if still_out:
             text += (
                 f". Still out of traffic: {described(still_out)}. This puts back what can be: {self.recover_command}"
             )
-        return {**self._result(changed=bool(back), entries=back, msg=text), "failed": True}
+        return {**self._result(changed=changed, entries=back, msg=text), "failed": True}
 
     def _put_back_unclaimed(self) -> None:
         """Put back hosts that were drained for a task that they never came to, since nothing else would."""
@@ -382,11 +410,13 @@ class Coordinator:
                 "failed": True,
             }
         entries = self._open_entries()
+        self._forget_proofs(self._request)
         stays = [entry for entry in entries if not entry.is_untouched and on_failure != "restore"]
         restorer = Restorer(self._bench, self._request.rolling_update_id)
         with self._batch.leading("restored"):
             outcome = restorer.restore([entry for entry in entries if entry not in stays])
         still_out = [*stays, *(entry for entry in entries if entry.key in outcome.failed)]
+        self._put_back_unclaimed()
         message = self._account_message(reason, still_out, outcome)
         result = {**self._result(changed=restorer.changed, entries=still_out, msg=message), "failed": True}
         if is_hidden and (still_out or self._left_behind()):
@@ -522,6 +552,21 @@ def shown(entry: Entry) -> Json:
     }
 
 
+def _back_too_early(entry: Entry) -> str:
+    return (
+        f"{entry.host}: {entry.name} of {entry.load_balancer_id} had its weight {entry.original} back before: someone else "
+        f"changed it while {entry.host} was being updated"
+    )
+
+
+def already_out_error(members: t.Sequence[str], prefix: str) -> SlbError:
+    return SlbError(
+        "AlreadyOut",
+        f"{', '.join(members)} is at weight 0 and no journal knows why",
+        advice=f"Put it back, or set {prefix}already_out to warn.",
+    )
+
+
 def described(entries: t.Sequence[Entry]) -> str:
     return ", ".join(entry.describe() for entry in entries)
 
@@ -539,6 +584,8 @@ class _Drain:
         self._failed: dict[str, str] = {}
         self._already_out: dict[str, list[str]] = {}
         self._changed: set[str] = set()
+        self._left_out: dict[str, list[Entry]] = {}
+        self._is_unsettled = False
         self._entries: dict[str, list[Entry]] = {}
 
     def run(self) -> dict[str, Json]:
@@ -549,9 +596,12 @@ class _Drain:
                 self._failed[request.host] = refused
         for load_balancer_id in dict.fromkeys(each for request in self._requests for each in request.load_balancer_ids):
             self._drain_from(load_balancer_id)
+        self._refuse_already_out()
         self._undo_failed()
         if self._changed and not self._bench.check_mode:
-            self._give_time(max(request.drain_delay for request in self._requests if request.host in self._changed))
+            # The API answers about 2 s before the load balancer follows (measured by the author of a public drain tool).
+            delay = max(request.drain_delay for request in self._requests if request.host in self._changed)
+            self._bench.wait(delay, "for the load balancers to apply the change")
         return {request.host: self._outcome(request.host) for request in self._requests}
 
     def _drain_from(self, load_balancer_id: str) -> None:
@@ -568,11 +618,11 @@ class _Drain:
             sentence = exc.sentence()
             if load_balancer_id not in sentence:
                 sentence = f"{load_balancer_id}: {sentence}"
-            self._failed.update((request.host, sentence) for request in requests)
+            for request in requests:
+                self._failed.setdefault(request.host, sentence)
 
     def _drain_members(self, load_balancer_id: str, requests: t.Sequence[Request]) -> None:
         work = _Work(self._bench, self._id, self._coordinator._setting(load_balancer_id), requests)
-        self._batch.remember(f"proof {requests[0].connection} {load_balancer_id}", None)
         self._bench.settle([row.entry for row in self._bench.folder.known_entries(load_balancer_id, self._bench.run)])
         client = self._bench.client_for(requests[0].region)
         min_active = max(request.min_active for request in requests)
@@ -599,6 +649,7 @@ class _Drain:
         for entry in work.plan.entries:
             self._batch.remember(f"out {play} {entry.host}", self._coordinator._journal_name(self._requests[0]))
             self._entries.setdefault(entry.host, []).append(entry.drained(time.time()))
+        self._is_unsettled = self._is_unsettled or bool(setter.ledger.unknown)
         applied = setter.ledger.applied
         if not applied:
             return
@@ -621,36 +672,39 @@ class _Drain:
             rows.append(json.dumps(entry.moved_to(DRAINED, entry.changed, *steps)._asdict()))
         self._batch.add_to_list(f"{WOULD_BE_OUT} {self._id}", rows)
 
+    def _refuse_already_out(self) -> None:
+        """The check has done so, where there was one, for what was out at that time."""
+        for request in self._requests:
+            members = self._already_out.get(request.host)
+            if members and request.already_out == "fail" and request.host not in self._failed:
+                self._failed[request.host] = already_out_error(members, self._coordinator._place.prefix).sentence()
+
     def _undo_failed(self) -> None:
         """A host that cannot be drained everywhere is put back where it was drained: its update will not begin."""
         entries = [entry for entry in self._coordinator._open_entries_of_run() if entry.host in self._failed]
         if self._bench.check_mode or not entries:
             return
+        if self._is_unsettled:
+            self._bench.wait(SETTLE_SECONDS, "for a write that got no response and may still take effect")
         outcome = Restorer(self._bench, self._id).restore([entry for entry in entries if entry.is_untouched])
         for entry in entries:
-            if entry.key in outcome.failed:
+            if entry.key in outcome.left_alone:
+                self._failed[entry.host] += f" {outcome.left_alone[entry.key]}."
+            elif entry.key not in outcome.back:
+                reason = outcome.failed.get(entry.key, "An update of it has begun and has not ended.")
+                self._left_out.setdefault(entry.host, []).append(entry)
                 self._failed[entry.host] += (
-                    f" It could not be put back: {outcome.failed[entry.key]} Still out of traffic: {entry.describe()}. "
+                    f" Still out of traffic: {entry.describe()}. {reason} "
                     f"This puts it back: {self._coordinator.recover_command}"
                 )
-
-    def _give_time(self, seconds: float) -> None:
-        """The API answers about 2 s before the load balancer follows (measured by the author of a public drain tool)."""
-        if seconds:
-            self._bench.say(f"Waiting {duration(seconds)} for the load balancers to apply the change")
-        end = time.monotonic() + seconds
-        while True:
-            remaining = end - time.monotonic()
-            if remaining <= 0:
-                return
-            self._bench.pause(min(remaining, LINE_SECONDS))
-            if remaining > LINE_SECONDS:
-                self._bench.say(f"{duration(remaining - LINE_SECONDS)} left")
 
     def _outcome(self, host: str) -> Json:
         coordinator = self._coordinator
         if host in self._failed:
-            return {**coordinator._result(changed=False, msg=f"{host}: {self._failed[host]}"), "failed": True}
+            left_out = self._left_out.get(host, [])
+            changed = bool(left_out) and host in self._changed
+            result = coordinator._result(changed=changed, entries=left_out, msg=f"{host}: {self._failed[host]}")
+            return {**result, "failed": True}
         already_out = self._already_out.get(host, [])
         if already_out:
             self._bench.warn(

@@ -81,6 +81,16 @@ class Workbench(t.NamedTuple):
                 return
             time.sleep(min(remaining, 1.0))
 
+    def wait(self, seconds: float, what: str) -> None:
+        """A pause that people see, with a line every LINE_SECONDS. ``what``: ends the sentence 'Waiting 30 s ...'."""
+        if seconds > 0:
+            self.say(f"Waiting {duration(seconds)} {what}")
+        while seconds > LINE_SECONDS:
+            self.pause(LINE_SECONDS)
+            seconds -= LINE_SECONDS
+            self.say(f"{duration(seconds)} left")
+        self.pause(seconds)
+
     def record(self, rolling_update_id: str, entries: t.Iterable[Entry]) -> Journal:
         """Write entries into a journal. Raises JournalUnusable."""
         with self.folder.locked():
@@ -105,9 +115,9 @@ class Workbench(t.NamedTuple):
                 continue
             wait_for_orphans(self.scratch, run)
             seconds = entry.changed + SETTLE_SECONDS - time.time()
+            # A point in time later than now comes from the clock of another machine.
             if entry.state in (DRAINING, RESTORING) and 0 < seconds <= SETTLE_SECONDS:
-                self.say(f"Waiting {duration(seconds)} for what the ended run {run.pid} may have sent")
-                self.pause(seconds)
+                self.wait(seconds, f"for what the ended run {run.pid} may have sent")
 
     def record_of_other(self, row: KnownEntry) -> None:
         """Write how an entry of another journal ends. Raises JournalUnusable."""
@@ -144,6 +154,9 @@ class Outcome:
         self.left_alone: dict[EntryKey, str] = {}
         self.failed: dict[EntryKey, str] = {}
 
+    def was_back(self, entry: Entry) -> bool:
+        return entry.key in self.back and entry.key not in self.changed
+
     def is_settled(self, entry: Entry) -> bool:
         return entry.key in self.left_alone or entry.key in self.failed
 
@@ -169,57 +182,67 @@ class Restorer:
         """
         outcome = Outcome()
         waiting = list(entries)
-        for number, percent in enumerate(steps):
-            if number and waiting:
-                self._bench.say(f"Waiting {duration(pause)} before the next step of the ramp")
-                self._bench.pause(pause)
+        previous = None
+        for percent in steps:
+            if previous and waiting:
+                self._bench.wait(pause, "before the next step of the ramp")
             if before_step is not None and waiting:
                 outcome.failed.update(before_step(waiting))
             waiting = [entry for entry in waiting if not outcome.is_settled(entry)]
-            waiting = self._step(waiting, percent, percent == steps[-1], outcome)
+            waiting = self._take_step(waiting, StepOfRamp(percent, previous, percent == steps[-1]), outcome)
+            previous = percent
         return outcome
 
-    def _step(self, entries: t.Sequence[Entry], percent: int, is_last: bool, outcome: Outcome) -> list[Entry]:
+    def _take_step(self, entries: t.Sequence[Entry], step: StepOfRamp, outcome: Outcome) -> list[Entry]:
         """One step for all; returns the entries as they are now."""
         after: list[Entry] = []
         for load_balancer_id in reversed(list(dict.fromkeys(entry.load_balancer_id for entry in entries))):
             mine = [entry for entry in entries if entry.load_balancer_id == load_balancer_id]
+            work = self._work(_Step(load_balancer_id, mine, step), outcome)
+            doubtful = [] if self._bench.check_mode else work.surprising
+            moved = []
+            if doubtful:
+                # A read may be stale, and a finding by which the server stays where it is must not rest on one.
+                self._bench.pause(LOOK_SECONDS)
+                moved = self._end_step(work, outcome, without=doubtful)
+                work = self._work(_Step(load_balancer_id, doubtful, step), outcome)
             # In front, so that the next step finds the load balancers in the order of the drain again.
-            after[:0] = self._step_of(load_balancer_id, mine, percent, is_last, outcome)
+            after[:0] = [*moved, *self._end_step(work, outcome)]
         return after
 
-    def _step_of(
-        self, load_balancer_id: str, entries: t.Sequence[Entry], percent: int, is_last: bool, outcome: Outcome
-    ) -> list[Entry]:
-        work = _Step(entries, percent)
+    def _work(self, work: _Step, outcome: Outcome) -> _Step:
+        """Set the weights of a step. If that fails, find out how far it came."""
+        setter = None
         try:
-            client = self._bench.client_for(entries[0].region)
-            setter = WeightSetter(client, load_balancer_id, Options(verify=is_last))
+            client = self._bench.client_for(work.entries[0].region)
+            setter = WeightSetter(client, work.load_balancer_id, Options(verify=work.step.is_last))
             setter.run(
-                work.choose,
-                check_mode=self._bench.check_mode,
-                before_write=lambda _plan: self._before_write(work),
+                work.choose, check_mode=self._bench.check_mode, before_write=lambda _plan: self._before_write(work)
             )
         except SlbError as exc:
-            applied = {change.target.key: change.after for change in setter.ledger.applied}
-            outcome.failed.update((entry.key, exc.sentence()) for entry in work.not_in_effect(applied))
-        if setter.ledger.applied:
+            work.failed_after(exc.sentence(), setter.group if setter else None)
+        if setter and setter.ledger.applied:
             self.changed = True
-            keys = {change.server.key for change in setter.ledger.applied}
-            outcome.changed |= {entry.key for entry in entries if entry.key[2:5] in keys}
+            work.changed = {change.server.key for change in setter.ledger.applied}
+            outcome.changed |= {entry.key for entry in work.entries if entry.key[2:5] in work.changed}
             changes = [
                 f"{change.server.name} {change.server.weight} -> {change.after}" for change in setter.ledger.applied
             ]
-            active = sum(server.weight > 0 for server in setter.group or ())
+            group = setter.group or ()
             prefix = "Check mode: would set " if self._bench.check_mode else ""
-            self._bench.say(prefix + weight_line(load_balancer_id, changes, active, len(setter.group or ())))
-        for entry, weight in work.plan.left_alone:
-            outcome.left_alone[entry.key] = left_alone_reason(entry, weight)
-        moved = [entry for entry in work.after(RESTORED if is_last else RESTORING) if entry.key not in outcome.failed]
-        if is_last:
+            self._bench.say(prefix + weight_line(work.load_balancer_id, changes, _plan.active_count(group), len(group)))
+        return work
+
+    def _end_step(self, work: _Step, outcome: Outcome, without: t.Sequence[Entry] = ()) -> list[Entry]:
+        """Account for a step; returns the entries that go on, as they are now. ``without``: they are looked at again."""
+        left_alone = [(entry, weight) for entry, weight in work.plan.left_alone if entry not in without]
+        outcome.left_alone.update((entry.key, left_alone_reason(entry, weight)) for entry, weight in left_alone)
+        outcome.failed.update((entry.key, work.error) for entry in work.failed)
+        skipped = {entry.key for entry in [*without, *work.failed]}
+        moved = [entry for entry in work.after() if entry.key not in skipped]
+        if work.step.is_last:
             outcome.back.update((entry.key, entry) for entry in moved)
-        closed = [entry.moved_to(LEFT_ALONE, time.time()) for entry, _weight in work.plan.left_alone]
-        self._record([*moved, *closed])
+        self._record([*moved, *(entry.moved_to(LEFT_ALONE, time.time()) for entry, _weight in left_alone)])
         return moved
 
     def _before_write(self, work: _Step) -> None:
@@ -231,31 +254,56 @@ class Restorer:
             self._bench.record_if_possible(self._id, entries)
 
 
-class _Step:
-    """The entries of one load balancer during one step."""
+class StepOfRamp(t.NamedTuple):
+    """A step in percent of the original weights, and the one before it, if this restore has taken one."""
 
-    def __init__(self, entries: t.Sequence[Entry], percent: int) -> None:
-        self._entries = entries
-        self._percent = percent
+    percent: int
+    previous: int | None
+    is_last: bool
+
+
+class _Step:
+    """The entries of one load balancer during one step. ``failed``: those that did not get there, because of ``error``.
+
+    ``changed``: the members whose weight was changed.
+    """
+
+    def __init__(self, load_balancer_id: str, entries: t.Sequence[Entry], step: StepOfRamp) -> None:
+        self.load_balancer_id = load_balancer_id
+        self.entries = entries
+        self.step = step
         self.plan = RestorePlan((), (), (), ())
+        self.error = ""
+        self.failed: t.Sequence[Entry] = ()
+        self.changed: set[BackendServerKey] = set()
 
     def choose(self, group: tuple[BackendServer, ...]) -> t.Sequence[_plan.RequestedWeight]:
-        self.plan = plan_restore(self._entries, group, self._percent)
+        self.plan = plan_restore(self.entries, group, self.step.percent, self.step.previous)
         return self.plan.requested
+
+    def failed_after(self, error: str, group: tuple[BackendServer, ...] | None) -> None:
+        """``group``: the newest knowledge of it, None if it was never read."""
+        self.error = error
+        if group is None:
+            self.failed = self.entries
+            return
+        self.choose(group)
+        self.failed = self.plan.entries
+
+    @property
+    def surprising(self) -> list[Entry]:
+        """What is not as the journal says, although nothing was changed here."""
+        put_back = [entry for entry in self.plan.done if entry.is_out and entry.key[2:5] not in self.changed]
+        return [*put_back, *(entry for entry, _weight in self.plan.left_alone)]
 
     def about_to_write(self) -> list[Entry]:
         now = time.time()
         weights = [requested.weight for requested in self.plan.requested]
         return [entry.moved_to(RESTORING, now, weight) for entry, weight in zip(self.plan.entries, weights)]
 
-    def not_in_effect(self, applied: t.Mapping[BackendServerKey, int]) -> list[Entry]:
-        """The entries that a failure left where they were. ``applied``: the weights that were set, by member."""
-        settled = {entry.key for entry in self.plan.done} | {entry.key for entry, _weight in self.plan.left_alone}
-        settled |= {entry.key for entry in self.plan.entries if entry.key[2:5] in applied}
-        return [entry for entry in self._entries if entry.key not in settled]
-
-    def after(self, state: str) -> list[Entry]:
+    def after(self) -> list[Entry]:
         now = time.time()
+        state = RESTORED if self.step.is_last else RESTORING
         return [entry.moved_to(state, now) for entry in [*self.about_to_write(), *self.plan.done]]
 
 

@@ -71,6 +71,11 @@ class Entry(t.NamedTuple):
         return self.state not in _CLOSED
 
     @property
+    def is_out(self) -> bool:
+        """Whether weight 0 was in effect when this was noted."""
+        return self.state in (DRAINED, UPDATING, UPDATED)
+
+    @property
     def is_untouched(self) -> bool:
         """Whether the server can go back as it is: its update has not begun."""
         return self.state in _UNTOUCHED
@@ -294,8 +299,8 @@ def _changed_by_someone_else(entry: Entry, weight: int | None) -> SlbError:
 
 def left_alone_reason(entry: Entry, weight: int | None) -> str:
     """Why an entry is not restored; ``weight``: what the member has now, None if it is not a member."""
-    now = "is not a member any longer" if weight is None else f"has weight {weight}"
-    return f"{entry.host}: {entry.name} of {entry.load_balancer_id} {now}, which this rolling update did not write"
+    now = "is no longer a member" if weight is None else f"has weight {weight}: someone else changed it"
+    return f"{entry.host}: {entry.name} of {entry.load_balancer_id} {now}"
 
 
 def unproven(targets: t.Sequence[Target], group: t.Sequence[BackendServer], setting: Setting) -> dict[str, str]:
@@ -325,15 +330,23 @@ class RestorePlan(t.NamedTuple):
     left_alone: tuple[tuple[Entry, int | None], ...]
 
 
-def plan_restore(entries: t.Sequence[Entry], group: t.Sequence[BackendServer], percent: int = 100) -> RestorePlan:
-    """Decide by the group as it was just read: only a weight that the rolling update itself wrote is changed."""
+def plan_restore(
+    entries: t.Sequence[Entry], group: t.Sequence[BackendServer], percent: int = 100, previous: int | None = None
+) -> RestorePlan:
+    """Decide by the group as it was just read: only a weight that the rolling update itself wrote is changed.
+
+    ``previous``: the percentage of the step before, if this is a later step of a ramp. Then the members must have the
+    weights of that step: someone may have taken a server out by hand meanwhile, and 0 was written once, too.
+    """
     requested, changing, done, left_alone = [], [], [], []
     for entry in entries:
         server = next((server for server in group if entry.is_of(server)), None)
         weight = None if server is None else server.weight
         if weight == entry.original:
             done.append(entry)
-        elif server is None or weight not in entry.written:
+        elif server is None or weight not in (
+            entry.written if previous is None else (step_weight(entry.original, previous),)
+        ):
             left_alone.append((entry, weight))
         else:
             requested.append(_exactly(server, step_weight(entry.original, percent)))

@@ -55,7 +55,7 @@ class Options(t.NamedTuple):
     @classmethod
     def parse(cls, params: t.Mapping[str, t.Any]) -> Options:
         """Those among the parameters of a module. Raises InvalidArgument."""
-        options = cls(*(params[name] for name in cls._fields if name != "count_again"))
+        options = cls(**{name: params[name] for name in cls._fields if name in params})
         return options._replace(min_active=whole_number(options.min_active, "min_active", MIN_ACTIVE))
 
 

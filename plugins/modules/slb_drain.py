@@ -54,7 +54,8 @@ options:
         O(ramp).
       failed: >-
         For a C(rescue) section. Puts the host back if its update has not begun or if O(on_failure=restore). Always fails, and
-        says what is still out of traffic and how to put it back.
+        says what is still out of traffic and how to put it back. If a C(rescue) further out would hide that, the host counts as
+        unreachable instead.
   rolling_update_id:
     description:
       - The name of the rolling update and of its journal. By default it is made from the time and the process, and it is the
@@ -316,8 +317,8 @@ stopped:
 ansible_stats:
   description:
     - Statistics of the run, which AWX hands to the next job of a workflow. C(data.rolling_update_record) is the journal with
-      what is still out of traffic.
-  returned: with O(state=drained), O(state=proven) and O(state=restored), outside check mode
+      what is out of traffic, or in check mode with what would be taken out.
+  returned: with O(state=checked), O(state=drained), O(state=proven) and O(state=restored)
   type: dict
 error:
   description: What went wrong, with RV(ignore:code), C(message), C(http_status) and C(request_id).

@@ -60,42 +60,56 @@ def reason_of(result: t.Mapping[str, t.Any]) -> str:
     return printable(str(text))[:300].rstrip(".")
 
 
-def wait_for_connections(
-    modules: HostModules, port: int, timeout: int, on_timeout: str, say: t.Callable[[str], None]
-) -> int:
-    """Wait until no connection to the port is established; returns how many are left. Raises SlbError.
-
-    A count that failed is an error, never "none".
-    """
+def wait_for_connections(modules: HostModules, port: int, timeout: int, say: t.Callable[[str], None]) -> Json:
+    """The result of the last count, with ``elapsed`` (seconds) for all of them if the connections were counted."""
     started = time.monotonic()
     while True:
-        elapsed = time.monotonic() - started
-        left = max(0.0, timeout - elapsed)
-        result = modules.run("aliyun_community.slb.slb_connections", port=port, timeout=int(min(left, LINE_SECONDS)))
-        if result.get("failed") or not isinstance(result.get("connections"), int):
-            raise SlbError("NotCounted", f"the connections to port {port} cannot be counted: {reason_of(result)}")
-        count: int = result["connections"]
-        elapsed = time.monotonic() - started
-        if not count:
-            say(f"{modules.host}: no connections left on port {port} after {duration(elapsed)}")
-            return 0
-        if elapsed >= timeout:
-            return _connections_left(modules.host, port, count, duration(elapsed), on_timeout, say)
-        if elapsed >= LINE_SECONDS:
-            say(
-                f"{modules.host}: {count} connections left on port {port} after {duration(elapsed)} of at most "
-                f"{duration(timeout)}"
-            )
+        elapsed = int(time.monotonic() - started)
+        answer = modules.run("aliyun_community.slb.slb_connections", port=port, timeout=slice_seconds(elapsed, timeout))
+        elapsed = int(time.monotonic() - started)
+        if answer.get("failed") or answer.get("unreachable") or not isinstance(answer.get("connections"), int):
+            return not_counted(answer)
+        answer["elapsed"] = elapsed
+        if not answer["connections"] or elapsed >= timeout:
+            return answer
+        left = f"{connections(answer['connections'])} left on port {port}"
+        say(f"{modules.host}: {left} after {elapsed} s of at most {timeout} s")
 
 
-def _connections_left(
-    host: str, port: int, count: int, elapsed: str, on_timeout: str, say: t.Callable[[str], None]
-) -> int:
-    finding = f"{host} still has {count} connections on port {port} after {elapsed}"
+def slice_seconds(elapsed: int, timeout: int) -> int:
+    """How long the next slice may take: until the next full 10 seconds, so that lines come at a steady pace."""
+    next_line = (elapsed // int(LINE_SECONDS) + 1) * int(LINE_SECONDS)
+    return max(0, min(next_line, timeout) - elapsed)
+
+
+def connections(count: int) -> str:
+    return "1 connection" if count == 1 else f"{count} connections"
+
+
+def not_counted(answer: Json) -> Json:
+    """A module that did not count has failed, whatever else it says."""
+    kept = {key: value for key, value in answer.items() if key not in ("connections", "elapsed")}
+    if not kept.get("unreachable"):
+        kept["failed"] = True
+        kept.setdefault("msg", "The connections cannot be counted: the module returned no count.")
+    return kept
+
+
+def verdict(answer: Json, host: str, port: int, on_timeout: str, check_mode: bool, option: str = "on_timeout") -> Json:
+    """What the count means for the task: ``timed_out``, ``msg`` and perhaps ``failed``."""
+    count, elapsed = answer["connections"], answer["elapsed"]
+    if check_mode:
+        return {
+            "timed_out": False,
+            "msg": f"{host} has {connections(count)} on port {port}. In check mode nothing waits for them.",
+        }
+    if not count:
+        return {"timed_out": False, "msg": f"No connections left on port {port} after {elapsed} s."}
+    finding = f"{host} still has {connections(count)} on port {port} after {elapsed} s"
     if on_timeout == "fail":
-        raise SlbError("ConnectionsLeft", f"{finding}, and on_drain_timeout is fail")
-    say(f"{finding}; the update will cut them")
-    return count
+        return {"timed_out": True, "failed": True, "msg": f"{finding}, and {option} is fail."}
+    them = "it" if count == 1 else "them"
+    return {"timed_out": True, "msg": f"{finding}; the update will cut {them}."}
 
 
 def wait_for_url(modules: HostModules, url: str, timeout: int, say: t.Callable[[str], None]) -> None:

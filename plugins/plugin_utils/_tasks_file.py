@@ -100,14 +100,14 @@ def check_tasks_file(
     """Raise TasksFileError if including the file ``path`` in the role at ``role_path`` would break.
 
     ``path`` is absolute. ``task_vars`` are the variables of the host that the check runs for. ``task`` is the task that
-    asks (``self._task`` of an action); without it neither the variables of the play nor the role's collections are known
-    to static imports and short names.
+    asks (``self._task`` of an action). Without it, static imports do not see the variables of the play, and short names of
+    modules are not looked up in the role's collections. ``role_path`` is empty outside a role.
     """
     with _silence():
         own_loader = _RecordingLoader(loader)
         variables = variable_manager or VariableManager(loader=own_loader)
         site = _Site.of(task, role_path, own_loader, variables)
-        _Check(site, dict(task_vars), templar).check_file(os.path.normpath(path))
+        _Check(site, dict(task_vars), templar, role_path).check_file(os.path.normpath(path))
 
 
 @contextlib.contextmanager
@@ -185,6 +185,7 @@ class _Site(t.NamedTuple):
         # A copy, because loading a role adds it to the play.
         play = play.copy() if play else Play()
         role = task._role if task else None
+        role_path = role_path or loader.get_basedir()
         if role is None or os.path.realpath(role._role_path) != os.path.realpath(role_path):
             blank: t.Any = Role(play=play)
             blank._role_path, blank._role_name = role_path, os.path.basename(role_path)
@@ -225,10 +226,11 @@ def _refusal(where: object, what: str, remedy: str) -> TasksFileError:
 class _Check:
     """One check of a file and of all files and roles that it is known to include."""
 
-    def __init__(self, site: _Site, task_vars: dict[str, t.Any], templar: t.Any) -> None:
+    def __init__(self, site: _Site, task_vars: dict[str, t.Any], templar: t.Any, role_path: str) -> None:
         self.site = site
         self.task_vars = task_vars
         self.templar = templar
+        self.role_folder = os.path.realpath(role_path) if role_path else None
         self.seen: set[tuple[str, ...]] = set()
 
     def check_file(self, path: str) -> None:
@@ -483,8 +485,7 @@ class _Check:
 
     def is_of_role(self, path: str) -> bool:
         """Whether a file lies in the folder of the role that includes the user's file."""
-        folder = os.path.realpath(self.site.role._role_path)
-        return os.path.realpath(path).startswith(folder + os.sep)
+        return bool(self.role_folder) and os.path.realpath(path).startswith(f"{self.role_folder}{os.sep}")
 
     def where(self, task: Task, path: str) -> _Position:
         found = _position(task)

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 import yaml
 from awx_job import HERE, Awx, Finished, kept_texts
-from awx_state import full_credential, reset
+from awx_state import STATE, full_credential, reset
 from emulator_process import EmulatorProcess
 
 START = {"i-web1": 100, "i-web2": 60, "i-web3": 0, "i-web4": 100}
@@ -179,6 +179,18 @@ def recover_after(awx: Awx, slb: EmulatorProcess, answers: dict[str, t.Any], **m
     assert weights(slb) == START
     assert "Put back: web1 (i-web1 of lb-example: 100)." in recover.said
     assert "Left alone" not in recover.said
+
+
+def test_recover_fails_while_a_server_is_unhealthy(awx: Awx, slb: EmulatorProcess, cancelled: Broken) -> None:
+    state = yaml.safe_load(STATE.read_text(encoding="utf-8"))
+    state["load_balancers"][0]["backend_servers"][0] |= {"weight": 0, "health": "abnormal"}
+    slb.control("PUT", "state", state)
+    record = {"slb_record": json.dumps(cancelled.job.results(PROOF)[-1])}
+    recover = awx.launch("SLB recover", record, full_credential(slb), extra={"rolling_update_health_timeout": 1})
+    assert recover.status == "failed"
+    assert recover.last_message.startswith("Put back: nothing. Still out of traffic: web1 (i-web1 of lb-example")
+    assert "abnormal on" in recover.last_message
+    assert weights(slb) == START | {"i-web1": 0}
 
 
 def test_in_the_workflow_the_check_before_has_handed_on_what_the_weights_were(

@@ -12,11 +12,11 @@ import typing as t
 import pytest
 import yaml
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.aliyun_community.slb.plugins.doc_fragments.connection import ModuleDocFragment
 from ansible_collections.aliyun_community.slb.plugins.module_utils import _connection
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import InvalidArgument
+from ansible_collections.aliyun_community.slb.tests.unit.module_arguments import patch_module_args
 from ansible_collections.aliyun_community.slb.tests.unit.refusals import refusal
 
 pytestmark = pytest.mark.usefixtures("clean_environment", "no_settings_in_the_environment")

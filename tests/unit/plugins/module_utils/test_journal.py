@@ -10,7 +10,6 @@ import contextlib
 import json
 import os
 import pwd
-import resource
 import signal
 import socket
 import subprocess
@@ -36,6 +35,7 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._rolling_upda
     Entry,
 )
 from ansible_collections.aliyun_community.slb.tests.unit.refusals import refusal
+from ansible_collections.aliyun_community.slb.tests.unit.rolling import full_disk
 
 HOST = socket.gethostname()
 ENDED = Run(HOST, os.getpid(), "1")  # the id of this process belonged to another one before
@@ -51,17 +51,6 @@ def folder(tmp_path: Path) -> JournalFolder:
     found = JournalFolder(str(tmp_path / "state" / "journals"))
     found.prepare()
     return found
-
-
-@contextlib.contextmanager
-def full_disk() -> t.Iterator[None]:
-    """No file can grow. Python ignores the signal that comes with that."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def document(**changes: t.Any) -> dict[str, t.Any]:

@@ -15,7 +15,6 @@ from importlib.util import find_spec
 
 import pytest
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.aliyun_community.slb.plugins.module_utils import _client, _module
 from ansible_collections.aliyun_community.slb.plugins.module_utils._connection import (
@@ -25,6 +24,7 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._connection i
 from ansible_collections.aliyun_community.slb.plugins.module_utils._credentials.base import FetchLimits
 from ansible_collections.aliyun_community.slb.plugins.module_utils._deadline import Deadline
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import InvalidArgument, SlbError
+from ansible_collections.aliyun_community.slb.tests.unit.module_arguments import patch_module_args
 from ansible_collections.aliyun_community.slb.tests.unit.refusals import refusal
 
 pytestmark = pytest.mark.usefixtures("clean_environment", "no_settings_in_the_environment")

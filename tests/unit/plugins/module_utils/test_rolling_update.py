@@ -137,7 +137,7 @@ def test_take_over_into_another_journal_closes_the_entry_of_the_first(is_own: bo
 def test_own_member_that_someone_else_has_changed_is_refused() -> None:
     plan = plan_of(70, known(is_own=True))
     assert (plan.requested, plan.entries, plan.superseded) == ((), (), ())
-    assert "i-1 of lb-a has weight 70, which this rolling update did not write" in plan.refused["web1"]
+    assert "i-1 of lb-a has weight 70: someone else changed it" in plan.refused["web1"]
 
 
 def test_two_journals_with_one_member_end_both() -> None:
@@ -256,6 +256,19 @@ def test_restore(written: tuple[int, ...], weight: int | None, percent: int, out
     assert plan.left_alone == (((entry, weight),) if outcome == "left alone" else ())
 
 
+@pytest.mark.parametrize(
+    ("weight", "outcome"), [(10, 50), (0, "left alone"), (50, "left alone"), (100, "done"), (None, "left alone")]
+)
+def test_later_step_of_a_ramp(weight: int | None, outcome: int | str) -> None:
+    """Someone who sees a server fail during its ramp takes it out by hand: it must stay out."""
+    entry = ENTRY._replace(written=(0, 10))
+    group = [] if weight is None else [BackendServer("i-1", weight)]
+    plan = rules.plan_restore([entry], group, 50, 10)
+    assert weights(plan) == ([("i-1", outcome)] if isinstance(outcome, int) else [])
+    assert plan.done == ((entry,) if outcome == "done" else ())
+    assert plan.left_alone == (((entry, weight),) if outcome == "left alone" else ())
+
+
 def test_restore_tells_members_with_one_id_apart() -> None:
     entry = ENTRY._replace(server_id="eni-4", type="eni", server_ip="192.168.0.2", original=40)
     group = [ENI[0], ENI[1]._replace(weight=0)]
@@ -265,10 +278,8 @@ def test_restore_tells_members_with_one_id_apart() -> None:
 
 def test_why_a_member_is_left_alone() -> None:
     entry = ENTRY._replace(host="web1")
-    assert (
-        rules.left_alone_reason(entry, 70) == "web1: i-1 of lb-a has weight 70, which this rolling update did not write"
-    )
-    assert rules.left_alone_reason(entry, None).startswith("web1: i-1 of lb-a is not a member any longer")
+    assert rules.left_alone_reason(entry, 70) == "web1: i-1 of lb-a has weight 70: someone else changed it"
+    assert rules.left_alone_reason(entry, None).startswith("web1: i-1 of lb-a is no longer a member")
 
 
 def test_a_step_never_takes_a_server_out_and_never_exceeds_its_weight() -> None:
@@ -300,6 +311,14 @@ def test_steps_of_a_ramp(ramp: tuple[int, ...], steps: tuple[int, ...]) -> None:
 def test_states_that_close_an_entry() -> None:
     still_open = [state for state in rules.STATES if ENTRY._replace(state=state).is_open]
     assert still_open == [rules.DRAINING, rules.DRAINED, rules.UPDATING, rules.UPDATED, rules.RESTORING]
+
+
+def test_states_in_which_weight_0_is_known_to_be_in_effect() -> None:
+    assert [state for state in rules.STATES if ENTRY._replace(state=state).is_out] == [
+        rules.DRAINED,
+        rules.UPDATING,
+        rules.UPDATED,
+    ]
 
 
 def test_written_weights_are_kept_once_each() -> None:

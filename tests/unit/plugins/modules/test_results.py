@@ -11,9 +11,9 @@ import typing as t
 
 import pytest
 import yaml
-from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.aliyun_community.slb.plugins.modules import slb_backend_info, slb_backend_weights
+from ansible_collections.aliyun_community.slb.tests.unit.module_arguments import patch_module_args
 
 pytestmark = pytest.mark.usefixtures("clean_environment", "no_settings_in_the_environment")
 

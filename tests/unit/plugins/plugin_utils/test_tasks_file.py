@@ -249,8 +249,8 @@ def trusted(text: str) -> str:
 class Ground:
     """A playbook's folder, a role's folder beside it, and what an action of a role knows."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, capture: pytest.CaptureFixture[str]) -> None:
+        self.folder, self.capture = folder, capture
         for name, content in SURROUNDINGS.items():
             self.write(name, content)
         self.loader = DataLoader()
@@ -280,16 +280,35 @@ class Ground:
     def check(self, content: str | bytes, task: Task | None = None) -> None:
         self.check_path(self.write("play/update.yml", content), task)
 
-    def check_path(self, path: str, task: Task | None = None, variables: VariableManager | None = None) -> None:
-        check_tasks_file(
-            path,
-            loader=self.loader,
-            variable_manager=variables or self.variables,
-            task_vars=self.task_vars,
-            templar=Templar(loader=self.loader, variables=self.task_vars),
-            role_path=str(self.folder / "role"),
-            task=task,
-        )
+    def check_path(self, path: str, task: Task | None = None) -> None:
+        with self.nothing_said_or_left_changed(task):
+            check_tasks_file(
+                path,
+                loader=self.loader,
+                variable_manager=self.variables,
+                task_vars=self.task_vars,
+                templar=Templar(loader=self.loader, variables=self.task_vars),
+                role_path=str(self.folder / "role"),
+                task=task,
+            )
+
+    @contextlib.contextmanager
+    def nothing_said_or_left_changed(self, task: Task | None) -> t.Iterator[None]:
+        before = self.state(task)
+        self.capture.readouterr()
+        try:
+            yield
+        finally:
+            assert self.capture.readouterr() == ("", "")
+            assert self.state(task) == before
+
+    def state(self, task: Task | None) -> list[t.Any]:
+        """What a check could change behind Ansible's back."""
+        objects = (self.loader, self.variables, Display())
+        play = task._parent._play if task else None
+        of_play = (list(play.roles), list(play.handlers), dict(play.role_cache)) if play else ()
+        lookups = vars(lookup_loader).get("get")  # its other values are caches
+        return [[dict(vars(each)) for each in objects], lookups, set(self.loader._FILE_CACHE), of_play]
 
     def refuses(self, content: str | bytes, words: str, task: Task | None = None) -> None:
         with pytest.raises(TasksFileError) as caught:
@@ -307,25 +326,28 @@ def require_sentence(text: str, words: str) -> None:
 
 
 @pytest.fixture
-def ground(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ground:
+def ground(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Ground:
     # Ansible also looks for files in the current folder.
     monkeypatch.chdir(tmp_path)
     if PYTEST_ALONE:
         # Ansible knows only collections that its own finder has imported.
         for name in [name for name in sys.modules if name.split(".")[0] == "ansible_collections"]:
             monkeypatch.delitem(sys.modules, name)
-    return Ground(tmp_path)
+    monkeypatch.setattr(Display(), "verbosity", 5)
+    return Ground(tmp_path, capfd)
 
 
 @pytest.mark.parametrize("name", VALID)
 def test_valid(ground: Ground, name: str) -> None:
     ground.check(VALID[name])
+    ground.check(VALID[name], task_of_a_play(ground))
 
 
 @pytest.mark.parametrize("name", INVALID)
 def test_refused(ground: Ground, name: str) -> None:
     content, words = INVALID[name]
     ground.refuses(content, words)
+    ground.refuses(content, words, task_of_a_play(ground))
 
 
 def test_file_is_missing(ground: Ground) -> None:
@@ -358,15 +380,16 @@ def test_encrypted_file_with_its_password(ground: Ground) -> None:
     ground.refuses(encrypted("- debug:\n- meta: end_host\n"), "update.yml:2: meta: end_host")
 
 
-def test_works_without_a_variable_manager(ground: Ground) -> None:
-    path = ground.write("play/update.yml", "- import_tasks: good.yml\n- import_role: {name: app}\n")
+def test_works_without_a_variable_manager_and_a_role(ground: Ground) -> None:
+    tasks = "- import_tasks: good.yml\n- import_role: {name: app}\n- include_tasks: restore.yml\n"
+    path = ground.write("play/update.yml", tasks)
     check_tasks_file(
         path,
         loader=ground.loader,
         variable_manager=None,
         task_vars=ground.task_vars,
         templar=Templar(loader=ground.loader, variables=ground.task_vars),
-        role_path=str(ground.folder / "role"),
+        role_path="",
     )
 
 
@@ -394,36 +417,6 @@ def test_static_import_sees_the_variables_of_its_place(ground: Ground, kind: str
 def test_short_names_come_from_the_collections_of_the_role(ground: Ground) -> None:
     ground.write("role/meta/main.yml", "collections: [aliyun_community.slb]\n")
     ground.check("- slb_backend_info:\n", task_of_a_play(ground))
-
-
-@pytest.mark.parametrize("name", [*VALID, *INVALID])
-def test_same_as_a_task_of_the_role(ground: Ground, name: str) -> None:
-    """With the asking task the check says the same, and leaves the play as it is."""
-    task = task_of_a_play(ground)
-    play = task._parent._play
-    before = (list(play.roles), list(play.handlers), dict(play.role_cache))
-    if name in VALID:
-        ground.check(VALID[name], task)
-    else:
-        ground.refuses(*INVALID[name], task)
-    assert (list(play.roles), list(play.handlers), dict(play.role_cache)) == before
-
-
-@pytest.mark.parametrize("name", [*VALID, *INVALID])
-def test_nothing_is_said_or_left_changed(
-    ground: Ground, name: str, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(Display(), "verbosity", 5)
-    content = VALID[name] if name in VALID else INVALID[name][0]
-    objects = (ground.loader, ground.variables, Display(), lookup_loader)
-    before = [dict(vars(each)) for each in objects]
-    cached, basedir = set(ground.loader._FILE_CACHE), ground.loader.get_basedir()
-    capfd.readouterr()
-    with contextlib.suppress(TasksFileError):
-        ground.check(content)
-    assert capfd.readouterr() == ("", "")
-    assert [dict(vars(each)) for each in objects] == before
-    assert (set(ground.loader._FILE_CACHE), ground.loader.get_basedir()) == (cached, basedir)
 
 
 @pytest.mark.parametrize(
