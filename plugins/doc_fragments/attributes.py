@@ -38,3 +38,36 @@ attributes:
     details:
       - This module changes nothing.
 """
+
+    ACTION = r"""
+attributes:
+  action:
+    description: Runs on the controller, as an action plugin.
+    support: full
+  async:
+    description: Supports being used with the C(async) keyword.
+    support: none
+  become:
+    description: Uses C(become) of the play or host.
+    support: none
+    details:
+      - The play's C(become), connection, C(environment) and interpreter have no effect on the calls to the API.
+  connection:
+    description: Uses the connection of the host for its work.
+    support: none
+    details:
+      - Calls to the API are made on the controller. The notes say what else is done on the host.
+  delegation:
+    description: Can be used with C(delegate_to).
+    support: N/A
+    details:
+      - The work is done on the controller in any case.
+  check_mode:
+    support: full
+    details:
+      - Reads and checks everything like a normal run, but changes no weight and writes no journal.
+  diff_mode:
+    support: none
+    details:
+      - A line for each load balancer says which weights change.
+"""

@@ -4,73 +4,84 @@
 
 # This code is private to the collection aliyun_community.slb: no compatibility is promised to others.
 
-"""The API behind one ``call()``: deadline, retry, errors and redaction.
+"""Calls of the API: deadline, retries, errors and redaction.
 
-The SDK retries nothing for the product Slb, so all retries are here.
+The SDK retries nothing for the product Slb, so all retries happen here.
 """
 
 from __future__ import annotations
 
 import json
-import random
-import time
 import typing as t
 from urllib.parse import quote, quote_plus
 
+from ansible_collections.aliyun_community.slb.plugins.module_utils._connection import Connection, open_connection
+from ansible_collections.aliyun_community.slb.plugins.module_utils._credentials.base import (
+    Credentials,
+    CredentialsProvider,
+    FetchLimits,
+)
+from ansible_collections.aliyun_community.slb.plugins.module_utils._credentials.chain import find_credentials
+from ansible_collections.aliyun_community.slb.plugins.module_utils._deadline import Deadline
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import (
+    ConnectFailed,
+    EndpointUnreachable,
+    NoResponse,
+    OutcomeUnknown,
     SlbError,
-    Unanswered,
     is_refusal_of_keys,
     is_retried,
     is_uncertain,
 )
-from ansible_collections.aliyun_community.slb.plugins.module_utils._keys import Keys, KeySource
-from ansible_collections.aliyun_community.slb.plugins.module_utils._transport import (
-    Answer,
-    Connection,
-    NoAnswer,
-    NotSent,
-    Transport,
-)
+from ansible_collections.aliyun_community.slb.plugins.module_utils._numbers import TIMEOUT, whole_number
+from ansible_collections.aliyun_community.slb.plugins.module_utils._transport import Response, Transport
 
 Json = dict[str, t.Any]
 
-FIRST_PAUSE = 0.5  # seconds; doubled with every further try
-LONGEST_PAUSE = 8.0
-CONNECT_TRIES = 4  # an endpoint that takes no connection is more often misspelt than down
-LAST_READ_SECONDS = 1.5  # what reads may take beyond the deadline, to settle what became of a write
-LONGEST_WORD = 200  # characters of a code or a request id; the API's have 50 at most
+CONNECT_ATTEMPTS = 4  # an endpoint that takes no connection is more often misspelled than down
+LONGEST_STRING = 200  # characters of a code or a request id; the API's have 50 at most
 
 
-class Deadline:
-    """A point in monotonic time, ``seconds`` from now."""
+class RetryPolicy(t.NamedTuple):
+    """Which failures of a call are retried until the deadline.
 
-    def __init__(self, seconds: float) -> None:
-        self._end = time.monotonic() + seconds
+    Failed connections, up to CONNECT_ATTEMPTS, and codes by which the API says that it did nothing yet (RETRIED_CODES)
+    are retried in any case. ``unknown_outcome``: whether to retry a call that got no usable response, too.
+    ``grace``: the seconds after the deadline in which attempts are still allowed, all of them together.
+    """
 
-    def remaining(self, beyond: float = 0.0) -> float:
-        """Seconds until the deadline, or until so many seconds ``beyond`` it."""
-        return max(0.0, self._end + beyond - time.monotonic())
+    unknown_outcome: bool
+    grace: float
 
-    def pause(self, tries: int) -> bool:
-        """Sleep before the next of ``tries + 1`` attempts: exponential, capped, jittered. False if time is up."""
-        longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(tries - 1, 10))
-        seconds = longest * random.uniform(0.5, 1.0)
-        if seconds >= self.remaining():
-            return False
-        time.sleep(seconds)
-        return True
+
+# One read is allowed shortly after the deadline, because it may reveal the outcome of a write.
+READ = RetryPolicy(unknown_outcome=True, grace=1.5)
+# A write is not repeated blindly: read first what became of it.
+WRITE = RetryPolicy(unknown_outcome=False, grace=0.0)
+
+
+def open_client(options: t.Mapping[str, t.Any], environ: t.Mapping[str, str], warn: t.Callable[[str], None]) -> Client:
+    """A client for the options of connection_argument_spec(), with credentials from them or from ``environ``.
+
+    Works without an AnsibleModule. ``warn`` gets whole sentences. The deadline starts now.
+    Raises SlbError; imports the SDK once the options are accepted.
+    """
+    wait_timeout = whole_number(options["wait_timeout"], "wait_timeout", TIMEOUT)
+    connection = open_connection(options, warn)
+    deadline = Deadline(wait_timeout)
+    limits = FetchLimits(connection.connect_timeout, connection.read_timeout, options["ca_path"], deadline.remaining)
+    return Client(connection, find_credentials(options, environ, limits), deadline)
 
 
 class Client:
-    """Calls the Slb API and keeps the account of it: ``api_calls`` and ``request_ids``."""
+    """Calls the Slb API, and counts: ``api_calls`` (HTTP requests) and ``request_ids`` (in order)."""
 
-    def __init__(self, connection: Connection, key_source: KeySource, deadline: Deadline) -> None:
+    def __init__(self, connection: Connection, credentials_provider: CredentialsProvider, deadline: Deadline) -> None:
         self.region = connection.region
         self.deadline = deadline
         self.request_ids: list[str] = []
         self._endpoint = connection.endpoint
-        self._key_source = key_source
+        self._credentials_provider = credentials_provider
         self._transport = Transport(connection)
 
     @property
@@ -78,94 +89,89 @@ class Client:
         return self._transport.requests_sent
 
     def read(self, action: str, parameters: t.Mapping[str, str]) -> Json:
-        """Call an action that changes nothing, and again until it is answered or the deadline is reached.
-
-        A try is also made when the deadline has just passed: it may settle what became of a write.
-        """
-        return self._until_answered(action, parameters, LAST_READ_SECONDS, again=(Unanswered,))
+        """Call an action that changes nothing. Raises SlbError."""
+        return self._call(action, parameters, READ)
 
     def write(self, action: str, parameters: t.Mapping[str, str]) -> Json:
-        """Call an action that changes something. Raises Unanswered when it may have taken effect or not."""
-        return self._until_answered(action, parameters, 0.0, again=())
+        """Call an action that changes something. Raises SlbError; OutcomeUnknown if it may have taken effect."""
+        return self._call(action, parameters, WRITE)
 
-    def _until_answered(
-        self, action: str, parameters: t.Mapping[str, str], beyond: float, again: tuple[type[SlbError], ...]
-    ) -> Json:
-        """``beyond``: the seconds that a try may take after the deadline, all such tries together."""
-        tries = 0
-        renewed = False
+    def _call(self, action: str, parameters: t.Mapping[str, str], policy: RetryPolicy) -> Json:
+        attempts = 0
+        refreshed = False
         while True:
-            tries += 1
-            seconds = self._time_for_a_try(beyond)
+            attempts += 1
+            seconds = self._seconds_left(policy)
             if not seconds:
                 raise SlbError("DeadlineReached", f"no time was left for {action}", advice="Raise wait_timeout.")
             try:
                 return self._attempt(action, parameters, seconds)
             except SlbError as exc:
-                if is_refusal_of_keys(exc.code) and not renewed:
-                    renewed = self._key_source.renew()
-                    if renewed and self._time_for_a_try(beyond):
+                if is_refusal_of_keys(exc.code) and not refreshed:
+                    refreshed = self._credentials_provider.refresh()
+                    if refreshed and self._seconds_left(policy):
                         continue
-                if not _is_worth_another_try(exc, tries, again) or not self.deadline.pause(tries):
+                if not _is_retried(exc, attempts, policy) or not self.deadline.pause(attempts):
                     raise
 
-    def _time_for_a_try(self, beyond: float) -> float:
-        return max(self.deadline.remaining(), min(beyond, self.deadline.remaining(beyond)))
+    def _seconds_left(self, policy: RetryPolicy) -> float:
+        """How long an attempt may take: until the deadline, or near it the seconds of grace, but no longer than those."""
+        return min(max(self.deadline.remaining(), policy.grace), self.deadline.remaining(beyond=policy.grace))
 
     def _attempt(self, action: str, parameters: t.Mapping[str, str], seconds: float) -> Json:
-        keys = self._key_source.keys()
+        credentials = self._credentials_provider.credentials()
         try:
-            answer = self._transport.exchange(action, parameters, keys, seconds)
-        except NotSent as exc:
-            raise _not_sent(exc, self._endpoint) from None
-        except NoAnswer as exc:
-            raise Unanswered(
+            response = self._transport.send(action, parameters, credentials, seconds)
+        except ConnectFailed as exc:
+            raise _connect_error(exc, self._endpoint) from None
+        except NoResponse as exc:
+            raise OutcomeUnknown(
                 "NoAnswer",
-                f"{action} got no whole answer from {self._endpoint} ({redacted(str(exc), keys)})",
+                f"{action} got no complete response from {self._endpoint} ({redacted(str(exc), credentials)})",
                 advice="Check the network between this host and the API.",
             ) from None
-        return self._judged(action, answer, keys)
+        return self._parse_response(action, response, credentials)
 
-    def _judged(self, action: str, answer: Answer, keys: Keys) -> Json:
-        """The answer as JSON, or the error that it stands for."""
-        status, content = answer.http_status, _parsed(answer.body)
-        request_id = _word(content, "RequestId")
+    def _parse_response(self, action: str, response: Response, credentials: Credentials) -> Json:
+        """The response as JSON. Raises SlbError for an error response, OutcomeUnknown for an unusable one."""
+        status, content = response.http_status, _parsed(response.body)
+        request_id = _short_string(content, "RequestId")
         if request_id:
-            request_id = redacted(request_id, keys)
+            request_id = redacted(request_id, credentials)
             self.request_ids.append(request_id)
-        code = _word(content, "Code")
-        # Every answer of the API has a RequestId; without one a JSON object is somebody else's.
+        code = _short_string(content, "Code")
+        # Every response of the API has a RequestId; a JSON object without one did not come from the API.
         if content is not None and content.get("Code") is None and status == 200 and request_id:
             return content
         if not code:
-            raise Unanswered(
+            raise OutcomeUnknown(
                 "UnusableAnswer",
-                f"{action} was answered by {self._endpoint} with HTTP status {status} and {_kind(answer.body)}",
+                f"{self._endpoint} responded to {action} with HTTP status {status} and {_kind(response.body)}",
                 http_status=status,
                 request_id=request_id,
-                advice="Check that endpoint, and a proxy on the way, lead to the Slb API.",
+                advice="Check that endpoint leads to the Slb API, also through any proxy.",
             )
         message = str((content or {}).get("Message") or "no message").partition(" server string to sign is:")[0]
-        kind = Unanswered if is_uncertain(code, status) and not is_retried(code) else SlbError
-        raise kind(redacted(code, keys), redacted(message, keys), http_status=status, request_id=request_id)
+        kind = OutcomeUnknown if is_uncertain(code, status) and not is_retried(code) else SlbError
+        raise kind(
+            redacted(code, credentials), redacted(message, credentials), http_status=status, request_id=request_id
+        )
 
 
-def _is_worth_another_try(exc: SlbError, tries: int, again: tuple[type[SlbError], ...]) -> bool:
+def _is_retried(exc: SlbError, attempts: int, policy: RetryPolicy) -> bool:
     if isinstance(exc, EndpointUnreachable):
-        return tries < CONNECT_TRIES
-    return isinstance(exc, again) or is_retried(exc.code)
+        return attempts < CONNECT_ATTEMPTS
+    if isinstance(exc, OutcomeUnknown):
+        return policy.unknown_outcome
+    return is_retried(exc.code)
 
 
-class EndpointUnreachable(SlbError):
-    """No connection could be made; it may be possible a moment later."""
-
-
-def _not_sent(exc: NotSent, endpoint: str) -> SlbError:
+def _connect_error(exc: ConnectFailed, endpoint: str) -> SlbError:
     if exc.certificate:
         return SlbError(
             "CertificateInvalid",
             f"the certificate of {endpoint} is not accepted: {exc}",
-            advice="Check endpoint, or give the CA that signed it with ca_path.",
+            advice="Check endpoint, or set ca_path to the CA that signed the certificate.",
         )
     message = f"no connection to {endpoint}: {exc}"
     advice = "Check region and endpoint, and the network and proxy settings of this host."
@@ -175,35 +181,35 @@ def _not_sent(exc: NotSent, endpoint: str) -> SlbError:
 
 
 def _parsed(body: bytes) -> Json | None:
-    """The JSON object in a body, or None. JSONDecodeError and the errors of Unicode are ValueErrors."""
+    """The JSON object in a body, or None. JSONDecodeError and UnicodeError are ValueErrors."""
     try:
         content = json.loads(body.decode())
         if b"\\ud" in body.lower():
-            # Ansible throws a whole result away, true as it may be, for half a character in it.
+            # Ansible discards the entire result if any string contains a lone surrogate.
             json.dumps(content, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         return None
     return content if isinstance(content, dict) else None
 
 
-def _word(content: Json | None, name: str) -> str | None:
-    """A code or an id of the answer, or None where it is not of such a form."""
+def _short_string(content: Json | None, name: str) -> str | None:
+    """A code or an id in the response, or None if it does not look like one."""
     value = (content or {}).get(name)
-    return value if isinstance(value, str) and 0 < len(value) <= LONGEST_WORD else None
+    return value if isinstance(value, str) and 0 < len(value) <= LONGEST_STRING else None
 
 
 def _kind(body: bytes) -> str:
-    """What an unusable body is, without showing it: nobody knows what it holds."""
+    """What kind of body this is, without showing it: it may contain anything."""
     if not body.strip():
         return "an empty body"
     if body.lstrip()[:1] == b"<":
-        return "HTML or XML in place of JSON"
-    return "a body that is no answer of this API"
+        return "HTML or XML instead of JSON"
+    return "a body that is not a response of this API"
 
 
-def redacted(text: str, keys: Keys) -> str:
-    """The text without key id, secret and token, plain or as a URL carries them."""
-    for secret in filter(None, keys):
+def redacted(text: str, credentials: Credentials) -> str:
+    """The text without key id, secret and token, plain or URL-encoded."""
+    for secret in filter(None, credentials):
         for form in (secret, quote(secret, safe=""), quote_plus(secret)):
             text = text.replace(form, "********")
     return text

@@ -4,7 +4,16 @@
 
 # This code is private to the collection aliyun_community.slb: no compatibility is promised to others.
 
-"""What can go wrong, in the words that a task shows.
+"""Every exception of this collection.
+
+* ``SlbError``: ends the task
+
+  * ``InvalidArgument``: an option is wrong; nothing was sent
+  * ``CredentialsUnobtainable``: the source that was named provides no credentials
+  * ``EndpointUnreachable``: no connection could be made; a retry may help
+  * ``OutcomeUnknown``: a request was sent and no usable response came back
+
+* ``ConnectFailed``, ``NoResponse``: how one HTTP exchange failed; the client turns them into an SlbError
 
 The codes are the API's own (vendor pages "Common error codes" and the help pages of each action) or one of this
 collection's: those are named where they are raised.
@@ -14,19 +23,19 @@ from __future__ import annotations
 
 import typing as t
 
-LONGEST_MESSAGE = 1000  # characters; an answer may hold anything
+LONGEST_MESSAGE = 1000  # characters; a response may contain anything
 
 
 def printable(text: str) -> str:
-    """The text on one line, without anything that a terminal obeys or that cannot be encoded: it may come from anybody."""
+    """Collapse untrusted text to one line without control characters or characters that cannot be encoded."""
     return "".join(character if character.isprintable() else "\ufffd" for character in " ".join(text.split()))
 
 
 class SlbError(Exception):
     """A failure that ends the task.
 
-    Attributes: ``code``; ``message``, one sentence in the API's or our words; ``http_status`` and ``request_id``
-    where an answer had them; ``advice``, one sentence on what to do.
+    ``code``: the API's or this collection's. ``message``: one sentence. ``http_status`` and ``request_id``: those of the
+    response, if there was one. ``advice``: one sentence on what to do.
     """
 
     def __init__(
@@ -63,14 +72,42 @@ class SlbError(Exception):
 
 
 class InvalidArgument(SlbError):
-    """The task itself is wrong: found before any call, or against the members just read."""
+    """The task is wrong, which was found before any call or when the members were read."""
 
     def __init__(self, message: str, advice: str = "") -> None:
         super().__init__("InvalidArgument", message, advice=advice)
 
 
-class Unanswered(SlbError):
-    """A request was sent and no usable answer came back: a write may or may not have taken effect."""
+class CredentialsUnobtainable(SlbError):
+    """A source that was named provides no credentials. ``source`` and ``reason`` are parts of one sentence."""
+
+    def __init__(self, source: str, reason: str, advice: str, *, code: str = "", request_id: str | None = None) -> None:
+        message = f"cannot get credentials from {source}: {reason}"
+        super().__init__(code or "CredentialsUnobtainable", message, request_id=request_id, advice=advice)
+
+
+class EndpointUnreachable(SlbError):
+    """No connection could be made; it may be possible a moment later."""
+
+
+class OutcomeUnknown(SlbError):
+    """A request was sent and no usable response came back: a write may or may not have taken effect."""
+
+
+class ConnectFailed(Exception):
+    """No connection could be made, so the API cannot have seen the request.
+
+    ``permanent``: retrying is pointless. ``certificate``: the certificate was rejected, so retrying is pointless too.
+    """
+
+    def __init__(self, reason: str, *, permanent: bool = False, certificate: bool = False) -> None:
+        super().__init__(reason)
+        self.permanent = permanent
+        self.certificate = certificate
+
+
+class NoResponse(Exception):
+    """The request left this machine and no complete response came back."""
 
 
 def _ended(message: str) -> str:
@@ -99,37 +136,37 @@ RETRIED_CODES = (
     "Rejected.Throttling",
 )
 
-# The vendor gives no word on whether these were raised before or after the change took effect.
+# The vendor does not document whether these are raised before or after the change takes effect.
 UNCERTAIN_CODES = ("InternalError", "InternalInvokeError")
 
 
-# The keys, or their token, are refused: others may have taken their place.
+# The access key or its token was refused: it may have been replaced meanwhile.
 REFUSED_KEYS_CODES = ("InvalidSecurityToken", "InvalidAccessKeyId")
 
 
 def is_refusal_of_keys(code: str) -> bool:
-    """Whether the API refused the request for its keys, before it looked at anything else."""
+    """Whether the API refused the request because of its access key, before it looked at anything else."""
     return code.partition(".")[0] in REFUSED_KEYS_CODES
 
 
 def is_retried(code: str) -> bool:
-    """Whether the API says with this code: not now, nothing was done, ask again."""
+    """Whether this code means: nothing was done, retry later."""
     return any(code == known or code.startswith(known + ".") for known in RETRIED_CODES)
 
 
 def is_uncertain(code: str, http_status: int) -> bool:
-    """Whether this answer leaves open if a write took effect. ServiceUnavailable is decided by its status: as a 400 it is final."""
+    """Whether a write may have taken effect despite this error. ServiceUnavailable with status 400 is final."""
     return http_status >= 500 or code in UNCERTAIN_CODES
 
 
 _KEYS_ADVICE = "Check access_key and secret_key, or ALICLOUD_ACCESS_KEY and ALICLOUD_SECRET_KEY."
-_TOKEN_ADVICE = "Get a new security token: it has expired, or it belongs to another key."
-_CLOCK_ADVICE = "Set the clock of this machine: the API takes requests that are at most 15 minutes off."
+_TOKEN_ADVICE = "Get a new security token: this one has expired or belongs to another access key."
+_CLOCK_ADVICE = "Set the clock of this machine: the API accepts requests that are at most 15 minutes off."
 
 _ADVICE = {
     "InvalidLoadBalancerId.NotFound": "Check load_balancer_id, and that region is the region of this load balancer.",
     "InvalidRegionId.NotFound": "Check region.",
-    "UnauthorizedRegion": "Check region and what this key may use.",
+    "UnauthorizedRegion": "Check region, and which regions this access key may use.",
     "OperationFailed.Endpoint": "Check that endpoint belongs to region.",
     "InvalidProduct.NotFound": "Check endpoint: it does not serve the Slb API.",
     "InvalidVersion": "Check endpoint: it does not serve the Slb API of 2014-05-15.",
@@ -142,13 +179,13 @@ _ADVICE = {
     "InvalidSecurityToken": _TOKEN_ADVICE,
     "MissingSecurityToken": "This access key is temporary: give its security_token too.",
     "InvalidTimeStamp": _CLOCK_ADVICE,
-    "Forbidden": "Let the RAM policy of this key allow the action on the load balancer, and for writes on its servers.",
-    "Forbbiden": "Let the RAM policy of this key allow the action on the load balancer, and for writes on its servers.",
-    "NoPermission": "Let the RAM policy of this key allow the action on the load balancer, and for writes on its servers.",
-    "ObtainIpFail": "Check that every server of the task exists and is running.",
-    "InvalidServerId": "Check that every server of the task exists and is running.",
+    "Forbidden": "Allow the action in the RAM policy of this access key: on the load balancer and, for writes, on its servers.",
+    "Forbbiden": "Allow the action in the RAM policy of this access key: on the load balancer and, for writes, on its servers.",
+    "NoPermission": "Allow the action in the RAM policy of this access key: on the load balancer and, for writes, on its servers.",
+    "ObtainIpFail": "Check that every server in the task exists and is running.",
+    "InvalidServerId": "Check that every server in the task exists and is running.",
     "LbStatusNotSupport": "Check the state of the load balancer in the console: it may be stopped or locked.",
-    "AccountHasArrearage": "Settle the account's bill.",
+    "AccountHasArrearage": "Pay the overdue bill of the account.",
 }
 
 
@@ -158,7 +195,7 @@ def advice_for(code: str, http_status: int | None = None) -> str:
     if found:
         return found
     if is_retried(code):
-        return "The load balancer stayed busy or the API throttled: try again later, or raise wait_timeout."
+        return "The load balancer stayed busy or the API throttled: retry later, or raise wait_timeout."
     if http_status is not None and http_status >= 500:
-        return "The API had a failure of its own: try again later."
+        return "The API failed internally: retry later."
     return ""

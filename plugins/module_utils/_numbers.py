@@ -4,10 +4,10 @@
 
 # This code is private to the collection aliyun_community.slb: no compatibility is promised to others.
 
-"""Whole numbers in the options of a task, and the range that each must be in.
+"""Whole numbers in options, and their ranges.
 
-Such options have the type ``raw``, not ``int``: Ansible's conversion takes ``true`` for 1, breaks on infinity without a
-word on the option, and never ends on ``"1e999999999"``.
+Such options have the type ``raw``, not ``int``: Ansible's own conversion accepts ``true`` as 1, crashes on infinity
+without naming the option, and hangs on ``"1e999999999"``.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ _DIGITS = re.compile(r"[0-9]{1,9}", re.ASCII)  # Python refuses to read thousand
 
 
 class Range(t.NamedTuple):
-    """The smallest and the greatest number that an option may have; without the latter all that can be read."""
+    """The smallest and the largest value of an option; by default the largest that can be read."""
 
     lowest: int
     highest: int = 999_999_999
 
 
 WEIGHT = Range(0, 100)
-TIMEOUT = Range(1, 24 * 60 * 60)  # seconds; what the clocks of sockets can hold
-SESSION = Range(900)  # seconds; what STS gives at least
+TIMEOUT = Range(1, 24 * 60 * 60)  # seconds; much longer ones overflow in sockets
+SESSION = Range(900)  # seconds; the minimum of STS
 MIN_ACTIVE = Range(0)
 
 
 def whole_number(value: t.Any, name: str, allowed: Range) -> int:
-    """The value of the option ``name``. Raises InvalidArgument for what is no whole number of that range."""
+    """The value of the option ``name``. Raises InvalidArgument if it is not a whole number in this range."""
     number = _read(value)
     if number is None or not allowed.lowest <= number <= allowed.highest:
         advice = f"Give a whole number from {allowed.lowest} to {allowed.highest}."
@@ -43,7 +43,7 @@ def whole_number(value: t.Any, name: str, allowed: Range) -> int:
 
 
 def _read(value: t.Any) -> int | None:
-    """Text of digits counts, since variables from a command line are text."""
+    """Digits as text are accepted: variables from the command line are text."""
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         return None
     if isinstance(value, float) and not value.is_integer():
@@ -54,7 +54,7 @@ def _read(value: t.Any) -> int | None:
 
 
 def _shown(value: t.Any) -> str:
-    """A value as a playbook writes it, cut to a length that fits a sentence."""
+    """A value as a playbook writes it, shortened to fit into a sentence."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     return repr(value)[:40]

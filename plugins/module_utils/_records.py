@@ -4,17 +4,17 @@
 
 # This code is private to the collection aliyun_community.slb: no compatibility is promised to others.
 
-"""The plain records that the parts of this collection hand to each other."""
+"""Plain records of what the API describes."""
 
 from __future__ import annotations
 
 import typing as t
 
-# What tells two members of a default server group apart: ServerId, Type, ServerIp.
-MemberKey = tuple[str, str, str]
+# What identifies a member of a default server group: ServerId, Type, ServerIp.
+BackendServerKey = tuple[str, str, str]
 
 
-class Member(t.NamedTuple):
+class BackendServer(t.NamedTuple):
     """One backend server of a default server group, as DescribeLoadBalancerAttribute lists it."""
 
     server_id: str
@@ -24,13 +24,13 @@ class Member(t.NamedTuple):
     description: str | None = None
 
     @property
-    def key(self) -> MemberKey:
-        """An ENI or ECI may be a member several times, once per address; an ECS instance is one member."""
+    def key(self) -> BackendServerKey:
+        """An ENI or ECI can be a member several times, once per address; an ECS instance only once."""
         return (self.server_id, self.type, "" if self.type == "ecs" else self.server_ip or "")
 
     @property
     def name(self) -> str:
-        """How messages and diffs call the member: the server id, with the address where it has one of its own."""
+        """The member's name in messages and diffs: the server id, with the address if that is part of its identity."""
         return f"{self.server_id} ({self.server_ip})" if self.type != "ecs" and self.server_ip else self.server_id
 
     def as_dict(self) -> dict[str, t.Any]:
@@ -44,11 +44,11 @@ class LoadBalancer(t.NamedTuple):
     name: str | None
     status: str | None
     address: str | None
-    members: tuple[Member, ...]
+    backend_servers: tuple[BackendServer, ...]
 
 
 class Listener(t.NamedTuple):
-    """A listener, as DescribeLoadBalancerListeners lists it; what the answer leaves out is None.
+    """A listener, as DescribeLoadBalancerListeners lists it; None for what the response leaves out.
 
     ``scheduler``: wrr, wlc, rr, sch, tch or qch. ``status``: running, stopped or a state in between.
     ``health_check`` and ``forward``: the API's on/off as a bool. ``connection_drain_timeout``: seconds.
@@ -69,6 +69,11 @@ class Listener(t.NamedTuple):
     def name(self) -> str:
         return f"{self.protocol}:{self.port}"
 
+    @property
+    def uses_default_group(self) -> bool:
+        """Whether its requests go to the default server group: a listener that redirects has no servers at all."""
+        return not (self.forward or self.vserver_group_id or self.master_slave_server_group_id)
+
     def as_dict(self) -> dict[str, t.Any]:
         return self._asdict()
 
@@ -76,7 +81,7 @@ class Listener(t.NamedTuple):
 class Health(t.NamedTuple):
     """One row of DescribeHealthStatus: a member as seen by one listener.
 
-    ``status``: normal, abnormal or unavailable. The last one means a check that has not finished or is switched off.
+    ``status``: normal, abnormal or unavailable. The last means that the check has not finished or is switched off.
     """
 
     server_id: str

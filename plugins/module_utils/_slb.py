@@ -6,57 +6,59 @@
 
 """The actions of the Slb API 2014-05-15 that this collection calls: one function each, request and response.
 
-Field names and types are those of the vendor's SDKs of 2024 to 2026. What they leave open is read tolerantly:
-numbers may come as text, unknown fields are ignored, a missing Type is ecs (answers of older regions have none).
+Field names and types are those of the vendor's SDKs of 2024 to 2026. Responses are read tolerantly: numbers may be
+text, unknown fields are ignored, and a missing Type means ecs (older regions send none).
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import typing as t
 
 from ansible_collections.aliyun_community.slb.plugins.module_utils._client import Client, Json
-from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import Unanswered
+from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import OutcomeUnknown
 from ansible_collections.aliyun_community.slb.plugins.module_utils._records import (
+    BackendServer,
     Health,
     Listener,
     LoadBalancer,
-    Member,
 )
 
 MAX_SERVERS_PER_CALL = 20  # vendor page SetBackendServers
-_LISTENERS_PER_PAGE = "100"  # the most that DescribeLoadBalancerListeners gives; its default is 20
+_LISTENERS_PER_PAGE = "100"  # the maximum of DescribeLoadBalancerListeners; its default is 20
 _WHOLE_NUMBER = re.compile(r"-?[0-9]{1,9}", re.ASCII)
-_MAX_PAGES = 100  # an endpoint that never stops paging is refused
+_MAX_PAGES = 100  # protects against an endpoint that never stops paging
 _OTHER_API_ADVICE = "Check that endpoint leads to the Slb API."
 
 
 def describe_load_balancer(client: Client, load_balancer_id: str) -> LoadBalancer:
-    """DescribeLoadBalancerAttribute: one call, all members of the default group; Weight is an integer."""
+    """DescribeLoadBalancerAttribute: one call returns all members of the default group; Weight is an integer."""
     action = "DescribeLoadBalancerAttribute"
-    answer = client.read(action, {"LoadBalancerId": load_balancer_id})
-    with _Reading(action):
-        if answer.get("LoadBalancerId", load_balancer_id) != load_balancer_id:
+    response = client.read(action, {"LoadBalancerId": load_balancer_id})
+    with _parsing(action):
+        if response.get("LoadBalancerId", load_balancer_id) != load_balancer_id:
             raise ValueError("LoadBalancerId of another load balancer")
         return LoadBalancer(
             load_balancer_id=load_balancer_id,
-            name=_text(answer, "LoadBalancerName"),
-            status=_text(answer, "LoadBalancerStatus"),
-            address=_text(answer, "Address"),
-            members=tuple(_member(row) for row in _rows(answer["BackendServers"], "BackendServer")),
+            name=_text(response, "LoadBalancerName"),
+            status=_text(response, "LoadBalancerStatus"),
+            address=_text(response, "Address"),
+            backend_servers=tuple(_backend_server(row) for row in _rows(response["BackendServers"], "BackendServer")),
         )
 
 
-def set_backend_servers(client: Client, load_balancer_id: str, members: t.Sequence[Member]) -> None:
-    """SetBackendServers: give these members of the default group (at most 20) the weights they carry here.
+def set_backend_servers(client: Client, load_balancer_id: str, servers: t.Sequence[BackendServer]) -> None:
+    """SetBackendServers: set the weights of these members of the default group, at most 20.
 
-    The answer is not used: nothing says whether it lists the servers sent or the whole group, and it has no ServerIp.
+    The response is not used: it is undocumented whether it lists these servers or the whole group, and it has no
+    ServerIp.
     """
-    entries = [_entry(member) for member in members]
-    # The SDK would send a list as Python's repr; a weight goes out as text as in the vendor's examples.
-    servers = json.dumps(entries, separators=(",", ":"), ensure_ascii=False)
-    client.write("SetBackendServers", {"LoadBalancerId": load_balancer_id, "BackendServers": servers})
+    entries = [_entry(server) for server in servers]
+    # The SDK would send a list as Python's repr. Weights are sent as text, as in the vendor's examples.
+    value = json.dumps(entries, separators=(",", ":"), ensure_ascii=False)
+    client.write("SetBackendServers", {"LoadBalancerId": load_balancer_id, "BackendServers": value})
 
 
 def describe_listeners(client: Client, load_balancer_id: str) -> list[Listener]:
@@ -65,66 +67,61 @@ def describe_listeners(client: Client, load_balancer_id: str) -> list[Listener]:
     parameters = {"LoadBalancerId.1": load_balancer_id, "MaxResults": _LISTENERS_PER_PAGE}
     listeners: list[Listener] = []
     for _page in range(_MAX_PAGES):
-        answer = client.read(action, parameters)
-        with _Reading(action):
-            listeners.extend(_listener(row) for row in _objects(answer.get("Listeners")))
-            token = _text(answer, "NextToken")
+        response = client.read(action, parameters)
+        with _parsing(action):
+            listeners.extend(_listener(row) for row in _objects(response.get("Listeners")))
+            token = _text(response, "NextToken")
         if not token:
             return listeners
         parameters = {**parameters, "NextToken": token}
-    raise Unanswered(
-        "UnusableAnswer", f"{action} did not come to an end after {_MAX_PAGES} pages", advice=_OTHER_API_ADVICE
-    )
+    raise OutcomeUnknown("UnusableAnswer", f"{action} did not end after {_MAX_PAGES} pages", advice=_OTHER_API_ADVICE)
 
 
 def describe_health_status(client: Client, load_balancer_id: str) -> list[Health]:
-    """DescribeHealthStatus: one row for each member and listener (and port on the member)."""
+    """DescribeHealthStatus: one row for each member, listener and port on the server."""
     action = "DescribeHealthStatus"
-    answer = client.read(action, {"LoadBalancerId": load_balancer_id})
-    with _Reading(action):
-        return [_health(row) for row in _rows(answer["BackendServers"], "BackendServer")]
+    response = client.read(action, {"LoadBalancerId": load_balancer_id})
+    with _parsing(action):
+        return [_health(row) for row in _rows(response["BackendServers"], "BackendServer")]
 
 
-class _Reading:
-    """Turns what parsing an unexpected answer raises into one sentence."""
-
-    def __init__(self, action: str) -> None:
-        self._action = action
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: t.Any, exc: BaseException | None, trace: t.Any) -> None:
-        if isinstance(exc, (KeyError, TypeError, ValueError)):
-            raise Unanswered(
-                "UnusableAnswer",
-                f"the answer to {self._action} is not of the form that the API documents ({exc})",
-                advice=_OTHER_API_ADVICE,
-            ) from exc
+@contextlib.contextmanager
+def _parsing(action: str) -> t.Iterator[None]:
+    """Turns what parsing an unexpected response raises into one sentence."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError) as exc:
+        raise OutcomeUnknown(
+            "UnusableAnswer",
+            f"the response to {action} does not have the documented form ({exc})",
+            advice=_OTHER_API_ADVICE,
+        ) from exc
 
 
-def _entry(member: Member) -> dict[str, str]:
+def _entry(server: BackendServer) -> dict[str, str]:
     """One element of BackendServers.
 
-    Weight is never left out: the API would take it as 100. Type, ServerIp and Description are sent as they were read,
-    since nothing says that leaving them out keeps them.
+    Weight is always sent: the API assumes 100 without it. Type, ServerIp and Description are sent as they were read:
+    it is undocumented whether the API keeps them otherwise.
     """
-    entry = {"ServerId": member.server_id, "Weight": str(member.weight), "Type": member.type}
-    if member.server_ip:
-        entry["ServerIp"] = member.server_ip
-    if member.description:
-        entry["Description"] = member.description
+    entry = {"ServerId": server.server_id, "Weight": str(server.weight), "Type": server.type}
+    if server.server_ip:
+        entry["ServerIp"] = server.server_ip
+    if server.description:
+        entry["Description"] = server.description
     return entry
 
 
-def _member(row: Json) -> Member:
+def _backend_server(row: Json) -> BackendServer:
     weight = _integer(row["Weight"])
     if not 0 <= weight <= 100:
         raise ValueError(f"Weight {weight}")
     server_id = _text(row, "ServerId")
     if server_id is None:
         raise ValueError("a server without ServerId")
-    return Member(server_id, weight, _text(row, "Type") or "ecs", _text(row, "ServerIp"), _text(row, "Description"))
+    return BackendServer(
+        server_id, weight, _text(row, "Type") or "ecs", _text(row, "ServerIp"), _text(row, "Description")
+    )
 
 
 def _listener(row: Json) -> Listener:
@@ -160,7 +157,7 @@ def _health(row: Json) -> Health:
 
 
 def _rows(holder: t.Any, name: str) -> list[Json]:
-    """The API's lists are objects that hold an array; an empty one may hold none."""
+    """The API's lists are objects that contain an array; an empty list may lack the array."""
     if not isinstance(holder, dict):
         raise TypeError(f"no list of {name}")
     return _objects(holder.get(name))
@@ -179,15 +176,15 @@ def _text(row: Json, name: str) -> str | None:
     if value is None or value == "":
         return None
     if not isinstance(value, (str, int)):
-        raise TypeError(f"{name} is no text")
+        raise TypeError(f"{name} is not text")
     return str(value)
 
 
 def _integer(value: t.Any) -> int:
     if isinstance(value, bool) or not isinstance(value, (int, str)):
-        raise TypeError("a number is no number")
+        raise TypeError("expected a number")
     if not _WHOLE_NUMBER.fullmatch(str(value)):
-        raise ValueError("a number is none that the API gives")
+        raise ValueError("unexpected number format")
     return int(value)
 
 

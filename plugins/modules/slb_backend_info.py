@@ -13,7 +13,7 @@ version_added: 0.1.0
 description:
   - Reads the default server group of a Classic Load Balancer (CLB, formerly SLB) with weights, the listeners, and what
     the health checks of each listener say about each server.
-  - Shows which members are at weight 0, and so drains that somebody forgot.
+  - Lists the members with weight 0, which also reveals drains that were never undone.
 extends_documentation_fragment:
   - aliyun_community.slb.attributes
   - aliyun_community.slb.attributes.info_module
@@ -27,8 +27,8 @@ options:
     aliases: [lb_id]
   gather:
     description:
-      - What to read. Each costs one API call (V(listeners) one for every 100) and the permission for it,
-        C(slb:DescribeLoadBalancerAttribute), C(slb:DescribeHealthStatus) and C(slb:DescribeLoadBalancerListeners).
+      - What to read. Each part takes one API call (V(listeners) one for every 100) and requires its permission,
+        C(slb:DescribeLoadBalancerAttribute), C(slb:DescribeHealthStatus) or C(slb:DescribeLoadBalancerListeners).
     type: list
     elements: str
     choices: [members, health, listeners]
@@ -36,11 +36,11 @@ options:
 seealso:
   - module: aliyun_community.slb.slb_backend_weights
   - ref: ansible_collections.aliyun_community.slb.docsite.credentials_guide
-    description: Where keys may come from, and which source wins.
+    description: The sources of credentials and their order.
   - ref: ansible_collections.aliyun_community.slb.docsite.ram_policy_guide
-    description: What a key must be allowed.
+    description: The permissions that an access key needs.
   - ref: ansible_collections.aliyun_community.slb.docsite.troubleshooting_guide
-    description: What each error code means and what to do.
+    description: Error codes, and what to do about each.
 author:
   - aliyun_community.slb contributors (@aliyun-community)
 """
@@ -52,7 +52,7 @@ EXAMPLES = r"""
     load_balancer_id: lb-bp1qjwo61pqz3ahltv0mw
   register: lb
 
-- name: Say which servers get no traffic
+- name: Show which servers get no traffic
   ansible.builtin.debug:
     msg: "{{ lb.drained | map(attribute='server_id') | join(', ') or 'none' }}"
 """
@@ -64,26 +64,26 @@ load_balancer_id:
   type: str
   sample: lb-bp1qjwo61pqz3ahltv0mw
 region:
-  description: The region that was asked.
+  description: The region of the load balancer, as the task gives it.
   returned: always
   type: str
   sample: cn-hangzhou
 load_balancer_name:
   description: The name of the load balancer.
-  returned: when O(gather) has V(members)
+  returned: when O(gather) includes V(members)
   type: str
 load_balancer_status:
   description: The state of the load balancer, V(active), V(inactive) or V(locked).
-  returned: when O(gather) has V(members)
+  returned: when O(gather) includes V(members)
   type: str
   sample: active
 address:
   description: The address that the load balancer serves.
-  returned: when O(gather) has V(members)
+  returned: when O(gather) includes V(members)
   type: str
 backend_servers:
   description: The members of the default server group.
-  returned: when O(gather) has V(members)
+  returned: when O(gather) includes V(members)
   type: list
   elements: dict
   sample: [{"server_id": "i-bp1c3zrr37ablp8ujo7v", "weight": 100, "type": "ecs", "server_ip": null, "description": null}]
@@ -98,24 +98,24 @@ backend_servers:
       description: The type, V(ecs), V(eni) or V(eci).
       type: str
     server_ip:
-      description: The address, where the API gives one.
+      description: The address, if the API returns one.
       type: str
     description:
-      description: The description, where the member has one.
+      description: The description, if the member has one.
       type: str
 drained:
   description: The members at weight 0, in the shape of RV(backend_servers).
-  returned: when O(gather) has V(members)
+  returned: when O(gather) includes V(members)
   type: list
   elements: dict
 active_count:
   description: How many members have a weight above 0.
-  returned: when O(gather) has V(members)
+  returned: when O(gather) includes V(members)
   type: int
   sample: 4
 health:
   description: What the health check of each listener says about each server.
-  returned: when O(gather) has V(health)
+  returned: when O(gather) includes V(health)
   type: list
   elements: dict
   contains:
@@ -123,10 +123,10 @@ health:
       description: The id of the server.
       type: str
     server_ip:
-      description: The address that is checked, where the API gives one.
+      description: The address that is checked, if the API returns one.
       type: str
     type:
-      description: The type of the server, where the API gives one.
+      description: The type of the server, if the API returns one.
       type: str
     listener_port:
       description: The port of the listener.
@@ -139,12 +139,12 @@ health:
       type: int
     status:
       description:
-        - V(normal), V(abnormal) or V(unavailable). The last one means a check that has not finished or is switched off;
-          RV(listeners[].health_check) tells which.
+        - V(normal), V(abnormal) or V(unavailable). The last means that the check has not finished or is switched off;
+          RV(listeners[].health_check) says which.
       type: str
 listeners:
   description: The listeners.
-  returned: when O(gather) has V(listeners)
+  returned: when O(gather) includes V(listeners)
   type: list
   elements: dict
   contains:
@@ -158,25 +158,25 @@ listeners:
       description: The port on the servers of the default group.
       type: int
     scheduler:
-      description: How requests are spread, V(wrr) and V(wlc) by weight, V(rr) in turn, others by hash.
+      description: How requests are distributed. V(wrr) and V(wlc) by weight, V(rr) in turn, others by hash.
       type: str
     status:
       description: The state, V(running) or V(stopped).
       type: str
     vserver_group_id:
-      description: The vServer group that the listener uses in place of the default group.
+      description: The vServer group that the listener uses instead of the default group.
       type: str
     master_slave_server_group_id:
-      description: The master/slave server group that the listener uses in place of the default group.
+      description: The master/slave server group that the listener uses instead of the default group.
       type: str
     health_check:
-      description: Whether it checks the health of its servers.
+      description: Whether the listener checks the health of its servers.
       type: bool
     forward:
-      description: Whether it redirects to another listener and so has no servers.
+      description: Whether the listener redirects to another listener, and so has no servers.
       type: bool
     connection_drain_timeout:
-      description: For how many seconds connections may go on after a server was removed, where draining is on.
+      description: How many seconds connections stay open after a server was removed, if connection draining is on.
       type: int
 api_calls:
   description: The number of HTTP requests to the Slb API, retries included.
@@ -184,7 +184,7 @@ api_calls:
   type: int
   sample: 3
 request_ids:
-  description: The request ids of the answered calls, in their order.
+  description: The request ids of the API's responses, in order.
   returned: success
   type: list
   elements: str
@@ -194,18 +194,21 @@ error:
   type: dict
 """
 
-from ansible_collections.aliyun_community.slb.plugins.module_utils import _slb, _weights
+import typing as t
+
 from ansible_collections.aliyun_community.slb.plugins.module_utils._client import Client
+from ansible_collections.aliyun_community.slb.plugins.module_utils._connection import connection_argument_spec
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import SlbError
-from ansible_collections.aliyun_community.slb.plugins.module_utils._module import (
-    connection_argument_spec,
-    fail,
-    open_client,
-    take_arguments,
+from ansible_collections.aliyun_community.slb.plugins.module_utils._module import create_module, fail, open_client
+from ansible_collections.aliyun_community.slb.plugins.module_utils._plan import active_count, check_load_balancer_id
+from ansible_collections.aliyun_community.slb.plugins.module_utils._slb import (
+    describe_health_status,
+    describe_listeners,
+    describe_load_balancer,
 )
 
 
-def argument_spec() -> dict:
+def argument_spec() -> dict[str, t.Any]:
     parts = list(READERS)
     return {
         "load_balancer_id": {"type": "str", "required": True, "aliases": ["lb_id"]},
@@ -214,42 +217,42 @@ def argument_spec() -> dict:
     }
 
 
-def read_members(client: Client, load_balancer_id: str) -> dict:
-    load_balancer = _slb.describe_load_balancer(client, load_balancer_id)
+def read_members(client: Client, load_balancer_id: str) -> dict[str, t.Any]:
+    load_balancer = describe_load_balancer(client, load_balancer_id)
+    servers = load_balancer.backend_servers
     return {
         "load_balancer_name": load_balancer.name,
         "load_balancer_status": load_balancer.status,
         "address": load_balancer.address,
-        "backend_servers": [member.as_dict() for member in load_balancer.members],
-        "drained": [member.as_dict() for member in load_balancer.members if member.weight == 0],
-        "active_count": _weights.active_count(load_balancer.members),
+        "backend_servers": [server.as_dict() for server in servers],
+        "drained": [server.as_dict() for server in servers if server.weight == 0],
+        "active_count": active_count(servers),
     }
 
 
-def read_listeners(client: Client, load_balancer_id: str) -> dict:
-    return {"listeners": [row.as_dict() for row in _slb.describe_listeners(client, load_balancer_id)]}
+def read_listeners(client: Client, load_balancer_id: str) -> dict[str, t.Any]:
+    return {"listeners": [row.as_dict() for row in describe_listeners(client, load_balancer_id)]}
 
 
-def read_health(client: Client, load_balancer_id: str) -> dict:
-    return {"health": [row.as_dict() for row in _slb.describe_health_status(client, load_balancer_id)]}
+def read_health(client: Client, load_balancer_id: str) -> dict[str, t.Any]:
+    return {"health": [row.as_dict() for row in describe_health_status(client, load_balancer_id)]}
 
 
 READERS = {"members": read_members, "health": read_health, "listeners": read_listeners}
 
 
 def main() -> None:
-    module = take_arguments(argument_spec())
-    subject = f"Reading {module.params['load_balancer_id']}"
+    module = create_module(argument_spec())
+    load_balancer_id, gather = module.params["load_balancer_id"], module.params["gather"]
+    always = {"load_balancer_id": load_balancer_id, "region": module.params["region"]}
     try:
-        load_balancer_id = _weights.check_load_balancer_id(module.params["load_balancer_id"])
+        check_load_balancer_id(load_balancer_id)
         client = open_client(module)
-        result: dict = {"load_balancer_id": load_balancer_id, "region": client.region}
-        for part, read in READERS.items():
-            if part in module.params["gather"]:
-                result.update(read(client, load_balancer_id))
+        parts = [read(client, load_balancer_id) for part, read in READERS.items() if part in gather]
     except SlbError as exc:
-        fail(module, exc, subject)
-    module.exit_json(changed=False, api_calls=client.api_calls, request_ids=client.request_ids, **result)
+        fail(module, exc, f"Reading {load_balancer_id}", **always)
+    result = {key: value for part in parts for key, value in part.items()}
+    module.exit_json(changed=False, api_calls=client.api_calls, request_ids=client.request_ids, **always, **result)
 
 
 if __name__ == "__main__":

@@ -12,11 +12,11 @@ short_description: Set the weights of backend servers of an Alibaba Cloud load b
 version_added: 0.1.0
 description:
   - Sets weights of members of the default server group of a Classic Load Balancer (CLB, formerly SLB).
-  - Weight V(0) takes a server out of traffic. New requests go to other servers, connections that exist run to their end,
-    and health checks go on.
-  - Reads the group first and writes only what differs, in calls of at most 20 servers, increases before decreases.
-    Then it reads the group again. A task that finds everything as asked makes one API call and writes nothing.
-  - Never adds or removes servers, and leaves vServer groups and all other members alone.
+  - Weight V(0) takes a server out of traffic. New requests go to other servers, existing connections continue until
+    they close, and health checks continue.
+  - Reads the group and writes only what differs, in calls of at most 20 servers, increases before decreases. Then it
+    reads the group again. If nothing differs, the task makes one API call and writes nothing.
+  - Never adds or removes servers, and never changes vServer groups or other members.
 extends_documentation_fragment:
   - aliyun_community.slb.attributes
   - aliyun_community.slb.connection
@@ -24,7 +24,7 @@ attributes:
   check_mode:
     support: full
     details:
-      - Reads and checks everything as a real run does, and writes nothing.
+      - Reads and checks everything like a normal run, but writes nothing.
   diff_mode:
     support: full
   idempotent:
@@ -38,7 +38,7 @@ options:
     aliases: [lb_id]
   backend_servers:
     description:
-      - The servers and the weights that they are to have. Members that are not listed keep their weight.
+      - The servers and their target weights. Members that are not listed keep their weight.
     type: list
     elements: dict
     required: true
@@ -51,73 +51,77 @@ options:
         required: true
       weight:
         description:
-          - A whole number from V(0) to V(100). Anything else is refused before any call, be it V(true), V(1.5) or V(80%).
+          - A whole number from V(0) to V(100). Anything else, such as V(true), V(1.5) or V(80%), is refused before any
+            API call.
         type: raw
         required: true
       type:
         description:
-          - The type of the member. Needed only to tell apart members that share a server id.
+          - The type of the member. Only needed to distinguish members that share a server id.
         type: str
         choices: [ecs, eni, eci]
       server_ip:
         description:
-          - The address of the member. Needed only to tell apart members that share a server id, as those of a network
-            interface with several addresses do.
+          - The address of the member. Only needed to distinguish members that share a server id, such as those of a
+            network interface with several addresses.
         type: str
       expected_weight:
         description:
-          - Change the member only if it has this weight, a whole number from V(0) to V(100). With any other the task fails,
-            says which it has, and writes nothing. A member that already has O(backend_servers[].weight) is fine.
-          - This keeps a task from undoing what a person or another job did. It is judged on the group as it was read right
-            before the write; the API has no way to compare and set in one step.
+          - Change the member only if it has this weight, a whole number from V(0) to V(100). If it has any other weight,
+            the task fails, reports that weight, and writes nothing. A member that already has
+            O(backend_servers[].weight) is accepted.
+          - This keeps a task from undoing what a person or another job did. The check uses the group as it was read right
+            before the write, because the API cannot compare and set in one step.
         type: raw
   on_missing:
     description:
-      - What to do about a server that is no member of the default server group. It is never added.
-      - With V(fail) the task names the unknown servers and the members there are, and writes nothing.
-      - With V(ignore) it warns and goes on with the others.
+      - What to do about a server that is not a member of the default server group. It is never added.
+      - With V(fail), the task fails, lists the unknown servers and the members of the group, and writes nothing.
+      - With V(ignore), it warns and continues with the other servers.
     type: str
     choices: [fail, ignore]
     default: fail
   min_active:
     description:
-      - Refuse to take servers out of traffic when fewer than this many members of the whole default server group would be
-        left with a weight above 0. Nothing is written then.
-      - A task that takes none out is not refused, so that a group which is already too small can be filled again.
-      - Another task may take out other servers at the same time. So the members left are counted again once the weights
-        are set, and when they are too few, the task gives the servers that it took out their weights back, and fails.
+      - Refuse to drain servers if fewer than this many members of the whole default server group would keep a weight
+        above 0. Nothing is written then.
+      - A task that drains no server is never refused; otherwise a group that is already too small could not be
+        refilled.
+      - Another task may drain other servers at the same time. The count is therefore repeated after the change. If too few
+        members remain, the task restores the servers it drained and fails.
       - A whole number from V(0).
     type: raw
     default: 0
   check_listeners:
     description:
-      - Whether to check, before a write, that weights have an effect on the listeners of the load balancer. They may have
-        none where a listener does not schedule by weight (round robin C(rr), consistent hashing), uses a vServer group
-        or a master/slave group, or is stopped, and none where the load balancer is not active or has no listener.
-      - Costs one more API call (one for every 100 listeners), only when there is something to write.
+      - Whether to check, before a write, that weights have an effect on the listeners of the load balancer.
+      - They may have none on a listener that does not schedule by weight (round robin C(rr), consistent hashing), that
+        uses a vServer group or a master/slave group, or that is stopped. They have none if the load balancer is not
+        active or has no listener.
+      - Takes one more API call (one for every 100 listeners), but only if there is something to write.
     type: str
     choices: ["off", warn, fail]
     default: "off"
   verify:
     description:
       - After a write, read the group again until it shows the new weights.
-      - Without it RV(backend_servers) is what the group should be and not what was read.
+      - If V(false), RV(backend_servers) is the expected state of the group, not one that was read.
     type: bool
     default: true
 notes:
-  - The API takes one change at a time for each load balancer. While one is pending the module waits and tries again.
+  - The API accepts one change at a time for each load balancer. While one is pending, the module waits and retries.
 seealso:
   - module: aliyun_community.slb.slb_backend_info
   - ref: ansible_collections.aliyun_community.slb.docsite.rolling_updates_guide
-    description: The same for whole groups of servers, batch by batch.
+    description: Rolling updates of whole groups of servers, batch by batch.
   - ref: ansible_collections.aliyun_community.slb.docsite.credentials_guide
-    description: Where keys may come from, and which source wins.
+    description: The sources of credentials and their order.
   - ref: ansible_collections.aliyun_community.slb.docsite.ram_policy_guide
-    description: What a key must be allowed.
+    description: The permissions that an access key needs.
   - ref: ansible_collections.aliyun_community.slb.docsite.what_weights_cannot_do_guide
-    description: Listeners, vServer groups and health checks, on which weights have no effect.
+    description: Listeners, vServer groups and health checks on which weights have no effect.
   - ref: ansible_collections.aliyun_community.slb.docsite.troubleshooting_guide
-    description: What each error code means and what to do.
+    description: Error codes, and what to do about each.
   - name: SetBackendServers
     description: The vendor's page of the API action.
     link: https://www.alibabacloud.com/help/en/slb/classic-load-balancer/developer-reference/api-slb-2014-05-15-setbackendservers
@@ -126,7 +130,7 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Take a server out of traffic, unless that leaves fewer than two in it
+- name: Take a server out of traffic, unless fewer than two would be left
   aliyun_community.slb.slb_backend_weights:
     region: cn-hangzhou
     load_balancer_id: lb-bp1qjwo61pqz3ahltv0mw
@@ -136,13 +140,13 @@ EXAMPLES = r"""
         weight: 0
   register: drained
 
-- name: Put it back as it was
+- name: Restore its weight
   aliyun_community.slb.slb_backend_weights:
     region: cn-hangzhou
     load_balancer_id: lb-bp1qjwo61pqz3ahltv0mw
     backend_servers: "{{ drained.previous }}"
 
-- name: Give different weights to different servers, and refuse where weights do nothing
+- name: Set different weights, and fail if weights have no effect
   aliyun_community.slb.slb_backend_weights:
     region: cn-hangzhou
     load_balancer_id: lb-bp1qjwo61pqz3ahltv0mw
@@ -162,13 +166,13 @@ load_balancer_id:
   type: str
   sample: lb-bp1qjwo61pqz3ahltv0mw
 region:
-  description: The region that was asked.
+  description: The region of the load balancer, as the task gives it.
   returned: always
   type: str
   sample: cn-hangzhou
 backend_servers:
-  description: The whole default server group afterwards; in check mode as it would be.
-  returned: once the group was read
+  description: The whole default server group after the task; in check mode, as it would be.
+  returned: if the group was read
   type: list
   elements: dict
   sample: [{"server_id": "i-bp1c3zrr37ablp8ujo7v", "weight": 0, "type": "ecs", "server_ip": null, "description": "web 1"}]
@@ -183,33 +187,33 @@ backend_servers:
       description: The type, V(ecs), V(eni) or V(eci).
       type: str
     server_ip:
-      description: The address, where the API gives one.
+      description: The address, if the API returns one.
       type: str
     description:
-      description: The description, where the member has one.
+      description: The description, if the member has one.
       type: str
 previous:
   description:
-    - The requested members as they were when the task began, in the shape of the option O(backend_servers).
-    - Giving it to that option puts them back.
-  returned: once the group was read
+    - The requested members as they were when the task began, in the format of the option O(backend_servers).
+    - Pass it to that option to restore them.
+  returned: if the group was read
   type: list
   elements: dict
   sample: [{"server_id": "i-bp1c3zrr37ablp8ujo7v", "weight": 100, "type": "ecs"}]
 changed_servers:
-  description: The members whose weight was changed; in check mode those that would be.
+  description: The members whose weight was changed; in check mode, those that would be.
   returned: always
   type: list
   elements: dict
   sample: [{"server_id": "i-bp1c3zrr37ablp8ujo7v", "type": "ecs", "server_ip": null, "before": 100, "after": 0}]
 active_count:
-  description: How many members of the group have a weight above 0 afterwards.
-  returned: once the group was read
+  description: How many members of the group have a weight above 0 after the task.
+  returned: if the group was read
   type: int
   sample: 3
 listeners:
   description:
-    - The listeners as they were checked, in the shape of RV(aliyun_community.slb.slb_backend_info#module:listeners).
+    - The listeners that were checked, in the format of RV(aliyun_community.slb.slb_backend_info#module:listeners).
   returned: when O(check_listeners) is not V(off) and there was something to write
   type: list
   elements: dict
@@ -220,7 +224,7 @@ api_calls:
   type: int
   sample: 3
 request_ids:
-  description: The request ids of the answered calls, in their order, for the vendor's support.
+  description: The request ids of the API's responses, in order. The vendor's support asks for them.
   returned: always
   type: list
   elements: str
@@ -231,53 +235,55 @@ error:
   type: dict
   contains:
     code:
-      description: The API's code, or one of this collection's, as V(UnknownMember), V(MinActive) or V(NotVerified).
+      description: The API's code, or one of this collection's, such as V(UnknownMember), V(MinActive) or V(NotVerified).
       returned: when the task failed
       type: str
     message:
-      description: The API's message or this collection's.
+      description: The API's message, or this collection's.
       returned: when the task failed
       type: str
     http_status:
-      description: The status of the answer, where there was one.
+      description: The HTTP status of the response, if there was one.
       returned: when the task failed
       type: int
     request_id:
-      description: The request id of the answer, where it had one.
+      description: The request id of the response, if it had one.
       returned: when the task failed
       type: str
 applied:
-  description: The changes that were written, in the shape of RV(changed_servers). If there are any, the task is C(changed).
+  description:
+    - The changes that are in effect, in the format of RV(changed_servers). If there are any, the task is C(changed).
   returned: when the task failed
   type: list
   elements: dict
 not_applied:
-  description: The changes that are not in effect, for certain. They were not written, or were taken back.
+  description: The changes that are certainly not in effect. They were not written, or were undone.
   returned: when the task failed
   type: list
   elements: dict
 unconfirmed:
   description:
-    - The changes that were sent and not answered, and that no later read showed.
-    - The task counts as C(changed) then, since they may have taken effect, or may yet do so.
+    - The changes that were sent but got no response, and that no later read showed.
+    - They may have taken effect or still do so, so the task counts as C(changed).
   returned: when the task failed
   type: list
   elements: dict
 """
 
-from ansible_collections.aliyun_community.slb.plugins.module_utils import _weights
+import typing as t
+
+from ansible_collections.aliyun_community.slb.plugins.module_utils._connection import connection_argument_spec
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import SlbError, printable
-from ansible_collections.aliyun_community.slb.plugins.module_utils._module import (
-    connection_argument_spec,
-    fail,
-    open_client,
-    take_arguments,
+from ansible_collections.aliyun_community.slb.plugins.module_utils._module import create_module, fail, open_client
+from ansible_collections.aliyun_community.slb.plugins.module_utils._plan import (
+    check_load_balancer_id,
+    parse_requested,
 )
-from ansible_collections.aliyun_community.slb.plugins.module_utils._numbers import MIN_ACTIVE, whole_number
-from ansible_collections.aliyun_community.slb.plugins.module_utils._set_weights import NOTHING_DONE, Options, Task
+from ansible_collections.aliyun_community.slb.plugins.module_utils._report import Report
+from ansible_collections.aliyun_community.slb.plugins.module_utils._weight_setter import Options, WeightSetter
 
 
-def argument_spec() -> dict:
+def argument_spec() -> dict[str, t.Any]:
     server = {
         "server_id": {"type": "str", "required": True},
         "weight": {"type": "raw", "required": True},
@@ -303,25 +309,21 @@ def argument_spec() -> dict:
 
 
 def main() -> None:
-    module = take_arguments(argument_spec())
-    params = module.params
-    subject = f"Setting weights of {params['load_balancer_id']}"
-    known = {"load_balancer_id": params["load_balancer_id"], "region": params["region"], **NOTHING_DONE}
+    module, setter = create_module(argument_spec()), None
+    params, load_balancer_id = module.params, module.params["load_balancer_id"]
     try:
-        wanted = _weights.parse_wanted(params["backend_servers"])
-        load_balancer_id = _weights.check_load_balancer_id(params["load_balancer_id"])
-        params["min_active"] = whole_number(params["min_active"], "min_active", MIN_ACTIVE)
-        options = Options(*(params[name] for name in Options._fields))
-        task = Task(open_client(module), load_balancer_id, options)
+        requested = parse_requested(params["backend_servers"])
+        check_load_balancer_id(load_balancer_id)
+        options = Options.parse(params)
+        setter = WeightSetter(open_client(module), load_balancer_id, options)
+        setter.run(requested, check_mode=module.check_mode)
     except SlbError as exc:
-        fail(module, exc, subject, **known)
-    try:
-        task.run(wanted, check_mode=module.check_mode)
-    except SlbError as exc:
-        fail(module, exc, subject, **task.result(), **task.account())
-    for warning in task.warnings:
+        report = setter.report() if setter else Report(load_balancer_id, params["region"])
+        fail(module, exc, f"Setting weights of {load_balancer_id}", **report.result(), **report.account())
+    report = setter.report()
+    for warning in setter.warnings:
         module.warn(printable(warning))
-    module.exit_json(**task.result(), **({"diff": task.diff()} if module._diff else {}))
+    module.exit_json(**report.result(), **({"diff": report.diff()} if module._diff else {}))
 
 
 if __name__ == "__main__":

@@ -200,13 +200,13 @@ class Awx:
         return finished(job)
 
     def cancel(
-        self, when: t.Callable[[], bool], template: str, answers: Values, credential: dict[str, str], **more: t.Any
+        self, when: t.Callable[[str], bool], template: str, answers: Values, credential: dict[str, str], **more: t.Any
     ) -> Finished:
-        """Start a job and, once the condition holds, end it as a cancelled one: SIGTERM to ansible-runner."""
+        """Start a job and, once its output is as wanted, end it as a cancelled one: SIGTERM to ansible-runner."""
         job, command = self.prepare(template, answers, credential, **more)
         with _started(command) as runner:
             deadline = time.monotonic() + TIMEOUT
-            while not when():
+            while not when(output_so_far(job)):
                 assert runner.poll() is None, finished(job).output
                 assert time.monotonic() < deadline, "the job never came to where it should be cancelled"
                 time.sleep(0.1)
@@ -233,6 +233,11 @@ def _started(command: list[str]) -> Iterator[subprocess.Popen[bytes]]:
             # Told so it ends ansible-playbook, which is in a session of its own.
             runner.terminate()
             runner.wait(20)
+
+
+def output_so_far(job: Path) -> str:
+    output = job / "artifacts" / "job" / "stdout"
+    return output.read_text(encoding="utf-8") if output.exists() else ""
 
 
 def finished(job: Path) -> Finished:

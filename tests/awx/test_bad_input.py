@@ -17,7 +17,10 @@ from emulator_process import EmulatorProcess
 
 DOCS = HERE.parents[1] / "docs" / "docsite" / "rst" / "awx_guide.rst"
 WEIGHTS = {"slb_load_balancer_id": "lb-example", "slb_backend_servers": "i-web1=0"}
-WRITE = "write ID=WEIGHT on each line, such as i-bp1c3zrr37ablp8ujo7v=0."
+COPY = (
+    'Copy the whole result, in JSON, of the last task "Prove that this server is out of traffic" of the rolling update.'
+)
+WRITE = "Write ID=WEIGHT on each line, such as i-bp1c3zrr37ablp8ujo7v=0."
 
 
 @pytest.mark.parametrize(
@@ -26,12 +29,12 @@ WRITE = "write ID=WEIGHT on each line, such as i-bp1c3zrr37ablp8ujo7v=0."
         (
             "SLB set weights",
             WEIGHTS | {"slb_backend_servers": " \n "},
-            "slb_backend_servers names no server: give each server and its weight, in a survey as ID=WEIGHT on a line of its own.",
+            "slb_backend_servers names no server. Give each server and its weight, in a survey as ID=WEIGHT on a line of its own.",
         ),
         (
             "SLB set weights",
             WEIGHTS | {"slb_backend_servers": "i-web1=0\ni-web2 50"},
-            f"slb_backend_servers has text that is no server with its weight, i-web2 50: {WRITE}",
+            f"slb_backend_servers has text that is not a server with its weight: i-web2 50. {WRITE}",
         ),
         (
             "SLB set weights",
@@ -41,35 +44,34 @@ WRITE = "write ID=WEIGHT on each line, such as i-bp1c3zrr37ablp8ujo7v=0."
         (
             "SLB recover",
             {},
-            "There is no record to recover from: give rolling_update_id, which the failed roll names, or put the result, in "
-            'JSON, of its last task "Record | Hand it to the next job of an AWX workflow" into slb_record.',
+            "Nothing says what to recover. Give rolling_update_id or a record, or rolling_update_record_dir if the journals are "
+            "on a volume: this job runs in a container of its own, which has none.",
         ),
         (
             "SLB recover",
             {"slb_record": '{"ansible_stats": {"data": {"rolling_'},
-            'slb_record is not the record of a roll: copy the whole result, in JSON, of the last task "Record | Hand it to '
-            "the next job of an AWX workflow\" of the roll's job.",
+            f"the record is not JSON. {COPY}",
         ),
         (
             "SLB recover",
-            {"slb_record": '{"ansible_stats": {"data": {"rolling_update_record": {"id": "", "servers": []}}}}'},
-            "If there is none that names servers, the roll took none out.",
+            {"slb_record": '{"changed": false, "msg": "web1 gets no new requests."}'},
+            f"the record is not the journal of a rolling update. {COPY}",
         ),
         (
             "SLB recover",
             {"rolling_update_id": "awx-job-9999"},
-            "There is no record of a roll awx-job-9999 in ",
+            "there is no journal of rolling update awx-job-9999 in ",
         ),
         # Ansible takes these for numbers.
         (
             "SLB recover",
             {"rolling_update_id": "17"},
-            "rolling_update_id 17 is a number: for a job of AWX, give awx-job-17.",
+            "there is no journal of rolling update 17 in ",
         ),
         (
             "SLB set weights",
             WEIGHTS | {"slb_backend_servers": "0"},
-            f"slb_backend_servers has text that is no server with its weight, 0: {WRITE}",
+            f"slb_backend_servers has text that is not a server with its weight: 0. {WRITE}",
         ),
     ],
     ids=[
@@ -78,7 +80,7 @@ WRITE = "write ID=WEIGHT on each line, such as i-bp1c3zrr37ablp8ujo7v=0."
         "weight",
         "no-record",
         "cut-record",
-        "record-of-nothing",
+        "result-without-a-record",
         "unknown-id",
         "number-of-a-job",
         "number",
@@ -120,7 +122,8 @@ def test_an_inventory_without_servers(awx: Awx, slb: EmulatorProcess, credential
         (
             {"web1": {"rolling_update_server_id": "i-web1"}, "web2": {}, "web3": {}},
             "web1,web2",
-            "web2: set rolling_update_server_id in the inventory, which says what member a host is.",
+            "web2: InvalidArgument: rolling_update_server_id is missing. Set it for this host, to an id such as "
+            "i-bp1c3zrr37ablp8ujo7v.",
         ),
     ],
     ids=["limit", "no-member"],
@@ -132,7 +135,7 @@ def test_hosts(
     job = awx.launch("SLB rolling update", {}, credential, inventory=inventory, limit=limit)
     assert job.status == "failed"
     assert job.last_message == sentence
-    assert not slb.actions()
+    assert "SetBackendServers" not in slb.actions()
 
 
 def test_a_project_without_the_collection(awx: Awx, slb: EmulatorProcess, credential: dict[str, str]) -> None:

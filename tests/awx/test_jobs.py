@@ -18,11 +18,11 @@ from pathlib import Path
 import pytest
 import yaml
 from awx_job import HERE, Awx, Finished, kept_texts
-from awx_state import full_credential, reset
+from awx_state import STATE, full_credential, reset
 from emulator_process import EmulatorProcess
 
 START = {"i-web1": 100, "i-web2": 60, "i-web3": 0, "i-web4": 100}
-HAND_ON = "Record | Hand it to the next job of an AWX workflow"
+PROOF = "Prove that this server is out of traffic"  # the task whose result is copied
 
 
 def weights(slb: EmulatorProcess) -> dict[str, int]:
@@ -81,9 +81,9 @@ def test_temporary_keys(awx: Awx, slb: EmulatorProcess, credential: dict[str, st
 def test_rolling_update(awx: Awx, slb: EmulatorProcess, credential: dict[str, str]) -> None:
     """Choices, several choices, integers and a text area; and nothing in an answer is a template."""
     answers = {
-        "slb_load_balancer_ids": "lb-example\n",
+        "rolling_update_load_balancer_ids": "lb-example\n",
         "slb_serial": "2",
-        "slb_ramp": ["10", "50"],
+        "rolling_update_ramp": ["10", "50"],
         "rolling_update_min_active": 2,
         "rolling_update_on_failure": "restore",
     }
@@ -94,13 +94,13 @@ def test_rolling_update(awx: Awx, slb: EmulatorProcess, credential: dict[str, st
     assert written(slb) == [[0, 0], [6, 10], [30, 50], [60, 100]]
     assert "updated web2 with {{ 1 + 1 }}" in job.said
     record = job.artifacts["rolling_update_record"]
-    assert record["id"] == "awx-job-1"
-    assert {server["host"]: server["state"] for server in record["servers"]} == {"web1": "restored", "web2": "restored"}
+    assert record["rolling_update_id"] == "awx-job-1"
+    assert not record["entries"]
 
 
 @dataclass(frozen=True)
 class Broken:
-    """A roll that was cancelled with web1 out of traffic, and where its record was kept."""
+    """A rolling update that was cancelled with web1 out of traffic, and where its journal was kept."""
 
     job: Finished
     volume: dict[str, str]
@@ -122,7 +122,7 @@ def cancelled(running_slb: EmulatorProcess, installed: Path, tmp_path_factory: p
     reset(running_slb)
     volume = {"rolling_update_record_dir": str(tmp_path_factory.mktemp("volume"))}
     job = Awx(tmp_path_factory.mktemp("cancelled"), installed).cancel(
-        lambda: weights(running_slb)["i-web1"] == 0,
+        lambda output: "Hang where the inventory says so" in output,
         "SLB rolling update",
         {},
         full_credential(running_slb),
@@ -134,50 +134,63 @@ def cancelled(running_slb: EmulatorProcess, installed: Path, tmp_path_factory: p
     return Broken(job, volume)
 
 
-def test_a_roll_that_fails_hands_its_record_to_recover(
+def test_a_failed_update_hands_its_record_to_recover(
     awx: Awx, slb: EmulatorProcess, credential: dict[str, str], check: Finished
 ) -> None:
     inventory = inventory_in_which("web2", fails=True)
-    roll = awx.launch(
+    update = awx.launch(
         "SLB rolling update", {}, credential, inventory=inventory, artifacts=check.artifacts, limit="web2"
     )
-    assert roll.status == "failed"
-    assert "web2 failed" in roll.said
+    assert update.status == "failed"
+    assert "web2 failed" in update.said
     assert weights(slb) == START | {"i-web2": 0}
 
-    recover = awx.launch("SLB recover", {}, credential, artifacts=check.artifacts | roll.artifacts)
+    recover = awx.launch("SLB recover", {}, credential, artifacts=check.artifacts | update.artifacts)
     assert recover.status == "successful", recover.output
     assert weights(slb) == START
-    assert "Put back: web2. Left alone: nothing." in recover.said
+    assert "Put back: web2 (i-web2 of lb-example: 60)." in recover.said
 
 
-def test_a_roll_that_fails_before_it_begins_leaves_nothing_to_recover(
+def test_an_update_that_fails_before_it_begins_leaves_nothing_to_recover(
     awx: Awx, slb: EmulatorProcess, credential: dict[str, str], check: Finished
 ) -> None:
-    """Its empty record takes the place of the one of the check: what somebody has set since the check stays."""
+    """Its empty record replaces that of the check: what someone else has set since the check stays."""
     reset(slb, {"i-web2": 0})
-    answers = {"slb_tasks_file": "nowhere.yml"}
-    roll = awx.launch("SLB rolling update", answers, credential, artifacts=check.artifacts, limit="web2")
-    assert roll.status == "failed"
-    assert f"there is no file {roll.folder}/project/nowhere.yml" in roll.said
-    recover = awx.launch("SLB recover", {}, credential, artifacts=check.artifacts | roll.artifacts)
+    answers = {"rolling_update_tasks_file": "nowhere.yml"}
+    update = awx.launch("SLB rolling update", answers, credential, artifacts=check.artifacts, limit="web2")
+    assert update.status == "failed"
+    assert f"rolling_update_tasks_file: {update.folder}/project/nowhere.yml: there is no such file" in update.said
+    recover = awx.launch("SLB recover", {}, credential, artifacts=check.artifacts | update.artifacts)
     assert recover.status == "successful", recover.output
-    assert "Put back: nothing. Left alone: nothing." in recover.said
+    assert "Put back: nothing." in recover.said
     assert not written(slb)
 
 
-def test_a_cancelled_roll_hands_on_nothing(cancelled: Broken) -> None:
+def test_a_cancelled_update_hands_on_nothing(cancelled: Broken) -> None:
     assert not cancelled.job.artifacts
     assert not [event for event in cancelled.job.events if event["event"] == "playbook_on_stats"]
 
 
 def recover_after(awx: Awx, slb: EmulatorProcess, answers: dict[str, t.Any], **more: t.Any) -> None:
-    """Recover from a cancelled roll, on the load balancer as that roll has left it."""
+    """Recover from a cancelled rolling update, on the load balancer as that has left it."""
     reset(slb, {"i-web1": 0})
     recover = awx.launch("SLB recover", answers, full_credential(slb), **more)
     assert recover.status == "successful", recover.output
     assert weights(slb) == START
-    assert "Put back: web1. Left alone: nothing." in recover.said
+    assert "Put back: web1 (i-web1 of lb-example: 100)." in recover.said
+    assert "Left alone" not in recover.said
+
+
+def test_recover_fails_while_a_server_is_unhealthy(awx: Awx, slb: EmulatorProcess, cancelled: Broken) -> None:
+    state = yaml.safe_load(STATE.read_text(encoding="utf-8"))
+    state["load_balancers"][0]["backend_servers"][0] |= {"weight": 0, "health": "abnormal"}
+    slb.control("PUT", "state", state)
+    record = {"slb_record": json.dumps(cancelled.job.results(PROOF)[-1])}
+    recover = awx.launch("SLB recover", record, full_credential(slb), extra={"rolling_update_health_timeout": 1})
+    assert recover.status == "failed"
+    assert recover.last_message.startswith("Put back: nothing. Still out of traffic: web1 (i-web1 of lb-example")
+    assert "abnormal on" in recover.last_message
+    assert weights(slb) == START | {"i-web1": 0}
 
 
 def test_in_the_workflow_the_check_before_has_handed_on_what_the_weights_were(
@@ -189,7 +202,7 @@ def test_in_the_workflow_the_check_before_has_handed_on_what_the_weights_were(
 def test_the_record_can_be_copied_from_the_page_of_the_cancelled_job(
     awx: Awx, slb: EmulatorProcess, cancelled: Broken
 ) -> None:
-    recover_after(awx, slb, {"slb_record": json.dumps(cancelled.job.results(HAND_ON)[-1], indent=2)})
+    recover_after(awx, slb, {"slb_record": json.dumps(cancelled.job.results(PROOF)[-1], indent=2)})
 
 
 def test_the_record_is_in_a_folder_that_outlives_the_job(awx: Awx, slb: EmulatorProcess, cancelled: Broken) -> None:

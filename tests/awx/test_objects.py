@@ -74,13 +74,13 @@ def test_the_playbook_and_the_import_make_the_same(imported: awx_api.Snapshot, a
 def test_the_workflow(imported: awx_api.Snapshot) -> None:
     nodes = imported["workflow_job_template_nodes"]
     ways = {(name, kind, other) for name, node in nodes.items() for kind in awx_api.WAYS for other in node[kind]}
-    assert ways == {("check", "success_nodes", "roll"), ("roll", "failure_nodes", "recover")}
+    assert ways == {("check", "success_nodes", "update"), ("update", "failure_nodes", "recover")}
     assert nodes["check"]["job_type"] == "check"
-    assert nodes["check"]["unified_job_template"] == nodes["roll"]["unified_job_template"] == "SLB rolling update"
+    assert nodes["check"]["unified_job_template"] == nodes["update"]["unified_job_template"] == "SLB rolling update"
     # AWX lets a node say what its template asks for.
     assert imported["job_templates"]["SLB rolling update"]["ask_job_type_on_launch"]
     assert (
-        imported["workflow_job_templates"]["SLB check, roll, recover"]["survey_spec"]
+        imported["workflow_job_templates"]["SLB check, update, recover"]["survey_spec"]
         == (imported["job_templates"]["SLB rolling update"]["survey_spec"])
     )
 
@@ -103,7 +103,7 @@ def test_the_surveys() -> None:
         ("SLB set weights", {"slb_backend_servers": "i-1=0"}, "slb_load_balancer_id: value missing"),
         ("SLB rolling update", {"rolling_update_min_active": "2"}, "rolling_update_min_active: not an integer"),
         ("SLB rolling update", {"slb_serial": "all"}, "slb_serial: 'all' is no choice"),
-        ("SLB rolling update", {"slb_ramp": ["7"]}, "slb_ramp: '7' is no choice"),
+        ("SLB rolling update", {"rolling_update_ramp": ["7"]}, "rolling_update_ramp: '7' is no choice"),
     ],
 )
 def test_answers_that_awx_itself_refuses(template: str, answers: dict[str, object], error: str) -> None:

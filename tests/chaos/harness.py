@@ -21,10 +21,14 @@ from tempfile import TemporaryDirectory
 
 from schedule import LOAD_BALANCER, PLAIN_OPTIONS, Document, Schedule
 
-from ansible_collections.aliyun_community.slb.plugins.module_utils import _client, _set_weights, _weights
+from ansible_collections.aliyun_community.slb.plugins.module_utils import _client, _deadline, _plan, _weight_setter
+from ansible_collections.aliyun_community.slb.plugins.module_utils._connection import Connection
+from ansible_collections.aliyun_community.slb.plugins.module_utils._credentials.base import (
+    Credentials,
+    StaticCredentials,
+)
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import SlbError
-from ansible_collections.aliyun_community.slb.plugins.module_utils._keys import Keys, StaticKeys
-from ansible_collections.aliyun_community.slb.plugins.module_utils._transport import Connection
+from ansible_collections.aliyun_community.slb.plugins.module_utils._report import Report
 from slb_emulator import running
 from slb_emulator.emulator import Emulator
 from slb_emulator.model import BackendServer
@@ -39,9 +43,9 @@ Members = tuple[BackendServer, ...]
 
 def make_time_cheap() -> None:
     """Shorten the pauses of the tasks in this process: the constants, and nothing of what is done with them."""
-    _client.FIRST_PAUSE = 0.01
-    _client.LONGEST_PAUSE = 0.2
-    _set_weights.SETTLE_SECONDS = 0.3
+    _deadline.FIRST_PAUSE = 0.01
+    _deadline.LONGEST_PAUSE = 0.2
+    _weight_setter.SETTLE_SECONDS = 0.3
 
 
 @dataclass(frozen=True)
@@ -145,25 +149,29 @@ def run_task(schedule: Schedule, emulator: Emulator) -> tuple[Document | None, s
     options = schedule.options
     connection = Connection("cn-hangzhou", emulator.url, True, 5, options["read_timeout"])
     try:
-        wanted = _weights.parse_wanted(schedule.backend_servers)
+        requested = _plan.parse_requested(schedule.backend_servers)
         client = _client.Client(
             connection,
-            StaticKeys(Keys("rehearsal", "rehearsal-secret")),
-            _client.Deadline(options["wait_timeout"]),
+            StaticCredentials(Credentials("rehearsal", "rehearsal-secret")),
+            _deadline.Deadline(options["wait_timeout"]),
         )
-        settings = _set_weights.Options(*(options[name] for name in _set_weights.Options._fields))
-        task = _set_weights.Task(client, LOAD_BALANCER, settings)
+        settings = _weight_setter.Options(*(options[name] for name in _weight_setter.Options._fields))
+        setter = _weight_setter.WeightSetter(client, LOAD_BALANCER, settings)
     except SlbError as exc:
-        return plain({"failed": True, "error": exc.as_dict(), "changed": False, **_set_weights.NOTHING_DONE}), ""
+        return failed(exc, Report(LOAD_BALANCER, "cn-hangzhou"))
     except Exception:
         return None, traceback.format_exc()
     try:
-        task.run(wanted, check_mode=schedule.check_mode)
+        setter.run(requested, check_mode=schedule.check_mode)
     except SlbError as exc:
-        return plain({"failed": True, "error": exc.as_dict(), **task.result(), **task.account()}), ""
+        return failed(exc, setter.report())
     except Exception:
         return None, traceback.format_exc()
-    return plain(task.result()), ""
+    return plain(setter.report().result()), ""
+
+
+def failed(exc: SlbError, report: Report) -> tuple[Document, str]:
+    return plain({"failed": True, "error": exc.as_dict(), **report.result(), **report.account()}), ""
 
 
 def plain(result: Document) -> Document:

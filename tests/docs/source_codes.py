@@ -17,7 +17,7 @@ ACTION = re.compile(r"(Describe|Set)[A-Z]\w+")
 
 def own_codes(folder: Path) -> set[str]:
     """The codes that the collection itself raises: what the errors' constructors are given first."""
-    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.py"))]
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in sorted(folder.rglob("*.py"))]
     classes = {"SlbError"}
     for _round in trees:  # a class may stand in a file before that of its base
         classes |= {

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from modules import LOAD_BALANCER
 
-from ansible_collections.aliyun_community.slb.plugins.module_utils import _client, _module, _set_weights
+from ansible_collections.aliyun_community.slb.plugins.module_utils import _client, _deadline, _weight_setter
 from slb_emulator import Emulator, running
 
 # N=20 asks for 20 times as many examples, and for new ones; without it they are always the same.
@@ -54,7 +54,7 @@ STATE = {
 @pytest.fixture(scope="session", autouse=True)
 def surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """No variable of the caller, short pauses, a clock that runs fast, and names that lead nowhere but to loopback."""
-    real_lookup, real_deadline = socket.getaddrinfo, _client.Deadline
+    real_lookup, real_deadline = socket.getaddrinfo, _deadline.Deadline
 
     def look_up(host: Any, *rest: Any, **options: Any) -> Any:
         if host not in ("127.0.0.1", "localhost"):
@@ -67,11 +67,11 @@ def surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
                 patch.delenv(name)
         patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
         patch.setattr(socket, "getaddrinfo", look_up)
-        patch.setattr(_client, "FIRST_PAUSE", 0.001)
-        patch.setattr(_client, "LONGEST_PAUSE", 0.05)
-        patch.setattr(_client, "LAST_READ_SECONDS", 0.1)
-        patch.setattr(_set_weights, "SETTLE_SECONDS", 0.05)
-        patch.setattr(_module, "Deadline", lambda seconds: real_deadline(min(seconds, 10) * 0.25))
+        patch.setattr(_deadline, "FIRST_PAUSE", 0.001)
+        patch.setattr(_deadline, "LONGEST_PAUSE", 0.05)
+        patch.setattr(_client, "READ", _client.READ._replace(grace=0.1))
+        patch.setattr(_weight_setter, "SETTLE_SECONDS", 0.05)
+        patch.setattr(_client, "Deadline", lambda seconds: real_deadline(min(seconds, 10) * 0.25))
         yield
 
 

@@ -59,7 +59,7 @@ def assert_bill_describes(bill: dict[str, Any], archive: Path) -> None:
     assert "plugins/modules/slb_backend_weights.py" in files
     required = {component["name"]: component["properties"][0]["value"] for component in bill["components"]}
     assert required == {
-        "ansible-core": ">=2.19.0",
+        "ansible-core": ">=2.16.0",
         "aliyun-python-sdk-core": ">=2.16.1",
         "aliyun-python-sdk-slb": ">=3.3.22",
     }

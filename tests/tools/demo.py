@@ -184,8 +184,7 @@ def drain(stage: Stage, server: str, before: dict[str, int]) -> str:
     """Returns the argument with the variables, for the next step."""
     heading(f"2. Take {server} out of traffic: its weight becomes 0")
     variables = stage.variables_file("drain.yml", drained(server))
-    # An absolute path: where a relative one leads depends on where the playbook lies.
-    play = stage.play(variables, "-e", f"slb_previous_file='{stage.folder / PREVIOUS}'")
+    play = stage.play(variables, "-e", f"slb_previous_file={PREVIOUS}")
     expected = before | {server: 0}
     require(play.changed > 0, "The task that drains a server did not say that it changed something.")
     require(play.writes == 1, f"One write was expected, {play.writes} reached the API.")

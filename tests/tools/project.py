@@ -29,7 +29,7 @@ HOME = CACHE / "home"
 BIN = Path(sys.prefix, "bin")
 PYTHON = BIN / "python"
 
-# Minor versions of Python 3 that ansible-core 2.19 to 2.22 knows as targets.
+# Minor versions of Python 3 that the modules run on; the lines of ansible-core know some of them each.
 TARGET_MINORS = range(9, 16)
 
 # What would change the outcome of a run, or point it at somebody's real account.

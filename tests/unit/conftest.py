@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import sys
 import time
 import typing as t
@@ -15,10 +16,15 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.aliyun_community.slb.plugins.module_utils import _client, _fetched_keys
-from ansible_collections.aliyun_community.slb.plugins.module_utils._client import Client, Deadline
-from ansible_collections.aliyun_community.slb.plugins.module_utils._keys import Keys, StaticKeys
-from ansible_collections.aliyun_community.slb.plugins.module_utils._transport import Connection
+from ansible_collections.aliyun_community.slb.plugins.module_utils import _deadline
+from ansible_collections.aliyun_community.slb.plugins.module_utils._client import Client
+from ansible_collections.aliyun_community.slb.plugins.module_utils._connection import Connection
+from ansible_collections.aliyun_community.slb.plugins.module_utils._credentials import vendor
+from ansible_collections.aliyun_community.slb.plugins.module_utils._credentials.base import (
+    Credentials,
+    StaticCredentials,
+)
+from ansible_collections.aliyun_community.slb.plugins.module_utils._deadline import Deadline
 from ansible_collections.aliyun_community.slb.tests.unit.certificates import Certificates, make_certificates
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "emulator"))
@@ -68,6 +74,12 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     return monkeypatch
 
 
+@pytest.fixture
+def no_settings_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith(("ALICLOUD_", "ALIBABA_CLOUD_"))]:
+        monkeypatch.delenv(name)
+
+
 class Clock:
     """The module ``time`` with pauses that move its clocks on and take no time.
 
@@ -88,7 +100,7 @@ class Clock:
 
     def doubled(self) -> bool:
         """Whether every pause was at least half of what it may be, and that doubled from one to the next."""
-        most = [_client.FIRST_PAUSE * 2**number for number in range(len(self.pauses))]
+        most = [_deadline.FIRST_PAUSE * 2**number for number in range(len(self.pauses))]
         return all(limit / 2 < pause < limit for limit, pause in zip(most, self.pauses))
 
 
@@ -96,7 +108,7 @@ class Clock:
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """Between two requests time passes at once. What a connection takes, and what other programs do, is real."""
     clock = Clock()
-    for module in (_client, _fetched_keys):
+    for module in (_deadline, vendor):
         monkeypatch.setattr(module, "time", clock)
     return clock
 
@@ -127,7 +139,7 @@ def open_client(clean_environment: pytest.MonkeyPatch) -> t.Callable[..., Client
         read_timeout: float = 10.0,
         region: str = "cn-hangzhou",
     ) -> Client:
-        source = keys or StaticKeys(Keys(KEY, SECRET))
+        source = keys or StaticCredentials(Credentials(KEY, SECRET))
         return Client(Connection(region, url, verify, 2.0, read_timeout), source, Deadline(seconds))
 
     return open_it

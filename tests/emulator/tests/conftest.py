@@ -12,16 +12,17 @@ import ipaddress
 import logging
 import sys
 import tempfile
+import typing as t
 from pathlib import Path
 
 import pytest
+from sdk_client import SdkClient
 
 EMULATOR_FOLDER = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(EMULATOR_FOLDER))
 
-from sdk_client import SdkClient  # noqa: E402
 
-from slb_emulator import running  # noqa: E402
+from slb_emulator import Emulator, running  # noqa: E402
 
 STATE = {
     "access_keys": [
@@ -87,7 +88,7 @@ STATE = {
 
 
 @pytest.fixture(autouse=True)
-def _quiet_surroundings(monkeypatch):
+def _quiet_surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
     """No proxies and no keys from the environment, and no SDK errors on stderr."""
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALIYUN_ACCESS_KEY_ID", "ALIYUN_ACCESS_KEY_SECRET", "DEBUG"):
         monkeypatch.delenv(name, raising=False)
@@ -96,33 +97,33 @@ def _quiet_surroundings(monkeypatch):
 
 
 @pytest.fixture
-def state():
+def state() -> dict[str, t.Any]:
     """A state document of one's own."""
     return copy.deepcopy(STATE)
 
 
 @pytest.fixture
-def emulator(state):
+def emulator(state: dict[str, t.Any]) -> t.Iterator[Emulator]:
     """A running emulator."""
     with running(state) as running_emulator:
         yield running_emulator
 
 
 @pytest.fixture
-def sdk(emulator):
+def sdk(emulator: Emulator) -> SdkClient:
     """The vendor's SDK core with the key `testid`, pointed at the emulator."""
     return SdkClient(emulator.url)
 
 
 @pytest.fixture
-def temporary_files():
+def temporary_files() -> t.Iterator[Path]:
     """A folder for temporary files, with a path short enough for sockets."""
     with tempfile.TemporaryDirectory(prefix="slb-test-", dir="/tmp") as folder:
         yield Path(folder)
 
 
 @pytest.fixture(scope="session")
-def certificate(tmp_path_factory):
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
     """(certificate file, key file) for localhost and 127.0.0.1, signed by itself."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization

@@ -12,13 +12,14 @@ import hmac
 import http.client
 import json
 import time
+import typing as t
 import uuid
 from urllib.parse import quote, urlencode, urlsplit
 
 FORM_TYPE = "application/x-www-form-urlencoded"
 
 
-def common_parameters(action, **parameters):
+def common_parameters(action: str, **parameters: t.Any) -> dict[str, str]:
     """The parameters of a complete request for `action`, not signed yet; None takes a parameter out."""
     complete = {
         "Action": action,
@@ -34,7 +35,7 @@ def common_parameters(action, **parameters):
     return {name: value for name, value in complete.items() if value is not None}
 
 
-def signed(parameters, method="POST", secret="testsecret"):
+def signed(parameters: t.Any, method: str = "POST", secret: str = "testsecret") -> dict[str, str]:
     """The parameters with their signature, computed without the code under test."""
     encoded = "&".join(f"{quote(name, safe='~')}={quote(parameters[name], safe='~')}" for name in sorted(parameters))
     text = f"{method}&%2F&{quote(encoded, safe='~')}"
@@ -42,7 +43,9 @@ def signed(parameters, method="POST", secret="testsecret"):
     return {**parameters, "Signature": base64.b64encode(digest).decode()}
 
 
-def send(url, parameters, method="POST", as_form=False, path="/"):
+def send(
+    url: str, parameters: t.Any, method: str = "POST", as_form: bool = False, path: str = "/"
+) -> tuple[int, t.Any]:
     """(HTTP status, parsed answer) of one request."""
     connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=30)
     encoded = urlencode(parameters)
@@ -57,7 +60,9 @@ def send(url, parameters, method="POST", as_form=False, path="/"):
         connection.close()
 
 
-def refusal(url, action, method="POST", secret="testsecret", **parameters):
+def refusal(
+    url: str, action: str, method: str = "POST", secret: str = "testsecret", **parameters: t.Any
+) -> tuple[int, str]:
     """(HTTP status, code) of a signed request that is refused."""
     status, answer = send(url, signed(common_parameters(action, **parameters), method, secret), method)
     return status, answer["Code"]

@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import time
+import typing as t
 import urllib.request
 from pathlib import Path
 
@@ -26,12 +27,12 @@ FOLDER = Path(__file__).resolve().parent.parent
 EXAMPLE = FOLDER / "example_state.yml"
 
 
-def command(*options):
+def command(*options: t.Any) -> t.Any:
     """The command with these options."""
     return [sys.executable, "-m", "slb_emulator", *map(str, options)]
 
 
-def run(*options, **environment):
+def run(*options: t.Any, **environment: t.Any) -> t.Any:
     """The command, run until it ends by itself."""
     return subprocess.run(
         command(*options),
@@ -45,11 +46,11 @@ def run(*options, **environment):
 
 
 @pytest.fixture
-def start(tmp_path):
+def start(tmp_path: Path) -> t.Iterator[t.Any]:
     """Starts the command and gives (process, port); ends it in the end."""
     processes = []
 
-    def start_it(*options, **process_options):
+    def start_it(*options: t.Any, **process_options: t.Any) -> t.Any:
         port_file = tmp_path / "port"
         process = subprocess.Popen(
             command("--state", EXAMPLE, "--port-file", port_file, *options),
@@ -71,13 +72,13 @@ def start(tmp_path):
         process.communicate()
 
 
-def client(port, **options):
+def client(port: t.Any, **options: t.Any) -> t.Any:
     """The SDK with the key of the example."""
     return SdkClient(f"http://127.0.0.1:{port}", "rehearsal", "rehearsal-secret", **options)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_session(start, number):
+def test_a_session(start: t.Any, number: t.Any) -> None:
     process, port = start()
     sdk = client(port)
     sdk.set({"ServerId": "i-web2", "Weight": "0"}, load_balancer_id="lb-example")
@@ -94,7 +95,7 @@ def test_a_session(start, number):
     assert "secret" not in output
 
 
-def test_options_reach_the_service(start):
+def test_options_reach_the_service(start: t.Any) -> None:
     process, port = start("--quiet", "--busy-seconds", "3600", "--set-weight-as", "int", "--latency", "0.2")
     sdk = client(port)
     begin = time.monotonic()
@@ -107,7 +108,7 @@ def test_options_reach_the_service(start):
     assert process.communicate(timeout=30) == ("", "")
 
 
-def test_ends_with_a_connection_open(start):
+def test_ends_with_a_connection_open(start: t.Any) -> None:
     process, port = start()
     with socket.create_connection(("127.0.0.1", port)):
         time.sleep(0.1)
@@ -116,13 +117,13 @@ def test_ends_with_a_connection_open(start):
     assert process.returncode == 0
 
 
-def test_tls(start, certificate):
+def test_tls(start: t.Any, certificate: tuple[str, str]) -> None:
     _process, port = start("--tls-cert", certificate[0], "--tls-key", certificate[1])
     sdk = SdkClient(f"https://localhost:{port}", "rehearsal", "rehearsal-secret", verify=certificate[0])
     assert len(sdk.describe("lb-example")) == 4
 
 
-def test_help():
+def test_help() -> None:
     result = run("--help")
     assert result.returncode == 0
     for word in ("emulator", "--state", "--port-file", "--busy-seconds", "--set-weight-as", "loopback only"):
@@ -139,7 +140,7 @@ def test_help():
         ("access_keys: []\nload_balancers: [{load_balancer_id: lb-1}]\n", "state.load_balancers[0]: lacks the key"),
     ],
 )
-def test_bad_state(tmp_path, text, sentence):
+def test_bad_state(tmp_path: Path, text: str | None, sentence: str) -> None:
     path = tmp_path / "state.yml"
     if text is not None:
         path.write_text(text, encoding="utf-8")
@@ -150,14 +151,14 @@ def test_bad_state(tmp_path, text, sentence):
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "example.org", "::"])
-def test_only_loopback(host):
+def test_only_loopback(host: str) -> None:
     result = run("--state", EXAMPLE, "--host", host)
     assert result.returncode == 2
     assert f"{host} is not a loopback address" in result.stderr
     assert result.stderr.count("\n") == 1
 
 
-def test_port_in_use():
+def test_port_in_use() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         result = run("--state", EXAMPLE, "--port", taken.getsockname()[1])
     assert result.returncode == 2
@@ -178,14 +179,14 @@ def test_port_in_use():
         ("--port-file", os.path.join(os.sep, "no", "such", "folder", "port")),
     ],
 )
-def test_bad_options(options):
+def test_bad_options(options: t.Any) -> None:
     result = run("--state", EXAMPLE, *options)
     assert (result.returncode, result.stdout) == (2, "")
     assert "Traceback" not in result.stderr
     assert result.stderr
 
 
-def test_data_plane(start):
+def test_data_plane(start: t.Any) -> None:
     process, port = start("--data-plane", "haproxy", "--data-plane-delay", "3600")
     sdk = client(port)
     # Nothing listens behind the example.
@@ -207,13 +208,13 @@ def test_data_plane(start):
     assert not is_running(haproxy)
 
 
-def healths(sdk):
+def healths(sdk: SdkClient) -> t.Any:
     """The different health states of the members."""
     answer = sdk.call("DescribeHealthStatus", LoadBalancerId="lb-example")
     return {row["ServerHealthStatus"] for row in answer["BackendServers"]["BackendServer"]}
 
 
-def test_a_killed_emulator_leaves_no_haproxy(start):
+def test_a_killed_emulator_leaves_no_haproxy(start: t.Any) -> None:
     process, _port = start("--data-plane", "haproxy")
     (haproxy,) = wait_until(lambda: haproxy_of(process.pid))
     time.sleep(0.5)
@@ -224,7 +225,7 @@ def test_a_killed_emulator_leaves_no_haproxy(start):
     assert not is_running(haproxy)
 
 
-def test_a_signal_to_the_group_is_no_death_of_haproxy(start):
+def test_a_signal_to_the_group_is_no_death_of_haproxy(start: t.Any) -> None:
     """As Ctrl-C in a terminal sends it: the emulator alone gets it, and ends HAProxy."""
     process, _port = start("--data-plane", "haproxy", start_new_session=True)
     (haproxy,) = haproxy_of(process.pid)
@@ -235,7 +236,7 @@ def test_a_signal_to_the_group_is_no_death_of_haproxy(start):
     assert not is_running(haproxy)
 
 
-def test_a_dead_haproxy_is_reported(start):
+def test_a_dead_haproxy_is_reported(start: t.Any) -> None:
     process, port = start("--data-plane", "haproxy", "--quiet")
     (haproxy,) = haproxy_of(process.pid)
     os.kill(haproxy, signal.SIGKILL)
@@ -259,7 +260,7 @@ sys.exit(cli.main(sys.argv[1:]))
 """
 
 
-def test_no_haproxy():
+def test_no_haproxy() -> None:
     result = subprocess.run(
         [sys.executable, "-c", WITHOUT_HAPROXY, "--state", EXAMPLE, "--data-plane", "haproxy"],
         cwd=FOLDER,
@@ -276,7 +277,7 @@ def test_no_haproxy():
     )
 
 
-def test_data_port_in_use(tmp_path):
+def test_data_port_in_use(tmp_path: Path) -> None:
     state = yaml.safe_load(EXAMPLE.read_text(encoding="utf-8"))
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -287,7 +288,7 @@ def test_data_port_in_use(tmp_path):
     assert result.stderr == f"slb_emulator: data_port: cannot have 127.0.0.1 port {port}: Address already in use.\n"
 
 
-def test_no_port_for_the_api_ends_haproxy(temporary_files):
+def test_no_port_for_the_api_ends_haproxy(temporary_files: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         result = run("--state", EXAMPLE, "--data-plane", "haproxy", "--port", port, TMPDIR=str(temporary_files))

@@ -7,22 +7,26 @@
 from __future__ import annotations
 
 import json
+import typing as t
 import urllib.error
 import urllib.request
 
 import pytest
 from aliyunsdkcore.acs_exception.exceptions import ServerException
+from sdk_client import SdkClient
+
+from slb_emulator import Emulator
 
 OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
-def control(emulator, method, path, document=None):
+def control(emulator: Emulator, method: str, path: str, document: t.Any = None) -> t.Any:
     """(status, answer) of a control request."""
     data = None if document is None else json.dumps(document).encode()
     return control_bytes(emulator, method, path, data)
 
 
-def control_bytes(emulator, method, path, data):
+def control_bytes(emulator: Emulator, method: str, path: str, data: t.Any) -> t.Any:
     request = urllib.request.Request(f"{emulator.url}/_rehearsal/{path}", data=data, method=method)
     try:
         with OPENER.open(request, timeout=30) as response:
@@ -32,7 +36,7 @@ def control_bytes(emulator, method, path, data):
             return error.code, json.loads(error.read())
 
 
-def test_state(emulator):
+def test_state(emulator: Emulator) -> None:
     status, state = control(emulator, "GET", "state")
     assert status == 200
     assert [balancer["load_balancer_id"] for balancer in state["load_balancers"]][:2] == ["lb-test", "lb-other"]
@@ -46,7 +50,7 @@ def test_state(emulator):
     assert "secret" not in json.dumps(state)
 
 
-def test_state_can_be_put_back(emulator, sdk):
+def test_state_can_be_put_back(emulator: Emulator, sdk: SdkClient) -> None:
     _status, before = control(emulator, "GET", "state")
     sdk.set({"ServerId": "i-web1", "Weight": "1"})
     assert control(emulator, "GET", "state")[1] != before
@@ -55,14 +59,14 @@ def test_state_can_be_put_back(emulator, sdk):
     assert sdk.describe()[0]["Weight"] == 100
 
 
-def test_new_keys(emulator, sdk):
+def test_new_keys(emulator: Emulator, sdk: SdkClient) -> None:
     keys = [{"access_key_id": "new", "access_key_secret": "new-secret"}]
     control(emulator, "PUT", "state", {"access_keys": keys, "load_balancers": []})
     with pytest.raises(ServerException, match="InvalidAccessKeyId.NotFound"):
         sdk.describe()
 
 
-def test_requests(emulator, sdk):
+def test_requests(emulator: Emulator, sdk: SdkClient) -> None:
     sdk.set({"ServerId": "i-web1", "Weight": "1"})
     _status, answer = control(emulator, "GET", "requests")
     (record,) = answer["requests"]
@@ -76,7 +80,7 @@ def test_requests(emulator, sdk):
     assert emulator.requests == []
 
 
-def test_faults(emulator, sdk):
+def test_faults(emulator: Emulator, sdk: SdkClient) -> None:
     fault = {"action": "SetBackendServers", "kind": "error", "code": "Throttling", "times": 3, "skip": 0}
     assert control(emulator, "PUT", "faults", [fault]) == (200, {"faults": [fault]})
     with pytest.raises(ServerException, match="Throttling"):
@@ -86,7 +90,7 @@ def test_faults(emulator, sdk):
     sdk.set({"ServerId": "i-web1", "Weight": "1"})
 
 
-def test_fault_for_ever_stays(emulator, sdk):
+def test_fault_for_ever_stays(emulator: Emulator, sdk: SdkClient) -> None:
     fault = {"kind": "error", "code": "Throttling", "times": 0, "skip": 0}
     control(emulator, "PUT", "faults", fault)
     with pytest.raises(ServerException, match="Throttling"):
@@ -94,11 +98,11 @@ def test_fault_for_ever_stays(emulator, sdk):
     assert control(emulator, "GET", "faults") == (200, {"faults": [fault]})
 
 
-def test_one_fault(emulator):
+def test_one_fault(emulator: Emulator) -> None:
     assert len(control(emulator, "PUT", "faults", {"kind": "cut_before"})[1]["faults"]) == 1
 
 
-def test_settings(emulator, sdk):
+def test_settings(emulator: Emulator, sdk: SdkClient) -> None:
     settings = {"busy_seconds": 3600, "set_weight_as": "int"}
     answer = control(emulator, "PATCH", "settings", settings)
     assert answer == (200, {"busy_seconds": 3600.0, "latency": 0.0, "set_weight_as": "int", "data_plane_delay": 0.0})
@@ -120,7 +124,7 @@ def test_settings(emulator, sdk):
         ("PATCH", "settings", {"busy": 1}),
     ],
 )
-def test_bad_documents(emulator, method, path, document):
+def test_bad_documents(emulator: Emulator, method: str, path: str, document: t.Any) -> None:
     before = control(emulator, "GET", "state")
     status, answer = control(emulator, method, path, document)
     assert status == 400
@@ -130,15 +134,15 @@ def test_bad_documents(emulator, method, path, document):
 
 
 @pytest.mark.parametrize("data", [b"", b"not JSON", b"\xff"])
-def test_no_json(emulator, data):
+def test_no_json(emulator: Emulator, data: bytes) -> None:
     assert control_bytes(emulator, "PUT", "faults", data) == (400, {"error": "body: must be a JSON document."})
 
 
-def test_unknown_place(emulator):
+def test_unknown_place(emulator: Emulator) -> None:
     assert control(emulator, "GET", "weights")[0] == 404
     assert control(emulator, "POST", "state", {})[0] == 405
 
 
-def test_control_requests_are_not_recorded(emulator):
+def test_control_requests_are_not_recorded(emulator: Emulator) -> None:
     control(emulator, "GET", "state")
     assert emulator.requests == []

@@ -16,7 +16,9 @@ import socket
 import tempfile
 import threading
 import time
+import typing as t
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from backends import (
@@ -33,14 +35,14 @@ from backends import (
 from sdk_client import SdkClient
 from test_control import control
 
-from slb_emulator import BackendServer, DocumentError, running
+from slb_emulator import BackendServer, DocumentError, Emulator, running
 from slb_emulator.model import MemberEdit
 
 BALANCER = "lb-test"
 
 
 @pytest.fixture
-def webs():
+def webs() -> t.Iterator[t.Any]:
     """Three web servers."""
     servers = [WebServer(f"web{number}") for number in (1, 2, 3)]
     yield servers
@@ -50,7 +52,7 @@ def webs():
 
 
 @pytest.fixture
-def liners():
+def liners() -> t.Iterator[t.Any]:
     """Three servers of the mode tcp."""
     servers = [LineServer(f"line{number}") for number in (1, 2, 3)]
     yield servers
@@ -58,7 +60,7 @@ def liners():
         server.stop()
 
 
-def document(servers, weights, *listeners):
+def document(servers: t.Any, weights: t.Any, *listeners: t.Any) -> t.Any:
     """A state with one load balancer whose members i-1, i-2 and so on are these servers."""
     members = [
         {"server_id": f"i-{number}", "weight": weight, "address": server.address}
@@ -75,26 +77,26 @@ def document(servers, weights, *listeners):
     return {"access_keys": keys, "load_balancers": [balancer]}
 
 
-def healths(emulator, port=80):
+def healths(emulator: Emulator, port: int = 80) -> t.Any:
     """ServerHealthStatus of each member behind a listener, by the API."""
     answer = SdkClient(emulator.url).call("DescribeHealthStatus", LoadBalancerId=BALANCER, ListenerPort=port)
     return [row["ServerHealthStatus"] for row in answer["BackendServers"]["BackendServer"]]
 
 
-def wait_for_healths(emulator, *expected, port=80):
+def wait_for_healths(emulator: Emulator, *expected: t.Any, port: int = 80) -> None:
     """Wait until members have this health."""
     wait_until(lambda: healths(emulator, port) == list(expected))
     assert healths(emulator, port) == list(expected)
 
 
-def rows(emulator, port=80):
+def rows(emulator: Emulator, port: int = 80) -> t.Any:
     """The servers of a frontend in the description of the data plane, by server id."""
     description = emulator.data_plane()
     (frontend,) = [one for one in description["frontends"] if one["listener_port"] == port]
     return {row["server_id"]: row for row in frontend["servers"]}
 
 
-def set_weight(emulator, number, weight):
+def set_weight(emulator: Emulator, number: t.Any, weight: t.Any) -> None:
     """SetBackendServers for one member."""
     SdkClient(emulator.url).set({"ServerId": f"i-{number}", "Weight": str(weight)})
 
@@ -103,7 +105,7 @@ def set_weight(emulator, number, weight):
 
 
 @pytest.mark.parametrize("protocol", ["http", "https"])
-def test_traffic_follows_weights(webs, protocol):
+def test_traffic_follows_weights(webs: t.Any, protocol: str) -> None:
     state = document(webs, (60, 100, 10), {"listener_protocol": protocol})
     with running(state, data_plane="haproxy") as emulator:
         url = emulator.frontend_url(BALANCER, 80)
@@ -114,7 +116,7 @@ def test_traffic_follows_weights(webs, protocol):
         assert [counts[web.name] for web in webs] == pytest.approx([600, 300, 100], abs=20)
 
 
-def test_weight_0_and_a_web_server(webs):
+def test_weight_0_and_a_web_server(webs: t.Any) -> None:
     with running(document(webs, (100, 100, 0), {}), data_plane="haproxy") as emulator:
         url = emulator.frontend_url(BALANCER, 80)
         kept, slow = web_client(url), web_client(url)
@@ -133,7 +135,7 @@ def test_weight_0_and_a_web_server(webs):
         assert answers(url, 200) == {busy.name: 100, other.name: 100}
 
 
-def test_weight_0_and_a_tcp_connection(liners):
+def test_weight_0_and_a_tcp_connection(liners: t.Any) -> None:
     state = document(liners, (100, 100, 0), {"listener_protocol": "tcp"})
     with running(state, data_plane="haproxy") as emulator:
         url = emulator.frontend_url(BALANCER, 80)
@@ -149,19 +151,19 @@ def test_weight_0_and_a_tcp_connection(liners):
             client.close()
 
 
-def test_connections_to_web_servers_are_not_kept(webs):
+def test_connections_to_web_servers_are_not_kept(webs: t.Any) -> None:
     with running(document(webs, (100, 0, 0), {"health_check": "off"}), data_plane="haproxy") as emulator:
         assert answers(emulator.frontend_url(BALANCER, 80), 5) == {"web1": 5}
         assert webs[0].connections == 5
 
 
-def test_nobody_left(webs):
+def test_nobody_left(webs: t.Any) -> None:
     with running(document(webs, (100, 0, 0), {}), data_plane="haproxy") as emulator:
         set_weight(emulator, 1, 0)
         assert answers(emulator.frontend_url(BALANCER, 80), 10) == {503: 10}
 
 
-def test_rr_ignores_weights(webs):
+def test_rr_ignores_weights(webs: t.Any) -> None:
     with running(document(webs, (60, 100, 0), {"scheduler": "rr"}), data_plane="haproxy") as emulator:
         url = emulator.frontend_url(BALANCER, 80)
         assert answers(url, 300) == {"web1": 100, "web2": 100, "web3": 100}
@@ -169,7 +171,7 @@ def test_rr_ignores_weights(webs):
         assert answers(url, 300) == {"web1": 100, "web2": 100, "web3": 100}
 
 
-def test_wlc(liners):
+def test_wlc(liners: t.Any) -> None:
     state = document(liners, (100, 50, 0), {"listener_protocol": "tcp", "scheduler": "wlc"})
     with running(state, data_plane="haproxy") as emulator:
         url = emulator.frontend_url(BALANCER, 80)
@@ -188,7 +190,7 @@ def test_wlc(liners):
 
 
 @pytest.mark.parametrize("scheduler", ["sch", "tch", "qch"])
-def test_hashes_ignore_weights(webs, scheduler):
+def test_hashes_ignore_weights(webs: t.Any, scheduler: str) -> None:
     with running(document(webs, (100, 100, 100), {"scheduler": scheduler}), data_plane="haproxy") as emulator:
         url = emulator.frontend_url(BALANCER, 80)
         (name,) = answers(url, 30)
@@ -196,7 +198,7 @@ def test_hashes_ignore_weights(webs, scheduler):
         assert answers(url, 30) == {name: 30}
 
 
-def test_one_weight_for_all_listeners(webs):
+def test_one_weight_for_all_listeners(webs: t.Any) -> None:
     state = document(webs, (100, 100, 100), {}, {"scheduler": "rr"}, {"scheduler": "wlc"})
     with running(state, data_plane="haproxy") as emulator:
         set_weight(emulator, 1, 0)
@@ -206,7 +208,7 @@ def test_one_weight_for_all_listeners(webs):
 # Health
 
 
-def test_health(webs):
+def test_health(webs: t.Any) -> None:
     state = document(webs, (100, 100, 0), {}, {"health_check": "off"}, {"health_check_uri": "/sick"})
     with running(state, data_plane="haproxy") as emulator:
         url = emulator.frontend_url(BALANCER, 80)
@@ -225,7 +227,7 @@ def test_health(webs):
         assert answers(url, 50) == {"web1": 25, "web2": 25}
 
 
-def test_health_of_tcp_and_of_an_empty_page(webs):
+def test_health_of_tcp_and_of_an_empty_page(webs: t.Any) -> None:
     state = document(webs, (100, 100, 100), {"listener_protocol": "tcp"}, {"health_check_uri": "/empty"})
     with running(state, data_plane="haproxy") as emulator:
         wait_for_healths(emulator, "normal", "normal", "normal", port=81)
@@ -235,7 +237,7 @@ def test_health_of_tcp_and_of_an_empty_page(webs):
         webs[0].start()
 
 
-def test_health_before_the_first_check(webs):
+def test_health_before_the_first_check(webs: t.Any) -> None:
     # HAProxy spreads the first checks over the interval.
     state = document(webs, (100, 100, 100), {"health_check_interval": 50})
     with running(state, data_plane="haproxy") as emulator:
@@ -243,7 +245,7 @@ def test_health_before_the_first_check(webs):
         assert sum(answers(emulator.frontend_url(BALANCER, 80), 30).values()) == 30
 
 
-def test_a_dead_server_fails_requests(webs):
+def test_a_dead_server_fails_requests(webs: t.Any) -> None:
     """Nothing hides it until the checks have found out."""
     state = document(webs, (100, 100, 0), {"health_check": "off"})
     with running(state, data_plane="haproxy") as emulator:
@@ -255,7 +257,7 @@ def test_a_dead_server_fails_requests(webs):
 # Delay
 
 
-def test_delay(webs):
+def test_delay(webs: t.Any) -> None:
     with running(document(webs, (100, 100, 0), {}), data_plane="haproxy", data_plane_delay=1.0) as emulator:
         begin = time.monotonic()
         set_weight(emulator, 1, 0)
@@ -267,7 +269,7 @@ def test_delay(webs):
         assert answers(emulator.frontend_url(BALANCER, 80), 20) == {"web2": 20}
 
 
-def test_delay_can_be_changed(webs):
+def test_delay_can_be_changed(webs: t.Any) -> None:
     with running(document(webs, (100, 100, 0), {}), data_plane="haproxy") as emulator:
         assert control(emulator, "PATCH", "settings", {"data_plane_delay": 2})[1]["data_plane_delay"] == 2.0
         set_weight(emulator, 1, 10)
@@ -283,7 +285,7 @@ def test_delay_can_be_changed(webs):
 # Members that come and go
 
 
-def test_added_and_removed_members(webs):
+def test_added_and_removed_members(webs: t.Any) -> None:
     with running(document(webs[:2], (100, 100), {}, {"scheduler": "rr"}), data_plane="haproxy") as emulator:
         url, process = emulator.frontend_url(BALANCER, 80), haproxy_of(os.getpid())
         emulator.edit(BALANCER, [MemberEdit("i-3", add=BackendServer("i-3", 50, address=webs[2].address))])
@@ -306,7 +308,7 @@ def test_added_and_removed_members(webs):
         assert haproxy_of(os.getpid()) == process
 
 
-def test_a_removed_member_keeps_its_connections_and_may_return(liners):
+def test_a_removed_member_keeps_its_connections_and_may_return(liners: t.Any) -> None:
     state = document(liners, (100, 0, 0), {"listener_protocol": "tcp"})
     with running(state, data_plane="haproxy") as emulator:
         url = emulator.frontend_url(BALANCER, 80)
@@ -330,7 +332,7 @@ def test_a_removed_member_keeps_its_connections_and_may_return(liners):
         assert haproxy_of(os.getpid()) == process
 
 
-def test_another_state_of_the_same_listeners(webs):
+def test_another_state_of_the_same_listeners(webs: t.Any) -> None:
     state = document(webs, (100, 100, 0), {})
     with running(state, data_plane="haproxy", data_plane_delay=0.3) as emulator:
         process, url = haproxy_of(os.getpid()), emulator.frontend_url(BALANCER, 80)
@@ -343,7 +345,7 @@ def test_another_state_of_the_same_listeners(webs):
         assert haproxy_of(os.getpid()) == process
 
 
-def test_a_state_of_other_listeners(liners):
+def test_a_state_of_other_listeners(liners: t.Any) -> None:
     tcp = {"listener_protocol": "tcp"}
     with running(document(liners, (100, 50, 50), tcp), data_plane="haproxy") as emulator:
         url = emulator.frontend_url(BALANCER, 80)
@@ -368,7 +370,7 @@ def test_a_state_of_other_listeners(liners):
         assert len(wait_until(lambda: (found := haproxy_of(os.getpid())) and len(found) == 1 and found)) == 1
 
 
-def test_a_state_without_listeners(webs):
+def test_a_state_without_listeners(webs: t.Any) -> None:
     state = document(webs, (100, 0, 0))
     with running(state, data_plane="haproxy") as emulator:
         assert emulator.data_plane()["frontends"] == []
@@ -378,16 +380,16 @@ def test_a_state_without_listeners(webs):
         assert emulator.data_plane()["problem"] is None
 
 
-def test_a_listener_without_members(webs):
+def test_a_listener_without_members(webs: t.Any) -> None:
     with running(document([], [], {}), data_plane="haproxy") as emulator:
         assert answers(emulator.frontend_url(BALANCER, 80), 3) == {503: 3}
         emulator.edit(BALANCER, [MemberEdit("i-1", add=BackendServer("i-1", address=webs[0].address))])
         assert answers(emulator.frontend_url(BALANCER, 80), 3) == {"web1": 3}
 
 
-def failures(url, keep, ended):
+def failures(url: str, keep: t.Any, ended: t.Any) -> t.Any:
     """What went wrong with requests, until an event; each on a connection of its own, or all on one."""
-    found = []
+    found: list[t.Any] = []
     client = web_client(url)
     while not ended.is_set():
         try:
@@ -403,7 +405,7 @@ def failures(url, keep, ended):
     return found
 
 
-def test_changes_lose_no_request(webs):
+def test_changes_lose_no_request(webs: t.Any) -> None:
     """Neither weights nor members nor new listeners do."""
     one, two = document(webs, (100, 60, 10), {}), document(webs, (10, 60, 100), {}, {})
     third = BackendServer("i-3", address=webs[2].address)
@@ -429,7 +431,7 @@ def test_changes_lose_no_request(webs):
         assert get(idle)[0] == 200
 
 
-def test_a_state_that_cannot_be_served(webs):
+def test_a_state_that_cannot_be_served(webs: t.Any) -> None:
     state = document(webs, (100, 0, 0), {})
     with running(state, data_plane="haproxy") as emulator, socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -444,7 +446,7 @@ def test_a_state_that_cannot_be_served(webs):
 # What is shown
 
 
-def test_description(webs):
+def test_description(webs: t.Any) -> None:
     state = document(webs, (60, 100, 0), {}, {"listener_protocol": "udp"}, {"status": "stopped"})
     with running(state, data_plane="haproxy") as emulator:
         answers(emulator.frontend_url(BALANCER, 80), 16)
@@ -481,7 +483,7 @@ def test_description(webs):
             emulator.frontend_url(BALANCER, 81)
 
 
-def test_sessions(liners):
+def test_sessions(liners: t.Any) -> None:
     with running(document(liners, (100, 0, 0), {"listener_protocol": "tcp"}), data_plane="haproxy") as emulator:
         clients = [LineClient(emulator.frontend_url(BALANCER, 80)) for _time in range(3)]
         assert [client.who() for client in clients] == ["line1"] * 3
@@ -490,7 +492,7 @@ def test_sessions(liners):
             client.close()
 
 
-def test_without_a_data_plane(emulator):
+def test_without_a_data_plane(emulator: Emulator) -> None:
     assert control(emulator, "GET", "data_plane") == (
         200,
         {"kind": "none", "problem": None, "frontends": [], "skipped": []},
@@ -499,7 +501,7 @@ def test_without_a_data_plane(emulator):
         emulator.frontend_url("lb-test", 80)
 
 
-def test_data_port(webs):
+def test_data_port(webs: t.Any) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     with running(document(webs, (100, 0, 0), {"data_port": port}), data_plane="haproxy") as emulator:
@@ -512,7 +514,7 @@ def test_data_port(webs):
     assert haproxy_of(os.getpid()) == []
 
 
-def test_default_address(webs):
+def test_default_address(webs: t.Any) -> None:
     state = document(webs, (100,), {"backend_server_port": webs[2].port})
     del state["load_balancers"][0]["backend_servers"][0]["address"]
     with running(state, data_plane="haproxy") as emulator:
@@ -521,7 +523,7 @@ def test_default_address(webs):
         assert rows(emulator)["i-2"]["address"] == webs[2].address
 
 
-def test_the_address_of_a_server_that_is_added_again(webs):
+def test_the_address_of_a_server_that_is_added_again(webs: t.Any) -> None:
     with running(document(webs, (100, 0, 0), {}), data_plane="haproxy") as emulator:
         sdk = SdkClient(emulator.url)
         servers = '[{"ServerId":"i-1"}]'
@@ -534,7 +536,7 @@ def test_the_address_of_a_server_that_is_added_again(webs):
 # Processes
 
 
-def test_the_end(webs, temporary_files, monkeypatch):
+def test_the_end(webs: t.Any, temporary_files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(temporary_files))
     with running(document(webs, (100, 0, 0), {}), data_plane="haproxy") as emulator:
         (process,) = haproxy_of(os.getpid())
@@ -547,7 +549,7 @@ def test_the_end(webs, temporary_files, monkeypatch):
         answers(url, 1)
 
 
-def test_haproxy_dies(webs):
+def test_haproxy_dies(webs: t.Any) -> None:
     state = document(webs, (100, 0, 0), {})
     with running(state, data_plane="haproxy") as emulator:
         wait_for_healths(emulator, "normal", "normal", "normal")
@@ -563,6 +565,6 @@ def test_haproxy_dies(webs):
         assert answers(emulator.frontend_url(BALANCER, 80), 3) == {"web1": 3}
 
 
-def test_no_such_data_plane(state):
+def test_no_such_data_plane(state: dict[str, t.Any]) -> None:
     with pytest.raises(DocumentError, match="must be one of none, haproxy"), running(state, data_plane="nginx"):
         pass

@@ -11,6 +11,7 @@ import http.client
 import json
 import threading
 import time
+import typing as t
 from urllib.parse import urlencode, urlsplit
 
 import pytest
@@ -19,25 +20,25 @@ from backends import wait_until
 from rpc_request import common_parameters, refusal, signed
 from sdk_client import SdkClient
 
-from slb_emulator import DocumentError, running
+from slb_emulator import DocumentError, Emulator, running
 
 SET = "SetBackendServers"
 WRITE = {"ServerId": "i-web1", "Weight": "7"}
 
 
-def weight(emulator):
+def weight(emulator: Emulator) -> t.Any:
     """The weight of i-web1."""
     return emulator.members("lb-test")[0].weight
 
 
-def failed_write(sdk, expected, read_timeout=30):
+def failed_write(sdk: SdkClient, expected: t.Any, read_timeout: float = 30) -> t.Any:
     """The exception of a write that fails."""
     with pytest.raises(expected) as caught:
         sdk.set(WRITE, read_timeout=read_timeout)
     return caught.value
 
 
-def test_error(emulator, sdk):
+def test_error(emulator: Emulator, sdk: SdkClient) -> None:
     emulator.add_fault({"action": SET, "kind": "error", "code": "Throttling.User"})
     error = failed_write(sdk, ServerException)
     assert (error.get_error_code(), error.get_http_status()) == ("Throttling.User", 400)
@@ -48,14 +49,14 @@ def test_error(emulator, sdk):
     assert weight(emulator) == 7
 
 
-def test_error_of_ones_own(emulator, sdk):
+def test_error_of_ones_own(emulator: Emulator, sdk: SdkClient) -> None:
     fault = {"kind": "error", "code": "SystemBusy", "http_status": 449, "message": "Later: please."}
     emulator.add_fault(fault)
     error = failed_write(sdk, ServerException)
     assert (error.get_http_status(), error.get_error_msg()) == (449, "Later: please.")
 
 
-def test_error_after(emulator, sdk):
+def test_error_after(emulator: Emulator, sdk: SdkClient) -> None:
     emulator.add_fault({"kind": "error_after", "code": "InternalError"})
     error = failed_write(sdk, ServerException)
     assert (error.get_error_code(), error.get_http_status()) == ("InternalError", 500)
@@ -63,13 +64,13 @@ def test_error_after(emulator, sdk):
     assert emulator.requests[-1].changed_members == ["i-web1"]
 
 
-def test_error_after_an_error_changes_nothing(emulator, sdk):
+def test_error_after_an_error_changes_nothing(emulator: Emulator, sdk: SdkClient) -> None:
     emulator.add_fault({"kind": "error_after", "code": "InternalError"})
     with pytest.raises(ServerException, match="ObtainIpFail"):
         sdk.set({"ServerId": "i-none", "Weight": "1"})
 
 
-def test_bad_gateway(emulator, sdk):
+def test_bad_gateway(emulator: Emulator, sdk: SdkClient) -> None:
     emulator.add_fault({"kind": "raw", "http_status": 502, "body": "<html>Bad Gateway</html>"})
     error = failed_write(sdk, ServerException)
     assert (error.get_error_code(), error.get_http_status()) == ("SDK.UnknownServerError", 502)
@@ -85,24 +86,24 @@ def test_bad_gateway(emulator, sdk):
         ({}, b""),
     ],
 )
-def test_raw_success(emulator, sdk, fault, body):
+def test_raw_success(emulator: Emulator, sdk: SdkClient, fault: dict[str, t.Any], body: bytes) -> None:
     emulator.add_fault({"kind": "raw", **fault})
     assert sdk.raw(SET, LoadBalancerId="lb-test", BackendServers=json.dumps([WRITE])) == body
     assert weight(emulator) == 100
 
 
-def test_raw_error_that_is_not_text(emulator, sdk):
+def test_raw_error_that_is_not_text(emulator: Emulator, sdk: SdkClient) -> None:
     emulator.add_fault({"kind": "raw", "http_status": 500, "body_base64": "//4="})
     failed_write(sdk, UnicodeDecodeError)
 
 
-def test_latency(emulator, sdk):
+def test_latency(emulator: Emulator, sdk: SdkClient) -> None:
     emulator.add_fault({"kind": "latency", "seconds": 30})
     error = failed_write(sdk, ClientException, read_timeout=0.3)
     assert "Read timed out" in str(error)
 
 
-def test_latency_then_normal(emulator, sdk):
+def test_latency_then_normal(emulator: Emulator, sdk: SdkClient) -> None:
     emulator.add_fault({"kind": "latency", "seconds": 0.3})
     start = time.monotonic()
     sdk.set(WRITE)
@@ -110,7 +111,7 @@ def test_latency_then_normal(emulator, sdk):
     assert weight(emulator) == 7
 
 
-def test_late_request_is_recorded_when_it_is_handled(emulator, sdk):
+def test_late_request_is_recorded_when_it_is_handled(emulator: Emulator, sdk: SdkClient) -> None:
     emulator.add_fault({"action": SET, "kind": "latency", "seconds": 2})
     failed_write(sdk, ClientException, read_timeout=0.3)
     sdk.describe()
@@ -121,7 +122,7 @@ def test_late_request_is_recorded_when_it_is_handled(emulator, sdk):
 
 
 @pytest.mark.parametrize(("kind", "after"), [("cut_before", 100), ("cut_after", 7)])
-def test_cut(emulator, sdk, kind, after):
+def test_cut(emulator: Emulator, sdk: SdkClient, kind: str, after: int) -> None:
     emulator.add_fault({"kind": kind})
     error = failed_write(sdk, ClientException)
     assert error.get_error_code() == "SDK.HttpError"
@@ -131,7 +132,7 @@ def test_cut(emulator, sdk, kind, after):
     assert "cut" in str(record)
 
 
-def raw_response(emulator):
+def raw_response(emulator: Emulator) -> t.Any:
     """The response of a write, not read yet, to a client that minds the length."""
     parameters = common_parameters(SET, LoadBalancerId="lb-test", BackendServers=json.dumps([WRITE]))
     connection = http.client.HTTPConnection(urlsplit(emulator.url).netloc, timeout=30)
@@ -139,21 +140,21 @@ def raw_response(emulator):
     return connection.getresponse()
 
 
-def test_truncate(emulator, sdk):
+def test_truncate(emulator: Emulator, sdk: SdkClient) -> None:
     emulator.add_fault({"kind": "truncate"})
     with pytest.raises(http.client.IncompleteRead):
         raw_response(emulator).read()
     assert weight(emulator) == 7
 
 
-def test_truncate_is_no_answer_for_the_sdk(emulator, sdk):
+def test_truncate_is_no_answer_for_the_sdk(emulator: Emulator, sdk: SdkClient) -> None:
     """The SDK does not compare lengths, so what arrives must not be a document."""
     emulator.add_fault({"kind": "truncate"})
     failed_write(sdk, json.JSONDecodeError)
     assert weight(emulator) == 7
 
 
-def test_stall(emulator, sdk):
+def test_stall(emulator: Emulator, sdk: SdkClient) -> None:
     emulator.add_fault({"kind": "stall", "seconds": 30})
     error = failed_write(sdk, ClientException, read_timeout=0.3)
     assert "Read timed out" in str(error)
@@ -161,7 +162,7 @@ def test_stall(emulator, sdk):
     assert wait_until(lambda: weight(emulator) == 7)
 
 
-def test_stall_sends_a_part(emulator):
+def test_stall_sends_a_part(emulator: Emulator) -> None:
     emulator.add_fault({"kind": "stall", "seconds": 0.2})
     response = raw_response(emulator)
     assert response.status == 200
@@ -170,26 +171,26 @@ def test_stall_sends_a_part(emulator):
     assert 0 < len(caught.value.partial) < int(response.headers["Content-Length"])
 
 
-def test_drip(emulator, sdk):
+def test_drip(emulator: Emulator, sdk: SdkClient) -> None:
     emulator.add_fault({"kind": "drip", "seconds": 0.001})
     answer = sdk.set(WRITE)
     assert answer["BackendServers"]["BackendServer"][0]["Weight"] == "7"
 
 
-def test_drip_slower_than_the_client_waits(emulator, sdk):
+def test_drip_slower_than_the_client_waits(emulator: Emulator, sdk: SdkClient) -> None:
     emulator.add_fault({"kind": "drip", "seconds": 30})
     failed_write(sdk, ClientException, read_timeout=0.3)
     assert wait_until(lambda: weight(emulator) == 7)
 
 
-def test_stale_read(emulator, sdk):
+def test_stale_read(emulator: Emulator, sdk: SdkClient) -> None:
     sdk.set(WRITE)
     emulator.add_fault({"action": "DescribeLoadBalancerAttribute", "kind": "stale_read"})
     assert sdk.describe()[0]["Weight"] == 100
     assert sdk.describe()[0]["Weight"] == 7
 
 
-def test_edit(emulator, sdk):
+def test_edit(emulator: Emulator, sdk: SdkClient) -> None:
     edits = [
         {"server_id": "i-web2", "weight": 55},
         {"server_id": "i-web3", "remove": True},
@@ -201,16 +202,19 @@ def test_edit(emulator, sdk):
     assert members == [("i-web1", 7), ("i-web2", 55), ("eni-1", 10), ("eni-1", 20), ("i-new", 5)]
     # The edit is another job's: the record has what the call changed, and apart from it the edit.
     assert emulator.requests[-1].changed_members == ["i-web1"]
-    edits = sorted(map(str, emulator.requests[-1].edits))
-    assert edits == ["i-new: absent -> 5", "i-web2: 60 -> 55", "i-web3: 0 -> absent"]
+    assert sorted(map(str, emulator.requests[-1].edits)) == [
+        "i-new: absent -> 5",
+        "i-web2: 60 -> 55",
+        "i-web3: 0 -> absent",
+    ]
 
 
-def test_edit_before_the_write(emulator, sdk):
+def test_edit_before_the_write(emulator: Emulator, sdk: SdkClient) -> None:
     emulator.add_fault({"kind": "edit", "edits": [{"server_id": "i-web1", "remove": True}]})
     assert "ObtainIpFail" in str(failed_write(sdk, ServerException))
 
 
-def test_skip_times_and_action(emulator, sdk):
+def test_skip_times_and_action(emulator: Emulator, sdk: SdkClient) -> None:
     emulator.add_fault({"action": SET, "kind": "error", "code": "InternalError", "skip": 1, "times": 2})
     outcomes = []
     for _time in range(5):
@@ -223,7 +227,7 @@ def test_skip_times_and_action(emulator, sdk):
     assert outcomes == ["done", "InternalError", "InternalError", "done", "done"]
 
 
-def test_for_ever_and_clear(emulator):
+def test_for_ever_and_clear(emulator: Emulator) -> None:
     emulator.add_fault({"kind": "error", "code": "InternalError", "times": 0})
     for _time in range(3):
         assert refusal(emulator.url, SET) == (500, "InternalError")
@@ -231,7 +235,7 @@ def test_for_ever_and_clear(emulator):
     assert refusal(emulator.url, SET) == (400, "MissingParameter")
 
 
-def test_equal_faults_are_used_one_by_one(emulator):
+def test_equal_faults_are_used_one_by_one(emulator: Emulator) -> None:
     for _time in range(2):
         emulator.add_fault({"kind": "error", "code": "InternalError"})
     outcomes = [refusal(emulator.url, SET) for _time in range(3)]
@@ -258,18 +262,18 @@ def test_equal_faults_are_used_one_by_one(emulator):
         {"kind": "edit", "edits": [{"add": {"server_id": "i-1", "weight": 101}}]},
     ],
 )
-def test_bad_faults(emulator, fault):
+def test_bad_faults(emulator: Emulator, fault: dict[str, t.Any]) -> None:
     with pytest.raises(DocumentError, match=r"^fault.*\.$"):
         emulator.add_fault(fault)
 
 
 @pytest.mark.parametrize("kind", ["stall", "drip", "latency"])
-def test_a_slow_answer_does_not_hold_the_end(state, kind):
+def test_a_slow_answer_does_not_hold_the_end(state: dict[str, t.Any], kind: str) -> None:
     """Leaving the block ends a request that would take an hour."""
     before = threading.enumerate()
     ended = threading.Event()
 
-    def write(url):
+    def write(url: str) -> None:
         # The connection is cut, however the SDK puts it.
         with contextlib.suppress(Exception):
             SdkClient(url).set(WRITE, read_timeout=3600)

@@ -15,17 +15,17 @@ from slb_emulator.model import BackendServer, Listener
 
 @pytest.mark.parametrize("scheduler", ["wrr", "wlc"])
 @pytest.mark.parametrize("weight", [0, 1, 60, 100])
-def test_weights_that_count(scheduler, weight):
+def test_weights_that_count(scheduler: str, weight: int) -> None:
     assert haproxy_weight(scheduler, weight) == weight
 
 
 @pytest.mark.parametrize("scheduler", ["rr", "sch", "tch", "qch"])
 @pytest.mark.parametrize("weight", [0, 1, 60, 100])
-def test_weights_that_do_not(scheduler, weight):
+def test_weights_that_do_not(scheduler: str, weight: int) -> None:
     assert haproxy_weight(scheduler, weight) == 100
 
 
-def test_names():
+def test_names() -> None:
     assert safe_name("lb-bp1b6c_7.9") == "lb-bp1b6c_7.9"
     names = {safe_name(text) for text in ("a b", "a/b", "a;b", "a:b", "a:20:b", "a\nb", "ä", "ab")}
     assert len(names) == 8
@@ -34,7 +34,7 @@ def test_names():
     )
 
 
-def test_names_of_servers():
+def test_names_of_servers() -> None:
     members = [("i-1", "ecs", ""), ("i-1", "ecs", "10.0.0.1"), ("i-1", "eni", ""), ("i-1", "eni", "10.0.0.1")]
     names = {server_name(member, address) for member in members for address in ("127.0.0.1:80", "[::1]:80")}
     assert len(names) == 8
@@ -50,7 +50,7 @@ def test_names_of_servers():
         ("[::1]:81", "[::1]:81"),
     ],
 )
-def test_addresses(address, whole):
+def test_addresses(address: str, whole: str) -> None:
     assert server_address(Listener(80, "http", 8080), BackendServer("i-1", address=address)) == whole
 
 
@@ -69,11 +69,11 @@ def test_addresses(address, whole):
         ("no check", "", "unavailable"),
     ],
 )
-def test_health(status, check, health):
+def test_health(status: str, check: str, health: str) -> None:
     assert ServerStats(status, check, 100, 0, 0).health == health
 
 
-def test_stats():
+def test_stats() -> None:
     text = (
         "# pxname,svname,status,check_status,weight,uweight,scur,stot,last,\n"
         "lb.80,FRONTEND,OPEN,,,,1,9,,\n"
@@ -84,7 +84,7 @@ def test_stats():
     assert parse_stats(text) == {("lb.80", "i-1"): ServerStats("UP", "L7OK", 60, 2, 7)}
 
 
-def test_kept_state():
+def test_kept_state() -> None:
     head = "1\n# be_id be_name srv_id srv_name srv_addr srv_op_state srv_port\n"
     stays, moved, gone = "2 lb.80 1 a 127.0.0.1 0 81", "2 lb.80 2 b 127.0.0.1 0 82", "2 lb.80 3 c 127.0.0.1 0 83"
     six = "2 lb.80 4 d ::1 0 84"

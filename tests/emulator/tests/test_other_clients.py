@@ -11,6 +11,7 @@ import hmac
 import http.client
 import json
 import time
+import typing as t
 import uuid
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -23,8 +24,10 @@ from aliyunsdkcore.endpoint.default_endpoint_resolver import DefaultEndpointReso
 from aliyunsdkcore.profile import region_provider
 from footmark.slb import SLBConnection
 
+from slb_emulator import Emulator
 
-def newer_sdk(emulator, key="testid", secret="testsecret", token=None):
+
+def newer_sdk(emulator: Emulator, key: str = "testid", secret: str = "testsecret", token: t.Any = None) -> t.Any:
     """The vendor's newer SDK (ACS3-HMAC-SHA256), pointed at the emulator."""
     host = urlsplit(emulator.url).netloc
     return Client(
@@ -39,13 +42,13 @@ def newer_sdk(emulator, key="testid", secret="testsecret", token=None):
     )
 
 
-def described(client, load_balancer_id="lb-test"):
+def described(client: t.Any, load_balancer_id: str = "lb-test") -> t.Any:
     request = models.DescribeLoadBalancerAttributeRequest(load_balancer_id=load_balancer_id, region_id="cn-hangzhou")
     return client.describe_load_balancer_attribute(request).body.backend_servers.backend_server
 
 
 class TestNewerSdk:
-    def test_describe_set_describe(self, emulator):
+    def test_describe_set_describe(self, emulator: Emulator) -> None:
         client = newer_sdk(emulator)
         assert [server.weight for server in described(client)] == [100, 60, 0, 10, 20]
         request = models.SetBackendServersRequest(
@@ -67,12 +70,12 @@ class TestNewerSdk:
             "DescribeLoadBalancerAttribute",
         ]
 
-    def test_health(self, emulator):
+    def test_health(self, emulator: Emulator) -> None:
         request = models.DescribeHealthStatusRequest(load_balancer_id="lb-test", listener_port=80)
         rows = newer_sdk(emulator).describe_health_status(request).body.backend_servers.backend_server
         assert [row.server_health_status for row in rows] == ["normal", "normal", "abnormal", "normal", "normal"]
 
-    def test_listeners(self, emulator):
+    def test_listeners(self, emulator: Emulator) -> None:
         request = models.DescribeLoadBalancerListenersRequest(
             region_id="cn-hangzhou", load_balancer_id=["lb-test"], max_results=100
         )
@@ -81,13 +84,13 @@ class TestNewerSdk:
         assert listeners[3].tcplistener_config.connection_drain_timeout == 300
         assert listeners[2].httplistener_config.forward_port == 443
 
-    def test_load_balancers(self, emulator):
+    def test_load_balancers(self, emulator: Emulator) -> None:
         request = models.DescribeLoadBalancersRequest(region_id="cn-hangzhou")
         body = newer_sdk(emulator).describe_load_balancers(request).body
         assert body.total_count == 3
         assert body.load_balancers.load_balancer[0].load_balancer_name == "shop"
 
-    def test_add_and_remove(self, emulator):
+    def test_add_and_remove(self, emulator: Emulator) -> None:
         client = newer_sdk(emulator)
         servers = json.dumps([{"ServerId": "i-new", "Weight": "5"}])
         client.add_backend_servers(
@@ -99,7 +102,7 @@ class TestNewerSdk:
         )
         assert described(client, "lb-other") == []
 
-    def test_token(self, emulator):
+    def test_token(self, emulator: Emulator) -> None:
         assert len(described(newer_sdk(emulator, "STS.id", "stssecret", "tok+/=="))) == 5
         assert "tok+/==" not in repr(emulator.requests)
 
@@ -112,17 +115,24 @@ class TestNewerSdk:
             (("STS.id", "stssecret", "other"), "InvalidSecurityToken.Malformed"),
         ],
     )
-    def test_refused(self, emulator, identity, code):
+    def test_refused(self, emulator: Emulator, identity: t.Any, code: str) -> None:
         with pytest.raises(Exception, match=r"\S") as caught:
             described(newer_sdk(emulator, *identity))
-        assert caught.value.code == code
+        assert t.cast("t.Any", caught.value).code == code
         assert emulator.requests[-1].code == code
 
 
 class TestAcs3ByHand:
     """What the newer SDK would never send."""
 
-    def answer(self, emulator, change=None, body=b"", signed_body=b"", left_out=()):
+    def answer(
+        self,
+        emulator: Emulator,
+        change: t.Any = None,
+        body: bytes = b"",
+        signed_body: bytes = b"",
+        left_out: t.Any = (),
+    ) -> t.Any:
         """(status, code) of a Describe request; change may alter the headers after signing."""
         query = {"LoadBalancerId": "lb-test"}
         headers = {
@@ -153,7 +163,7 @@ class TestAcs3ByHand:
         self.last = ("POST", f"/?{urlencode(query)}", body, headers)
         return self.send(emulator)
 
-    def send(self, emulator):
+    def send(self, emulator: Emulator) -> tuple[int, t.Any]:
         """(status, code) of the newest request, sent once more."""
         connection = http.client.HTTPConnection(urlsplit(emulator.url).netloc, timeout=30)
         connection.request(*self.last)
@@ -162,7 +172,7 @@ class TestAcs3ByHand:
         connection.close()
         return response.status, document.get("Code")
 
-    def test_accepted_once(self, emulator):
+    def test_accepted_once(self, emulator: Emulator) -> None:
         assert self.answer(emulator) == (200, None)
         assert self.send(emulator) == (400, "SignatureNonceUsed")
 
@@ -174,17 +184,17 @@ class TestAcs3ByHand:
             ("x-acs-date", time.strftime("%Y-%m-%dT%H:%M:00Z", time.gmtime(time.time() - 120))),
         ],
     )
-    def test_changed_header(self, emulator, name, value):
+    def test_changed_header(self, emulator: Emulator, name: str, value: t.Any) -> None:
         assert self.answer(emulator, {name: value}) == (400, "SignatureDoesNotMatch")
 
-    def test_changed_body(self, emulator):
+    def test_changed_body(self, emulator: Emulator) -> None:
         assert self.answer(emulator, body=b"other")[1] == "IncompleteSignature"
 
-    def test_body(self, emulator):
+    def test_body(self, emulator: Emulator) -> None:
         assert self.answer(emulator, body=b"{}", signed_body=b"{}") == (200, None)
 
     @pytest.mark.parametrize("name", ["x-acs-action", "x-acs-content-sha256", "host"])
-    def test_unsigned_header(self, emulator, name):
+    def test_unsigned_header(self, emulator: Emulator, name: str) -> None:
         assert self.answer(emulator, left_out=[name]) == (400, "IncompleteSignature")
 
     @pytest.mark.parametrize(
@@ -197,19 +207,19 @@ class TestAcs3ByHand:
             ({"x-acs-date": "2020-01-01T00:00:00Z"}, "InvalidTimeStamp.Expired"),
         ],
     )
-    def test_refused_headers(self, emulator, change, code):
+    def test_refused_headers(self, emulator: Emulator, change: dict[str, t.Any], code: str) -> None:
         assert self.answer(emulator, change) == (400, code)
 
 
 @pytest.fixture
-def footmark(emulator):
+def footmark(emulator: Emulator) -> t.Iterator[t.Any]:
     """Makes footmark connections to the emulator.
 
     footmark builds its own SDK client, which finds its endpoint in the region provider of the SDK core.
     """
     region_provider.add_endpoint("Slb", "cn-hangzhou", emulator.url)
 
-    def connect(secret="testsecret"):
+    def connect(secret: str = "testsecret") -> t.Any:
         return SLBConnection("testid", secret, region="cn-hangzhou")
 
     yield connect
@@ -218,7 +228,7 @@ def footmark(emulator):
 
 
 class TestFootmark:
-    def test_describe_set_health(self, emulator, footmark):
+    def test_describe_set_health(self, emulator: Emulator, footmark: t.Any) -> None:
         connection = footmark()
         balancer = connection.describe_load_balancer_attribute(load_balancer_id="lb-test")
         assert balancer.load_balancer_name == "shop"
@@ -228,12 +238,12 @@ class TestFootmark:
         assert len(health) == 15
         assert [record.http_status for record in emulator.requests] == [200, 200, 200]
 
-    def test_wrong_secret(self, emulator, footmark):
+    def test_wrong_secret(self, emulator: Emulator, footmark: t.Any) -> None:
         with pytest.raises(Exception, match=r"\S"):
             footmark("wrong").set_backend_servers("lb-test", [{"server_id": "i-web1", "weight": 7}])
         assert emulator.requests[-1].code == "SignatureDoesNotMatch"
         assert emulator.members("lb-test")[0].weight == 100
 
-    def test_sdk_error_passes_through(self, footmark):
+    def test_sdk_error_passes_through(self, footmark: t.Any) -> None:
         with pytest.raises(ServerException, match=r"InvalidLoadBalancerId\.NotFound"):
             footmark().describe_load_balancer_attribute(load_balancer_id="lb-none")

@@ -6,15 +6,17 @@
 
 from __future__ import annotations
 
+import typing as t
+
 import pytest
 from aliyunsdkcore.acs_exception.exceptions import ServerException
 from rpc_request import common_parameters, refusal, send, signed
 from sdk_client import SdkClient
 
-from slb_emulator import running
+from slb_emulator import Emulator, running
 
 
-def test_describe_members(sdk):
+def test_describe_members(sdk: SdkClient) -> None:
     assert sdk.describe() == [
         {"ServerId": "i-web1", "Weight": 100, "Type": "ecs"},
         {"ServerId": "i-web2", "Weight": 60, "Type": "ecs", "Description": "second-one"},
@@ -24,7 +26,7 @@ def test_describe_members(sdk):
     ]
 
 
-def test_describe_attribute(sdk):
+def test_describe_attribute(sdk: SdkClient) -> None:
     answer = sdk.call("DescribeLoadBalancerAttribute", LoadBalancerId="lb-test")
     assert answer["LoadBalancerId"] == "lb-test"
     assert answer["RegionId"] == answer["RegionIdAlias"] == "cn-hangzhou"
@@ -43,19 +45,19 @@ def test_describe_attribute(sdk):
     assert "DescribeLoadBalancerAttributeResponse" not in answer
 
 
-def test_empty_group(sdk):
+def test_empty_group(sdk: SdkClient) -> None:
     answer = sdk.call("DescribeLoadBalancerAttribute", LoadBalancerId="lb-other")
     assert answer["BackendServers"] == {"BackendServer": []}
     assert answer["ListenerPorts"] == {"ListenerPort": []}
 
 
-def test_region_may_be_left_out(emulator):
+def test_region_may_be_left_out(emulator: Emulator) -> None:
     parameters = common_parameters("DescribeLoadBalancerAttribute", LoadBalancerId="lb-far")
     status, answer = send(emulator.url, signed(parameters))
     assert (status, answer["RegionId"]) == (200, "eu-central-1")
 
 
-def test_wrong_region_is_not_found(sdk):
+def test_wrong_region_is_not_found(sdk: SdkClient) -> None:
     with pytest.raises(ServerException) as caught:
         sdk.describe("lb-far")
     error = caught.value
@@ -65,7 +67,7 @@ def test_wrong_region_is_not_found(sdk):
     assert error.get_request_id()
 
 
-def test_health_rows(sdk):
+def test_health_rows(sdk: SdkClient) -> None:
     answer = sdk.call("DescribeHealthStatus", LoadBalancerId="lb-test")
     rows = answer["BackendServers"]["BackendServer"]
     assert rows[0] == {
@@ -84,19 +86,25 @@ def test_health_rows(sdk):
     assert {row["ServerHealthStatus"] for row in rows[5:]} == {"unavailable"}
 
 
-def test_health_of_one_listener(sdk):
+def test_health_of_one_listener(sdk: SdkClient) -> None:
     answer = sdk.call("DescribeHealthStatus", LoadBalancerId="lb-test", ListenerPort=443, ListenerProtocol="https")
     assert {row["ListenerPort"] for row in answer["BackendServers"]["BackendServer"]} == {443}
 
 
 @pytest.mark.parametrize("asked", [{"ListenerPort": "1"}, {"ListenerPort": "0"}, {"ListenerPort": "x"}])
-def test_health_of_no_listener(emulator, asked):
+def test_health_of_no_listener(emulator: Emulator, asked: dict[str, t.Any]) -> None:
     outcome = refusal(emulator.url, "DescribeHealthStatus", LoadBalancerId="lb-test", **asked)
     assert outcome == (400, "InvalidParameter")
 
 
-def test_listeners(sdk):
-    answer = sdk.call("DescribeLoadBalancerListeners", **{"LoadBalancerId.1": "lb-test", "MaxResults": 100})
+def listeners(sdk: SdkClient, **parameters: t.Any) -> t.Any:
+    """DescribeLoadBalancerListeners for lb-test."""
+    parameters["LoadBalancerId.1"] = "lb-test"
+    return sdk.call("DescribeLoadBalancerListeners", **parameters)
+
+
+def test_listeners(sdk: SdkClient) -> None:
+    answer = listeners(sdk, MaxResults=100)
     assert (answer["TotalCount"], answer["MaxResults"]) == (6, 100)
     assert "NextToken" not in answer
     rows = answer["Listeners"]
@@ -134,22 +142,23 @@ def test_listeners(sdk):
     assert rows[5]["Status"] == "stopped"
 
 
-def test_listener_filters(sdk):
-    asked = {"LoadBalancerId.1": "lb-test", "ListenerProtocol": "http", "ListenerPort": 90}
-    answer = sdk.call("DescribeLoadBalancerListeners", **asked)
+def test_listener_filters(sdk: SdkClient) -> None:
+    answer = listeners(sdk, ListenerProtocol="http", ListenerPort=90)
     assert [row["ListenerPort"] for row in answer["Listeners"]] == [90]
-    answer = sdk.call("DescribeLoadBalancerListeners", **{"LoadBalancerId.1": "lb-test", "Description": "secure"})
+    answer = listeners(sdk, Description="secure")
     assert [row["ListenerPort"] for row in answer["Listeners"]] == [443]
 
 
-def test_listener_pages(state):
+def test_listener_pages(state: dict[str, t.Any]) -> None:
     state["load_balancers"][0]["listeners"] = [
         {"listener_port": port, "listener_protocol": "tcp", "backend_server_port": 1} for port in range(1, 51)
     ]
     with running(state) as many:
-        client, seen, token, calls = SdkClient(many.url), [], {}, 0
+        client, calls = SdkClient(many.url), 0
+        seen: list[int] = []
+        token: dict[str, t.Any] = {}
         while True:
-            answer = client.call("DescribeLoadBalancerListeners", **{"LoadBalancerId.1": "lb-test"}, **token)
+            answer = listeners(client, **token)
             calls += 1
             seen += [row["ListenerPort"] for row in answer["Listeners"]]
             assert (answer["TotalCount"], answer["MaxResults"]) == (50, 20)
@@ -161,8 +170,8 @@ def test_listener_pages(state):
 
 
 @pytest.mark.parametrize(("size", "has_more"), [(5, True), (6, False)])
-def test_last_listener_page(sdk, size, has_more):
-    answer = sdk.call("DescribeLoadBalancerListeners", **{"LoadBalancerId.1": "lb-test", "MaxResults": size})
+def test_last_listener_page(sdk: SdkClient, size: int, has_more: bool) -> None:
+    answer = listeners(sdk, MaxResults=size)
     assert ("NextToken" in answer) == has_more
 
 
@@ -177,17 +186,17 @@ def test_last_listener_page(sdk, size, has_more):
         {f"LoadBalancerId.{number}": "lb-test" for number in range(1, 12)},
     ],
 )
-def test_listener_parameters(emulator, asked):
+def test_listener_parameters(emulator: Emulator, asked: t.Any) -> None:
     outcome = refusal(emulator.url, "DescribeLoadBalancerListeners", RegionId="cn-hangzhou", **asked)
     assert outcome == (400, "InvalidParameter")
 
 
-def test_listeners_of_an_unknown_load_balancer(emulator):
+def test_listeners_of_an_unknown_load_balancer(emulator: Emulator) -> None:
     asked = {"RegionId": "cn-hangzhou", "LoadBalancerId.1": "lb-none"}
     assert refusal(emulator.url, "DescribeLoadBalancerListeners", **asked) == (404, "InvalidLoadBalancerId.NotFound")
 
 
-def test_load_balancers(sdk):
+def test_load_balancers(sdk: SdkClient) -> None:
     answer = sdk.call("DescribeLoadBalancers")
     assert (answer["PageNumber"], answer["PageSize"], answer["TotalCount"]) == (1, 50, 3)
     listed = answer["LoadBalancers"]["LoadBalancer"]
@@ -208,7 +217,7 @@ def test_load_balancers(sdk):
         ({"PageNumber": "3", "PageSize": "2"}, []),
     ],
 )
-def test_load_balancer_selection(sdk, asked, found):
+def test_load_balancer_selection(sdk: SdkClient, asked: dict[str, t.Any], found: t.Any) -> None:
     answer = sdk.call("DescribeLoadBalancers", **asked)
     assert [item["LoadBalancerId"] for item in answer["LoadBalancers"]["LoadBalancer"]] == found
 
@@ -222,6 +231,6 @@ def test_load_balancer_selection(sdk, asked, found):
         ({"LoadBalancerId": ",".join(["lb"] * 11)}, "InvalidParameter"),
     ],
 )
-def test_load_balancers_parameters(emulator, asked, code):
+def test_load_balancers_parameters(emulator: Emulator, asked: dict[str, t.Any], code: str) -> None:
     asked = {"RegionId": "cn-hangzhou", **asked}
     assert refusal(emulator.url, "DescribeLoadBalancers", **asked) == (400, code)

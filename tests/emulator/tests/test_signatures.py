@@ -38,26 +38,26 @@ SDK_QUERY = (
     ("name", "signature"),
     [("TimeStamp", "CT9X0VtwR86fNWSnsc6v8YGOjuE="), ("Timestamp", "OLeaidS1JvxuMvnyHOwuJ+uX5qY=")],
 )
-def test_vendor_example(name, signature):
+def test_vendor_example(name: str, signature: str) -> None:
     parameters = {**VENDOR_PARAMETERS, name: "2016-02-23T12:46:24Z"}
     assert rpc_signature("testsecret", rpc_string_to_sign("GET", parameters)) == signature
 
 
-def test_vendor_string_to_sign():
+def test_vendor_string_to_sign() -> None:
     parameters = {**VENDOR_PARAMETERS, "TimeStamp": "2016-02-23T12:46:24Z", "Signature": "is not signed"}
     assert rpc_string_to_sign("GET", parameters) == VENDOR_TEXT
 
 
-def test_recorded_sdk_request():
+def test_recorded_sdk_request() -> None:
     parameters = dict(parse_qsl(SDK_QUERY, keep_blank_values=True))
     assert rpc_signature("testsecret", rpc_string_to_sign("POST", parameters)) == "ALX26g7khZrd5F9252GsgW9Ia24="
 
 
-def test_empty_values_are_signed():
+def test_empty_values_are_signed() -> None:
     parameters = dict(parse_qsl(SDK_QUERY, keep_blank_values=False))
     assert rpc_signature("testsecret", rpc_string_to_sign("POST", parameters)) != "ALX26g7khZrd5F9252GsgW9Ia24="
 
 
 @pytest.mark.parametrize("header", ["ACS3-HMAC-SHA256", "ACS3-HMAC-SHA256 Credential=a,Signature=b"])
-def test_incomplete_acs3_header(header):
+def test_incomplete_acs3_header(header: str) -> None:
     assert parse_acs3_authorization(header) is None

@@ -6,17 +6,18 @@
 
 from __future__ import annotations
 
+import typing as t
 from pathlib import Path
 
 import pytest
 
-from slb_emulator import DocumentError, running
+from slb_emulator import DocumentError, Emulator, running
 from slb_emulator.state_document import load_state, parse_state, plain_state
 
 EXAMPLE = Path(__file__).resolve().parent.parent / "example_state.yml"
 
 
-def test_example():
+def test_example() -> None:
     state = load_state(EXAMPLE)
     members = state.load_balancers["lb-example"].backend_servers
     assert [(member.server_id, member.weight) for member in members] == [
@@ -33,27 +34,27 @@ def test_example():
     assert state.access_keys["rehearsal"].access_key_secret == "rehearsal-secret"
 
 
-def test_plain_state_is_a_state(state):
+def test_plain_state_is_a_state(state: dict[str, t.Any]) -> None:
     parsed = parse_state(state)
     again = parse_state(plain_state(parsed))
     assert again.load_balancers == parsed.load_balancers
 
 
-def test_bare_on_and_off(tmp_path):
+def test_bare_on_and_off(tmp_path: Path) -> None:
     text = EXAMPLE.read_text(encoding="utf-8").replace("scheduler: wrr", "health_check: off")
     path = tmp_path / "state.yml"
     path.write_text(text, encoding="utf-8")
     assert load_state(path).load_balancers["lb-example"].listeners[0].health_check == "off"
 
 
-def test_running_from_a_file():
+def test_running_from_a_file() -> None:
     with running(EXAMPLE) as emulator:
         assert len(emulator.members("lb-example")) == 4
     with running(str(EXAMPLE)) as emulator:
         assert emulator.url.startswith("http://127.0.0.1:")
 
 
-def test_set_weight_behind_the_back(emulator):
+def test_set_weight_behind_the_back(emulator: Emulator) -> None:
     emulator.set_weight("lb-test", "i-web1", 30)
     assert emulator.members("lb-test")[0].weight == 30
     assert emulator.requests == []
@@ -135,7 +136,7 @@ PLACE = "state.load_balancers[0]"
         ),
     ],
 )
-def test_bad_load_balancers(balancer, start):
+def test_bad_load_balancers(balancer: t.Any, start: t.Any) -> None:
     with pytest.raises(DocumentError) as caught:
         parse_state({"load_balancers": [balancer]})
     assert str(caught.value).startswith(start)
@@ -143,12 +144,12 @@ def test_bad_load_balancers(balancer, start):
 
 
 @pytest.mark.parametrize("document", [None, [], "text", {}, {"load_balancers": [BALANCER, BALANCER]}])
-def test_bad_documents(document):
+def test_bad_documents(document: t.Any) -> None:
     with pytest.raises(DocumentError, match=r"^state"):
         parse_state(document)
 
 
-def test_two_equal_keys():
+def test_two_equal_keys() -> None:
     key = {"access_key_id": "a", "access_key_secret": "b"}
     with pytest.raises(DocumentError, match=r"^state\.access_keys\[1\]: repeats"):
         parse_state({"access_keys": [key, key], "load_balancers": []})
@@ -164,7 +165,7 @@ def test_two_equal_keys():
         ("[::1]", "[::1]"),
     ],
 )
-def test_addresses(address, kept):
+def test_addresses(address: str, kept: str) -> None:
     state = parse_state(
         {"load_balancers": [{**BALANCER, "backend_servers": [{"server_id": "i-1", "address": address}]}]}
     )
@@ -172,7 +173,7 @@ def test_addresses(address, kept):
     assert parse_state(plain_state(state)).load_balancers == state.load_balancers
 
 
-def test_free_data_ports_do_not_repeat():
+def test_free_data_ports_do_not_repeat() -> None:
     free = [{**LISTENER, "data_port": 0}, {**LISTENER, "listener_port": 81, "data_port": 0}]
     state = parse_state({"load_balancers": [{**BALANCER, "listeners": free}]})
     assert parse_state(plain_state(state)).load_balancers == state.load_balancers

@@ -4,10 +4,13 @@
 
 """Makes the module crash where it would wait, after a request has failed: Ansible then shows what was on stderr."""
 
+from __future__ import annotations
+
 import time
+from typing import SupportsIndex
 
 
-def _break(_seconds: float) -> None:
+def _break(_seconds: float | SupportsIndex, /) -> None:
     raise RuntimeError("no sleep on this machine")
 
 

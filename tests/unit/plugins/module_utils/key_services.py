@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Stand-ins on loopback for what gives temporary keys: STS, the metadata service, a credentials URI, CloudSSO, OAuth.
+"""Stand-ins on loopback for the services that issue credentials: STS, metadata service, credentials URI, CloudSSO, OAuth.
 
-They take nothing that the real ones would refuse: signatures are computed again, tokens compared, and the metadata
-service answers to IMDSv2 only. Every key is one that the emulator of the same test knows.
+They accept nothing that the real services would refuse: signatures are verified, tokens compared, and the metadata
+service responds to IMDSv2 only. The emulator of the same test knows every access key that they issue.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def temporary_key(number: int) -> tuple[str, str, str]:
 
 
 class Request(t.NamedTuple):
-    """What arrived. ``parameters``: query and form body; ``target``: as in the request line."""
+    """A request as received. ``parameters``: query and form body; ``target``: as in the request line."""
 
     method: str
     target: str
@@ -51,7 +51,7 @@ class Request(t.NamedTuple):
 
 
 class KeyServices:
-    """Issues STS.1, STS.2, ...; ``lifetime`` of a key in seconds. What is set here changes the next answer."""
+    """Issues STS.1, STS.2, ...; ``lifetime`` of a key in seconds. Set attributes to change the next response."""
 
     def __init__(self, keys: dict[str, str]) -> None:
         self.known = dict(keys)
@@ -59,8 +59,8 @@ class KeyServices:
         self.lifetime = 3600.0
         self.role_name = "weights"
         self.requests: list[Request] = []
-        self.instead: list[Answer] = []  # answers to the next requests
-        self.hold = threading.Event()  # nothing is answered while this is not set
+        self.instead: list[Answer] = []  # responses to the next requests, instead of the usual ones
+        self.hold = threading.Event()  # no response is sent while this is not set
         self.hold.set()
         self._issued = 0
         self._lock = threading.Lock()
@@ -109,7 +109,7 @@ class KeyServices:
         return 200, {"Code": "Success", **self._issue()}
 
     def _sign_in(self, request: Request) -> Answer:
-        """CloudSSO (/cloud-credentials) and OAuth (/v1/token renews the sign-in, /v1/exchange gives keys)."""
+        """CloudSSO (/cloud-credentials) and OAuth (/v1/token refreshes the sign-in, /v1/exchange issues credentials)."""
         if request.path == "/v1/token":
             return 200, {"access_token": BEARER, "refresh_token": "next-refresh-token", "expires_in": 3600}
         if request.headers.get("authorization") != f"Bearer {BEARER}":
@@ -135,7 +135,7 @@ def _refusal(status: int, code: str) -> Answer:
 
 @contextlib.contextmanager
 def serving(services: KeyServices, tls: tuple[str, str] | None = None) -> t.Iterator[int]:
-    """Answer on a free loopback port for the length of a with block; gives the port."""
+    """Serve on a free loopback port during a with block, which gets the port."""
 
     class Handler(BaseHTTPRequestHandler):
         timeout = 60
@@ -146,7 +146,7 @@ def serving(services: KeyServices, tls: tuple[str, str] | None = None) -> t.Iter
             headers = {name.lower(): value for name, value in self.headers.items()}
             status, answer = services.answer(Request(self.command, self.path, parameters, headers, body))
             content = answer.encode() if isinstance(answer, str) else json.dumps(answer).encode()
-            with contextlib.suppress(OSError):  # a client that did not wait
+            with contextlib.suppress(OSError):  # the client did not wait
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(content)))
                 self.end_headers()

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Every source of keys of the guide to credentials, from what names it to a request that the emulator accepts.
+"""Every source of the credentials guide, from the setting that selects it to a request that the emulator accepts.
 
-The vendor's package runs for real, against stand-ins on loopback. Its hosts are hard-wired: the lookup of names is led
-there, so that the package makes the connections that it would make.
+The vendor's package runs for real, against stand-ins on loopback. Its hosts are hard-coded, so name lookups are
+redirected: the package makes the connections that it would make anyway.
 """
 
 from __future__ import annotations
@@ -25,13 +25,15 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.aliyun_community.slb.plugins.module_utils import _client, _fetched_keys, _slb
-from ansible_collections.aliyun_community.slb.plugins.module_utils._client import Client, Deadline
-from ansible_collections.aliyun_community.slb.plugins.module_utils._credentials import find_keys
-from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import SlbError
-from ansible_collections.aliyun_community.slb.plugins.module_utils._keys import CredentialsUnobtainable, Reach
-from ansible_collections.aliyun_community.slb.plugins.module_utils._records import Member
-from ansible_collections.aliyun_community.slb.plugins.module_utils._transport import Connection
+from ansible_collections.aliyun_community.slb.plugins.module_utils import _deadline, _slb
+from ansible_collections.aliyun_community.slb.plugins.module_utils._client import Client
+from ansible_collections.aliyun_community.slb.plugins.module_utils._connection import Connection
+from ansible_collections.aliyun_community.slb.plugins.module_utils._credentials import vendor
+from ansible_collections.aliyun_community.slb.plugins.module_utils._credentials.base import FetchLimits
+from ansible_collections.aliyun_community.slb.plugins.module_utils._credentials.chain import find_credentials
+from ansible_collections.aliyun_community.slb.plugins.module_utils._deadline import Deadline
+from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import CredentialsUnobtainable, SlbError
+from ansible_collections.aliyun_community.slb.plugins.module_utils._records import BackendServer
 from ansible_collections.aliyun_community.slb.tests.unit.plugins.module_utils.key_services import (
     ACCESS,
     BEARER,
@@ -72,9 +74,9 @@ def slb_state(**of_first_temporary_key: t.Any) -> dict[str, t.Any]:
 
 
 class Place(t.NamedTuple):
-    """What a test has around it. ``home``: the home folder; ``port``: of the stand-ins without TLS.
+    """The surroundings of a test. ``home``: the home folder; ``port``: of the stand-ins without TLS.
 
-    ``timeouts``: what the package's requests had to connect and to read, in milliseconds.
+    ``timeouts``: those of the package's requests, to connect and to read, in milliseconds.
     """
 
     home: Path
@@ -96,12 +98,12 @@ class Place(t.NamedTuple):
         ca: str | None = "",
     ) -> Client:
         deadline = Deadline(seconds)
-        reach = Reach(connect_timeout, read_timeout, self.ca if ca == "" else ca, deadline.remaining)
-        source = find_keys(self.filled(options), {"HOME": str(self.home), **self.filled(environ)}, reach)
+        limits = FetchLimits(connect_timeout, read_timeout, self.ca if ca == "" else ca, deadline.remaining)
+        source = find_credentials(self.filled(options), {"HOME": str(self.home), **self.filled(environ)}, limits)
         return Client(Connection("cn-hangzhou", self.slb.url, True, 5.0, 10.0), source, deadline)
 
     def filled(self, value: t.Any) -> t.Any:
-        """With HOME and PORT in texts replaced."""
+        """Replace HOME, TLSPORT and PORT in all strings."""
         if isinstance(value, dict):
             return {name: self.filled(item) for name, item in value.items()}
         if not isinstance(value, str):
@@ -120,7 +122,7 @@ class Place(t.NamedTuple):
         self.write(".aliyun/config.json", json.dumps({"profiles": profiles}))
 
     def asked(self) -> list[str]:
-        """What the stand-ins were asked: actions, or methods and paths."""
+        """The requests to the stand-ins: actions, or methods and paths."""
         return [
             request.parameters.get("Action") or f"{request.method} {request.path}" for request in self.services.requests
         ]
@@ -168,14 +170,14 @@ def open_place(
 
 
 def forget_connections() -> None:
-    """The package keeps sessions, with the certificates that they trust, for the life of the process."""
+    """The package keeps sessions, including the certificates that they trust, until the process ends."""
     from Tea.core import TeaCore
 
     TeaCore._sessions.clear()
 
 
 def record_timeouts(patch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
-    """The list to which each request of the package adds what it has to connect and to read, in milliseconds."""
+    """Return the list to which each request of the package adds its timeouts to connect and to read, in milliseconds."""
     from Tea.core import TeaCore
 
     timeouts, send = [], TeaCore.do_action
@@ -209,13 +211,13 @@ NEW_KEYS = {"ALIBABA_CLOUD_ACCESS_KEY_ID": KEY, "ALIBABA_CLOUD_ACCESS_KEY_SECRET
 URI = {"ALIBABA_CLOUD_CREDENTIALS_URI": "http://127.0.0.1:PORT/keys?of=web"}
 IMDS = ["PUT /latest/api/token", f"GET {METADATA}weights"]
 
-# Name of the row, options, environment, the key that the SLB sees, what gave it.
+# Name of the row, options, environment, the key that the SLB sees, the requests that provided it.
 SOURCES: list[tuple[str, dict[str, t.Any], dict[str, str], str, list[str]]] = [
-    ("keys of the task", {"access_key": KEY, "secret_key": SECRET}, {}, KEY, []),
+    ("access key of the task", {"access_key": KEY, "secret_key": SECRET}, {}, KEY, []),
     ("profile of the task", {"profile": "web"}, {}, KEY, []),
     ("ECS role of the task", {"ecs_role_name": "weights"}, {}, "STS.1", IMDS),
-    ("keys of the environment", {}, OLD_KEYS, KEY, []),
-    ("keys of the environment, as the vendor's SDKs name them", {}, NEW_KEYS, KEY, []),
+    ("access key of the environment", {}, OLD_KEYS, KEY, []),
+    ("access key of the environment, with the names of the vendor's SDKs", {}, NEW_KEYS, KEY, []),
     ("OIDC role of the environment", {}, OIDC, "STS.1", ["AssumeRoleWithOIDC"]),
     ("profile of the environment", {}, {"ALICLOUD_PROFILE": "web"}, KEY, []),
     ("ECS role of the environment", {}, {"ALIBABA_CLOUD_ECS_METADATA": "weights"}, "STS.1", IMDS),
@@ -233,7 +235,7 @@ SSO = {
 }
 EXTERNAL = f"{shlex.quote(sys.executable)} HOME/print_keys.py"
 
-# Mode, settings in JSON, the same in ini (None where there is no such type), the key that the SLB sees, what gave it.
+# Mode, settings in JSON, the same in ini (None where there is no such type), the key that the SLB sees, the requests that provided it.
 PROFILES: list[tuple[str, dict[str, t.Any], str | None, str, list[str]]] = [
     ("AK", AK, f"type = access_key\n{INI_AK}", KEY, []),
     (
@@ -298,7 +300,7 @@ PROFILES: list[tuple[str, dict[str, t.Any], str | None, str, list[str]]] = [
 
 
 def timeouts_for(asked: list[str]) -> list[tuple[int, int]]:
-    """What is near, which is asked for a path with GET or PUT, has the time to connect for its answer, too."""
+    """A nearby service, called with GET or PUT, must respond as fast as it connects."""
     connect, read = int(CONNECT_TIMEOUT * 1000), int(READ_TIMEOUT * 1000)
     return [(connect, connect if question.startswith(("GET ", "PUT ")) else read) for question in asked]
 
@@ -324,7 +326,7 @@ def test_mode_of_a_profile(place: Place, mode: str, settings: dict[str, t.Any], 
     )
     describe(place.client({"profile": "web"}, {}))
     assert (place.keys_used(), place.asked()) == ([key], asked)
-    if mode != "OAuth":  # for which the package takes none
+    if mode != "OAuth":  # for which the package takes no timeouts
         assert place.timeouts == timeouts_for(asked)
 
 
@@ -342,8 +344,8 @@ def test_document_has_the_rows_that_are_tested() -> None:
     assert first_cells == ["source", *(row[0] for row in SOURCES), "mode in JSON", *(row[0] for row in PROFILES)]
 
 
-def test_first_row_that_is_given_wins(place: Place) -> None:
-    """Of everything at once, the rows are taken away from the top."""
+def test_first_row_that_is_set_wins(place: Place) -> None:
+    """Start with all rows set, then remove them from the top."""
     rows = {
         "task-key": ("access_key", "secret_key"),
         "task-profile": ("profile",),
@@ -373,14 +375,14 @@ def test_first_row_that_is_given_wins(place: Place) -> None:
         place.services.requests.clear()
         place.services.role_name = "of-environment" if "of-environment" in giver else "weights"
         client = place.client(options, environ)
-        assert giver in (client._key_source.keys().access_key_id, *place.asked())
+        assert giver in (client._credentials_provider.credentials().access_key_id, *place.asked())
         for name in names:
             (options if name in options else environ).pop(name)
     with refusal(SlbError, "no credentials"):
         place.client(options, environ)
 
 
-# A role on top of them
+# A role on top of the sources
 
 
 @pytest.mark.parametrize(
@@ -392,7 +394,7 @@ def test_first_row_that_is_given_wins(place: Place) -> None:
         ({}, URI, ["GET /keys", "AssumeRole"]),
     ],
 )
-def test_role_is_taken_on_with_any_of_them(
+def test_role_is_assumed_with_the_credentials_of_any_source(
     place: Place, options: dict[str, t.Any], environ: dict[str, str], asked: list[str]
 ) -> None:
     describe(place.client({**options, "assume_role": {"role_arn": ROLE_ARN}}, environ))
@@ -401,7 +403,7 @@ def test_role_is_taken_on_with_any_of_them(
 
 
 def test_role_with_all_of_its_options(place: Place, certificates: t.Any) -> None:
-    """A policy with spaces among them: the package signs a space as the API does not."""
+    """One is a policy with spaces, which the package does not encode as the API does when it signs."""
     policy = {"Version": "1", "Statement": [{"Effect": "Allow", "Action": ["slb:*"], "Resource": "a b~*"}]}
     role = {
         "role_arn": ROLE_ARN,
@@ -461,7 +463,7 @@ def test_name_of_a_session(place: Place, options: dict[str, t.Any], environ: dic
     assert [request.parameters["RoleSessionName"] for request in place.services.requests] == [name]
 
 
-def test_roles_are_taken_on_one_after_the_other(place: Place) -> None:
+def test_roles_are_assumed_one_after_another(place: Place) -> None:
     role = {"mode": "ChainableRamRoleArn", "ram_role_arn": ROLE_ARN}
     place.write_profiles(
         {"name": "last", **role, "source_profile": "middle"},
@@ -473,7 +475,7 @@ def test_roles_are_taken_on_one_after_the_other(place: Place) -> None:
     assert place.keys_used() == ["STS.2"]
 
 
-def test_role_is_taken_on_with_temporary_keys_of_a_profile(place: Place) -> None:
+def test_role_is_assumed_with_temporary_credentials_of_a_profile(place: Place) -> None:
     key, secret, token = temporary_key(9)
     place.services.known[key], place.services.tokens[key] = secret, token
     keys = {"access_key_id": key, "access_key_secret": secret, "sts_token": token}
@@ -489,7 +491,7 @@ ROLE_OF_ENVIRONMENT = {
 }
 
 
-def test_role_of_the_environment_goes_with_keys_of_the_environment(place: Place) -> None:
+def test_role_of_the_environment_applies_to_credentials_of_the_environment(place: Place) -> None:
     describe(place.client({}, {**OLD_KEYS, **ROLE_OF_ENVIRONMENT}))
     [request] = place.services.requests
     assert [request.parameters[name] for name in ("RoleArn", "RoleSessionName", "ExternalId")] == [
@@ -498,7 +500,7 @@ def test_role_of_the_environment_goes_with_keys_of_the_environment(place: Place)
     assert place.keys_used() == ["STS.1"]
 
 
-def test_role_of_the_environment_is_named_when_it_cannot_be_had(place: Place) -> None:
+def test_role_of_the_environment_is_named_if_it_cannot_be_assumed(place: Place) -> None:
     place.services.instead = [(403, {"Code": "NoPermission"})]
     with refusal(CredentialsUnobtainable, r"\(ALICLOUD_ASSUME_ROLE_ARN\)"):
         describe(place.client({}, {**OLD_KEYS, **ROLE_OF_ENVIRONMENT}))
@@ -508,17 +510,22 @@ def test_role_of_the_environment_is_named_when_it_cannot_be_had(place: Place) ->
     "answer", [{"AccessKeyId": 5, "AccessKeySecret": "s", "SecurityToken": "t"}, '{"Code":' + "[" * 100_000]
 )
 @pytest.mark.parametrize("status", [200, 400])
-def test_credentials_uri_may_say_anything(place: Place, answer: t.Any, status: int) -> None:
+def test_credentials_uri_may_return_anything(place: Place, answer: t.Any, status: int) -> None:
     if isinstance(answer, dict):
         answer = {"Code": "Success", "Expiration": "2999-01-01T00:00:00Z", **answer}
     place.services.instead = [(status, answer)]
-    with refusal(CredentialsUnobtainable, "no keys from the URI at "):
+    with refusal(CredentialsUnobtainable, "cannot get credentials from the URI at "):
         describe(place.client({}, URI))
 
 
-@pytest.mark.parametrize("uri", ["http://[", "http://", "ftp://127.0.0.1/", "127.0.0.1:80", "http://127.0.0.1:port"])
-def test_credentials_uri_must_be_one(place: Place, uri: str) -> None:
-    with refusal(CredentialsUnobtainable, "no keys from ALIBABA_CLOUD_CREDENTIALS_URI: it gives no URL with http or"):
+@pytest.mark.parametrize(
+    "uri", ["http://[", "http://", "ftp://127.0.0.1/", "127.0.0.1:80", "http://127.0.0.1:port", "http://a..b"]
+)
+def test_credentials_uri_must_be_valid(place: Place, uri: str) -> None:
+    with refusal(
+        CredentialsUnobtainable,
+        "cannot get credentials from ALIBABA_CLOUD_CREDENTIALS_URI: its URL is not a valid URL with http or",
+    ):
         place.client({}, {"ALIBABA_CLOUD_CREDENTIALS_URI": uri})
 
 
@@ -535,7 +542,7 @@ def test_credentials_uri_must_be_one(place: Place, uri: str) -> None:
     ],
     ids=["keys of the task", "empty variables", "option"],
 )
-def test_role_of_the_environment_changes_nothing_of_the_task(
+def test_role_of_the_environment_does_not_apply_to_the_task(
     place: Place, options: dict[str, t.Any], environ: dict[str, str], roles: list[str]
 ) -> None:
     describe(place.client(options, environ))
@@ -558,23 +565,23 @@ def test_host_of_sts(place: Place, environ: dict[str, str], host: str) -> None:
     assert [request.headers["host"] for request in place.services.requests] == [host]
 
 
-def test_instance_without_a_name_for_its_role_says_it(place: Place) -> None:
+def test_instance_is_asked_for_its_role_if_none_is_named(place: Place) -> None:
     place.write_profiles({"name": "web", "mode": "EcsRamRole"})
     describe(place.client({"profile": "web"}, {}))
     assert f"GET {METADATA}" in place.asked()
     assert place.keys_used() == ["STS.1"]
 
 
-def test_no_thread_is_left_beside_the_task(place: Place) -> None:
+def test_no_thread_is_left_in_the_background(place: Place) -> None:
     before = set(threading.enumerate())
     describe(place.client({"ecs_role_name": "weights"}, {}))
     left = {thread.name for thread in set(threading.enumerate()) - before}
-    assert not {name for name in left if "APScheduler" in name or "refresh" in name or "fetch keys" in name}
+    assert not {name for name in left if "APScheduler" in name or "refresh" in name or "fetch credentials" in name}
 
 
-# Keys that expire and keys that are replaced
+# Credentials that expire or are replaced
 
-RENEWED: list[tuple[dict[str, t.Any], dict[str, str]]] = [
+REFRESHED: list[tuple[dict[str, t.Any], dict[str, str]]] = [
     ({"assume_role": {"role_arn": ROLE_ARN}}, OLD_KEYS),
     ({"ecs_role_name": "weights"}, {}),
     ({}, OIDC),
@@ -584,24 +591,24 @@ RENEWED: list[tuple[dict[str, t.Any], dict[str, str]]] = [
 
 
 @pytest.mark.usefixtures("no_waiting")
-@pytest.mark.parametrize(("options", "environ"), RENEWED[:2])
-def test_task_goes_on_with_new_keys_when_the_old_ones_are_about_to_expire(
+@pytest.mark.parametrize(("options", "environ"), REFRESHED[:2])
+def test_task_continues_with_new_credentials_before_the_old_ones_expire(
     place: Place, options: dict[str, t.Any], environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_client, "FIRST_PAUSE", 40)
-    monkeypatch.setattr(_client, "LONGEST_PAUSE", 40)
-    place.services.lifetime = _fetched_keys.RENEW_SECONDS + 45
+    monkeypatch.setattr(_deadline, "FIRST_PAUSE", 40)
+    monkeypatch.setattr(_deadline, "LONGEST_PAUSE", 40)
+    place.services.lifetime = vendor.REFRESH_SECONDS + 45
     place.slb.add_fault({"kind": "error", "code": "BackendServer.configuring", "times": 3})
     client = place.client(options, environ, seconds=300)
-    _slb.set_backend_servers(client, "lb-web", [Member("i-web1", 0)])  # a try every 20 to 40 seconds
+    _slb.set_backend_servers(client, "lb-web", [BackendServer("i-web1", 0)])  # an attempt every 20 to 40 seconds
     used = place.keys_used()
     assert (used[:2], len(used)) == (["STS.1", "STS.1"], 4)
     assert used[-1] != "STS.1"
     assert place.slb.members("lb-web")[0].weight == 0
 
 
-def test_keys_are_fetched_once_while_they_last(place: Place) -> None:
-    """The package by itself would fetch keys with 15 minutes left for each request."""
+def test_credentials_are_fetched_once_while_they_are_valid(place: Place) -> None:
+    """The package itself would fetch credentials with 15 minutes left again for each request."""
     place.services.lifetime = 900
     client = place.client({}, OIDC)
     describe(client)
@@ -621,42 +628,44 @@ def test_token_file_is_read_at_every_fetch(place: Place) -> None:
 @pytest.mark.parametrize(
     ("options", "environ", "refused"),
     [
-        *((*row, {"token_expired": True}) for row in RENEWED),
-        (*RENEWED[0], {"access_key_id": "STS.unknown"}),
-        (*RENEWED[0], {"status": "inactive"}),
+        *((*row, {"token_expired": True}) for row in REFRESHED),
+        (*REFRESHED[0], {"access_key_id": "STS.unknown"}),
+        (*REFRESHED[0], {"status": "inactive"}),
     ],
 )
-def test_keys_that_the_api_refuses_are_fetched_again(
+def test_credentials_that_the_api_refuses_are_fetched_again(
     open_place: t.Callable[..., Place], options: dict[str, t.Any], environ: dict[str, str], refused: dict[str, t.Any]
 ) -> None:
     place = open_place(**refused)
     place.write_profiles({"name": "role", "mode": "RamRoleArn", **AK, **ROLE})
     client = place.client(options, environ)
-    _slb.set_backend_servers(client, "lb-web", [Member("i-web1", 0)])
+    _slb.set_backend_servers(client, "lb-web", [BackendServer("i-web1", 0)])
     assert place.keys_used() == ["STS.1", "STS.2"]
     assert place.slb.members("lb-web")[0].weight == 0
 
 
-def test_keys_that_are_refused_again_end_the_task(place: Place) -> None:
+def test_credentials_that_are_refused_again_end_the_task(place: Place) -> None:
     place.slb.add_fault({"kind": "error", "code": "InvalidSecurityToken.Expired", "times": 4})
     with refusal(SlbError, r"InvalidSecurityToken\.Expired"):
         describe(place.client({}, OIDC))
     assert place.keys_used() == ["STS.1", "STS.2"]
 
 
-def test_nothing_is_written_with_new_keys_after_the_deadline(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_written_with_new_credentials_after_the_deadline(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
     place.slb.add_fault({"kind": "error", "code": "InvalidSecurityToken.Expired"})
     client = place.client({}, OIDC)
-    renew = client._key_source.renew
+    refresh = client._credentials_provider.refresh
 
-    def renew_for_long() -> bool:
-        renewed = renew()
+    def refresh_for_long() -> bool:
+        refreshed = refresh()
         client.deadline = Deadline(0)
-        return renewed
+        return refreshed
 
-    monkeypatch.setattr(client._key_source, "renew", renew_for_long)
+    monkeypatch.setattr(client._credentials_provider, "refresh", refresh_for_long)
     with refusal(SlbError, r"InvalidSecurityToken\.Expired"):
-        _slb.set_backend_servers(client, "lb-web", [Member("i-web1", 0)])
+        _slb.set_backend_servers(client, "lb-web", [BackendServer("i-web1", 0)])
     assert place.keys_used() == ["STS.1"]
     assert place.slb.members("lb-web")[0].weight == 100
 
@@ -670,7 +679,7 @@ def test_profile_is_read_again_when_its_key_is_refused(place: Place) -> None:
 
 
 @pytest.mark.parametrize("options", [{"profile": "web"}, {"access_key": "nobody", "secret_key": SECRET}])
-def test_request_is_not_repeated_with_the_same_keys(place: Place, options: dict[str, t.Any]) -> None:
+def test_request_is_not_repeated_with_the_same_credentials(place: Place, options: dict[str, t.Any]) -> None:
     place.write_profiles({"name": "web", "mode": "AK", "access_key_id": "nobody", "access_key_secret": SECRET})
     with refusal(SlbError, r"InvalidAccessKeyId\.NotFound"):
         describe(place.client(options, {}))
@@ -678,25 +687,25 @@ def test_request_is_not_repeated_with_the_same_keys(place: Place, options: dict[
 
 
 @pytest.mark.usefixtures("no_waiting")
-def test_sts_that_throttles_is_asked_again(place: Place) -> None:
+def test_sts_request_is_retried_after_throttling(place: Place) -> None:
     place.services.instead = [(400, {"Code": "Throttling.User", "Message": "slow down"})] * 2
     describe(place.client({}, OIDC))
     assert place.asked() == ["AssumeRoleWithOIDC"] * 3
 
 
-# What goes wrong
+# Failures
 
 LEAK = "secret-of-an-answer"
 FAILING_SCRIPT = f"import sys; print('{LEAK}', file=sys.stderr); sys.exit(3)"
 
-# Name, options, environment, answers of the stand-ins in place of their own, what the message says.
+# Name, options, environment, responses of the stand-ins instead of their own, what the message says.
 FAILURES: list[tuple[str, dict[str, t.Any], dict[str, str], list[t.Any], str]] = [
     (
         "STS is not there",
         {"assume_role": {"role_arn": ROLE_ARN, "sts_endpoint": "127.0.0.1:9"}},
         OLD_KEYS,
         [],
-        r"role acs:ram::1:role/weights \(assume_role\): no answer from 127.0.0.1:9 \(Connection refused\)\. "
+        r"role acs:ram::1:role/weights \(assume_role\): no response from 127.0.0.1:9 \(Connection refused\)\. "
         "Check the network and proxy",
     ),
     (
@@ -704,7 +713,7 @@ FAILURES: list[tuple[str, dict[str, t.Any], dict[str, str], list[t.Any], str]] =
         {"assume_role": {"role_arn": ROLE_ARN, "sts_endpoint": "127.0.0.1:PORT"}},
         OLD_KEYS,
         [],
-        "no answer from 127.0.0.1",
+        "no response from 127.0.0.1",
     ),
     (
         "STS with another name in its certificate",
@@ -718,32 +727,44 @@ FAILURES: list[tuple[str, dict[str, t.Any], dict[str, str], list[t.Any], str]] =
         {"assume_role": {"role_arn": "acs:ram::1:role/none"}},
         OLD_KEYS,
         [],
-        r"sts.aliyuncs.com answered EntityNotExist.Role with HTTP status 404. Request id A-1. .* sts:AssumeRole",
+        r"sts.aliyuncs.com returned EntityNotExist.Role with HTTP status 404. Request id A-1. .* sts:AssumeRole",
     ),
     (
         "key that STS does not know",
         {"assume_role": {"role_arn": ROLE_ARN}},
         {**OLD_KEYS, "ALICLOUD_ACCESS_KEY": "nobody"},
         [],
-        "answered InvalidAccessKeyId.NotFound",
+        "returned InvalidAccessKeyId.NotFound",
     ),
     (
         "wrong secret",
         {"assume_role": {"role_arn": ROLE_ARN}},
         {**OLD_KEYS, "ALICLOUD_SECRET_KEY": LEAK},
         [],
-        "answered SignatureDoesNotMatch",
+        "returned SignatureDoesNotMatch",
     ),
-    ("STS with HTML", {}, OIDC, [(200, f"<html>{LEAK}")], "not of the form that the package expects"),
-    ("STS without keys", {}, OIDC, [(200, {"Credentials": {"AccessKeySecret": LEAK}})], "not of the form"),
+    (
+        "STS with HTML",
+        {},
+        OIDC,
+        [(200, f"<html>{LEAK}")],
+        "the response does not have the form that the package expects",
+    ),
+    (
+        "STS without keys",
+        {},
+        OIDC,
+        [(200, {"Credentials": {"AccessKeySecret": LEAK}})],
+        "the response does not have the form",
+    ),
     (
         "STS with words for a code",
         {},
         OIDC,
         [(400, {"Code": [LEAK], "RequestId": f"{LEAK} 1"})],
-        "answered no keys with HTTP status 400",
+        "returned no credentials with HTTP status 400",
     ),
-    ("STS with a failure", {}, OIDC, [(503, LEAK)], "answered no keys with HTTP status 503"),
+    ("STS with a failure", {}, OIDC, [(503, LEAK)], "returned no credentials with HTTP status 503"),
     (
         "token file that is not there",
         {},
@@ -752,67 +773,67 @@ FAILURES: list[tuple[str, dict[str, t.Any], dict[str, str], list[t.Any], str]] =
         r"OIDC role .* \(ALIBABA_CLOUD_OIDC_TOKEN_FILE\): No such file or directory: .*/none",
     ),
     (
-        "token of somebody else",
+        "token of another provider",
         {},
         {**OIDC, "ALIBABA_CLOUD_OIDC_PROVIDER_ARN": "acs:ram::1:oidc-provider/other"},
         [],
-        "answered AuthenticationFail.OIDCToken.Invalid with HTTP status 400. .*oidc-provider/other",
+        "returned AuthenticationFail.OIDCToken.Invalid with HTTP status 400. .*oidc-provider/other",
     ),
     (
         "instance without this role",
         {"ecs_role_name": "other"},
         {},
         [],
-        r"ECS role other \(ecs_role_name\): the metadata service answered no keys with HTTP status 404. .*IMDSv2",
+        r"ECS role other \(ecs_role_name\): the metadata service returned no credentials with HTTP status 404. .*IMDSv2",
     ),
     (
         "instance without the role of a profile",
         {"profile": "instance"},
         {},
         [],
-        r"ECS role other \(profile instance of .*config.json\): the metadata service answered",
+        r"ECS role other \(profile instance of .*config.json\): the metadata service returned",
     ),
     (
         "instance without any role",
         {"profile": "any"},
         {},
         [(200, "token"), (404, "")],
-        r"the ECS instance's role \(profile any of .*config.json\): the metadata service answered",
+        r"the ECS instance's role \(profile any of .*config.json\): the metadata service returned",
     ),
     (
         "role of a profile that does not exist",
         {"profile": "role"},
         {},
         [(404, {"Code": "EntityNotExist.Role"})],
-        r"role acs:ram::1:role/weights \(profile role of .*config.json\): sts.aliyuncs.com answered",
+        r"role acs:ram::1:role/weights \(profile role of .*config.json\): sts.aliyuncs.com returned",
     ),
     (
         "OIDC role of a profile that does not exist",
         {"profile": "oidc"},
         {},
         [(404, {"Code": "EntityNotExist.Role"})],
-        r"OIDC role acs:ram::1:role/weights \(profile oidc of .*config.json\): sts.aliyuncs.com answered",
+        r"OIDC role acs:ram::1:role/weights \(profile oidc of .*config.json\): sts.aliyuncs.com returned",
     ),
     (
         "metadata service without IMDSv2",
         {},
         {"ALICLOUD_ECS_ROLE_NAME": "weights"},
         [(405, "")],
-        r"\(ALICLOUD_ECS_ROLE_NAME\): the metadata service answered no keys with HTTP status 405",
+        r"\(ALICLOUD_ECS_ROLE_NAME\): the metadata service returned no credentials with HTTP status 405",
     ),
     (
         "metadata service that failed",
         {"ecs_role_name": "weights"},
         {},
         [(200, "token"), (200, {"Code": "Failed", "AccessKeySecret": LEAK})],
-        "not of the form",
+        "the response does not have the form",
     ),
     (
         "URI that gives no keys",
         {},
         URI,
         [(200, {"Code": "Failed", "AccessKeySecret": LEAK})],
-        r"the URI at 127.0.0.1:[0-9]+ \(ALIBABA_CLOUD_CREDENTIALS_URI\): what came is not of the form",
+        r"the URI at 127.0.0.1:[0-9]+ \(ALIBABA_CLOUD_CREDENTIALS_URI\): the response does not have the form",
     ),
     (
         "URI that gives empty keys",
@@ -830,7 +851,7 @@ FAILURES: list[tuple[str, dict[str, t.Any], dict[str, str], list[t.Any], str]] =
                 },
             )
         ],
-        r"the URI at 127.0.0.1:[0-9]+ \(ALIBABA_CLOUD_CREDENTIALS_URI\): the answer had none",
+        r"the URI at 127.0.0.1:[0-9]+ \(ALIBABA_CLOUD_CREDENTIALS_URI\): the response contains none",
     ),
     (
         "URI that gives a number for a key",
@@ -848,10 +869,10 @@ FAILURES: list[tuple[str, dict[str, t.Any], dict[str, str], list[t.Any], str]] =
                 },
             )
         ],
-        r"the URI at 127.0.0.1:[0-9]+ \(ALIBABA_CLOUD_CREDENTIALS_URI\): what came is no text",
+        r"the URI at 127.0.0.1:[0-9]+ \(ALIBABA_CLOUD_CREDENTIALS_URI\): those in the response are not strings",
     ),
     (
-        "URI with a date that is none",
+        "URI with an invalid date",
         {},
         URI,
         [
@@ -866,14 +887,14 @@ FAILURES: list[tuple[str, dict[str, t.Any], dict[str, str], list[t.Any], str]] =
                 },
             )
         ],
-        "not of the form",
+        "the response does not have the form",
     ),
     (
         "sign-in that CloudSSO does not know",
         {"profile": "sso"},
         {},
         [(401, {"Code": "InvalidToken", "Token": LEAK, "Details": {"Code": "Other"}})],
-        "profile sso of .*: signin.aliyuncs.com answered InvalidToken .* aliyun configure --mode CloudSSO --profile sso",
+        "profile sso of .*: signin.aliyuncs.com returned InvalidToken .* aliyun configure --mode CloudSSO --profile sso",
     ),
     ("sign-in that has expired", {"profile": "old"}, {}, [], "profile old of .*re-login"),
     (
@@ -881,17 +902,17 @@ FAILURES: list[tuple[str, dict[str, t.Any], dict[str, str], list[t.Any], str]] =
         {"profile": "oauth"},
         {},
         [(400, {"Code": "InvalidToken", "Token": LEAK})],
-        "profile oauth of .*: oauth.aliyun.com answered InvalidToken",
+        "profile oauth of .*: oauth.aliyun.com returned InvalidToken",
     ),
     (
         "command that fails",
         {"profile": "failing"},
         {},
         [],
-        "profile failing of .*: its command ended with exit status 3",
+        "profile failing of .*: its command failed with exit status 3",
     ),
     ("command that is not there", {"profile": "missing"}, {}, [], "No such file or directory: .*/none"),
-    ("command that prints no keys", {"profile": "printing"}, {}, [], "not of the form"),
+    ("command that prints no keys", {"profile": "printing"}, {}, [], "the response does not have the form"),
 ]
 
 
@@ -947,10 +968,12 @@ def test_sts_without_a_trusted_certificate(place: Place) -> None:
     assert not place.services.requests
 
 
-@pytest.mark.parametrize(("options", "environ"), RENEWED[:4])
-def test_keys_that_have_expired_already(place: Place, options: dict[str, t.Any], environ: dict[str, str]) -> None:
+@pytest.mark.parametrize(("options", "environ"), REFRESHED[:4])
+def test_credentials_that_have_already_expired(
+    place: Place, options: dict[str, t.Any], environ: dict[str, str]
+) -> None:
     place.services.lifetime = -5
-    with refusal(CredentialsUnobtainable, "those that came have expired") as caught:
+    with refusal(CredentialsUnobtainable, "those received have already expired") as caught:
         describe(place.client(options, environ))
     assert "clock" in caught.value.advice
 
@@ -963,12 +986,12 @@ def test_loggers_of_the_package_are_silent(place: Place) -> None:
     assert [logger.name for logger in loggers if logger.isEnabledFor(logging.CRITICAL)] == []
 
 
-def test_site_of_a_sign_in_decides_on_its_host(place: Place) -> None:
+def test_site_of_a_sign_in_determines_its_host(place: Place) -> None:
     sign_in = {"mode": "OAuth", "oauth_refresh_token": "r", "oauth_access_token_expire": 1}
     place.write_profiles({"name": "web", "oauth_site_type": "INTL", **sign_in})
     place.services.instead = [(400, {"Code": "InvalidToken"})]
-    with refusal(CredentialsUnobtainable, "oauth.alibabacloud.com answered InvalidToken") as caught:
-        place.client({"profile": "web"}, {})._key_source.keys()
+    with refusal(CredentialsUnobtainable, "oauth.alibabacloud.com returned InvalidToken") as caught:
+        place.client({"profile": "web"}, {})._credentials_provider.credentials()
     assert caught.value.advice == "Sign in again: aliyun configure --mode OAuth --profile web."
 
 
@@ -981,7 +1004,7 @@ print({PRINT_KEYS!r})
 
 
 @pytest.mark.parametrize("kind", ["SSL_CERT_DIR", "SSL_CERT_FILE"])
-def test_certificates_are_trusted_during_a_fetch_alone(
+def test_certificates_are_trusted_only_during_a_fetch(
     place: Place, clean_environment: pytest.MonkeyPatch, kind: str
 ) -> None:
     clean_environment.setenv("SSL_CERT_FILE", "before")
@@ -997,7 +1020,7 @@ def test_certificates_are_trusted_during_a_fetch_alone(
     assert (os.environ.get("SSL_CERT_DIR"), os.environ["SSL_CERT_FILE"]) == (None, "before")
 
 
-def test_old_protocol_of_the_metadata_service_is_not_tried(place: Place) -> None:
+def test_no_fallback_to_the_old_protocol_of_the_metadata_service(place: Place) -> None:
     place.services.instead = [(403, "")] * 5
     with refusal(CredentialsUnobtainable):
         describe(place.client({"ecs_role_name": "weights"}, {"ALIBABA_CLOUD_IMDSV1_DISABLED": "false"}))
@@ -1018,19 +1041,20 @@ def test_old_protocol_of_the_metadata_service_is_not_tried(place: Place) -> None
         (False, 0.0, (1500, 1500)),
     ],
 )
-def test_fetch_has_its_timeouts_or_the_time_that_is_left(
+def test_timeouts_of_a_fetch_fit_into_the_remaining_time(
     direct: bool, remaining: float, timeouts: tuple[int, int]
 ) -> None:
     given = []
 
-    def make(_package: t.Any, options: t.Any) -> t.NoReturn:
-        given.append((options.connect_timeout, options.read_timeout))
-        raise ValueError("it makes no provider")
+    class NoProvider(vendor.RefreshableProvider):
+        def package_provider(self, package: t.Any, timeouts: t.Any) -> t.NoReturn:
+            given.append((timeouts.connect_timeout, timeouts.read_timeout))
+            raise ValueError("it makes no provider")
 
-    origin = _fetched_keys._Origin("nowhere", "", "Give another.", direct)
-    reach = Reach(CONNECT_TIMEOUT, READ_TIMEOUT, None, lambda: remaining)
-    with refusal(CredentialsUnobtainable, "no keys from nowhere: it makes no provider$"):
-        _fetched_keys.FetchedKeys(origin, make, reach).keys()
+    origin = vendor.Origin("nowhere", "", "Give another.", direct)
+    limits = FetchLimits(CONNECT_TIMEOUT, READ_TIMEOUT, None, lambda: remaining)
+    with refusal(CredentialsUnobtainable, "cannot get credentials from nowhere: it makes no provider$"):
+        NoProvider(origin, limits).credentials()
     assert given == [timeouts]
 
 
@@ -1044,17 +1068,17 @@ def test_command_is_ended_in_whole_seconds(place: Place, monkeypatch: pytest.Mon
     monkeypatch.setattr(subprocess, "run", recorded)
     place.write_profiles({"name": "web", "mode": "External", "process_command": shlex.join(["echo", PRINT_KEYS])})
     for read_timeout in (0.5, 2.5, READ_TIMEOUT):
-        place.client({"profile": "web"}, {}, read_timeout=read_timeout)._key_source.keys()
+        place.client({"profile": "web"}, {}, read_timeout=read_timeout)._credentials_provider.credentials()
     assert timeouts == [1, 2, 12]
 
 
 def test_call_that_is_given_up_keeps_no_process_alive() -> None:
     end, before = threading.Event(), set(threading.enumerate())
-    with pytest.raises(_fetched_keys._TookTooLong):
-        _fetched_keys._within(0.01, lambda: end.wait(60))
+    with pytest.raises(vendor._TookTooLong):
+        vendor._within(0.01, lambda: end.wait(60))
     [thread] = set(threading.enumerate()) - before
     end.set()
-    assert (thread.name, thread.daemon) == ("fetch keys", True)
+    assert (thread.name, thread.daemon) == ("fetch credentials", True)
 
 
 @pytest.mark.parametrize(
@@ -1062,12 +1086,12 @@ def test_call_that_is_given_up_keeps_no_process_alive() -> None:
     [({"ecs_role_name": "weights"}, {}, "the metadata service", "IMDSv2"), ({}, URI, "127.0.0.1:[0-9]+", "this URI")],
     ids=["metadata service", "URI"],
 )
-def test_service_that_does_not_answer_has_the_time_to_connect(
+def test_nearby_service_must_respond_within_the_connect_timeout(
     place: Place, options: dict[str, t.Any], environ: dict[str, str], host: str, advice: str
 ) -> None:
     place.services.hold.clear()
     client = place.client(options, environ, seconds=600, connect_timeout=0.5)
-    with refusal(CredentialsUnobtainable, rf"no answer from {host} \(ReadTimeout\)") as caught:
+    with refusal(CredentialsUnobtainable, rf"no response from {host} \(ReadTimeout\)") as caught:
         describe(client)
     assert advice in caught.value.advice
     assert client.deadline.remaining() > 300
@@ -1075,23 +1099,23 @@ def test_service_that_does_not_answer_has_the_time_to_connect(
 
 @pytest.fixture
 def short_fetch(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_fetched_keys, "SHORTEST_FETCH", 0.2)
+    monkeypatch.setattr(vendor, "SHORTEST_FETCH", 0.2)
 
 
 @pytest.mark.usefixtures("short_fetch")
-@pytest.mark.parametrize(("options", "environ"), RENEWED[:2])
-def test_service_that_does_not_answer_ends_with_the_deadline(
+@pytest.mark.parametrize(("options", "environ"), REFRESHED[:2])
+def test_wait_for_a_service_ends_with_the_deadline(
     place: Place, options: dict[str, t.Any], environ: dict[str, str]
 ) -> None:
     place.services.hold.clear()
     client = place.client(options, environ, seconds=0.2, connect_timeout=500)
-    with refusal(CredentialsUnobtainable, "no answer"):
+    with refusal(CredentialsUnobtainable, "no response"):
         describe(client)
 
 
 @pytest.mark.usefixtures("short_fetch")
-def test_answer_that_never_ends_ends_with_the_deadline(place: Place) -> None:
-    """No timeout of the package ends it, since each byte of it is in time."""
+def test_endless_response_ends_with_the_deadline(place: Place) -> None:
+    """None of the package's timeouts applies, since each byte arrives in time."""
     end = threading.Event()
 
     def drip(listening: socket.socket) -> None:
@@ -1107,7 +1131,7 @@ def test_answer_that_never_ends_ends_with_the_deadline(place: Place) -> None:
         thread = threading.Thread(target=drip, args=(listening,), daemon=True)
         thread.start()
         uri = f"http://127.0.0.1:{listening.getsockname()[1]}/"
-        with refusal(CredentialsUnobtainable, "no answer within the time that was left"):
+        with refusal(CredentialsUnobtainable, "no response within the remaining time"):
             describe(place.client({}, {"ALIBABA_CLOUD_CREDENTIALS_URI": uri}, seconds=0.2))
         end.set()
         thread.join()
@@ -1118,7 +1142,7 @@ def test_answer_that_never_ends_ends_with_the_deadline(place: Place) -> None:
 
 @pytest.fixture
 def dead_proxy(clean_environment: pytest.MonkeyPatch) -> None:
-    """Proxies in the environment that nobody listens at."""
+    """Proxies in the environment that accept no connection."""
     for name in ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy"):
         clean_environment.setenv(name, "http://user:proxy-password@127.0.0.1:9")
     clean_environment.setenv("NO_PROXY", "127.0.0.1")  # the emulator
@@ -1126,7 +1150,7 @@ def dead_proxy(clean_environment: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("dead_proxy")
 @pytest.mark.parametrize(("options", "environ"), [({"ecs_role_name": "weights"}, {}), ({}, URI)])
-def test_no_proxy_gets_the_keys_of_this_host(
+def test_credentials_of_this_host_pass_no_proxy(
     place: Place, clean_environment: pytest.MonkeyPatch, options: dict[str, t.Any], environ: dict[str, str]
 ) -> None:
     clean_environment.setenv("NO_PROXY", "127.0.0.1")
@@ -1136,13 +1160,13 @@ def test_no_proxy_gets_the_keys_of_this_host(
 
 @pytest.mark.usefixtures("dead_proxy")
 @pytest.mark.parametrize("no_proxy", ["sts.aliyuncs.com", ".aliyuncs.com", "aliyuncs.com", "*"])
-def test_no_proxy_counts_for_sts(place: Place, clean_environment: pytest.MonkeyPatch, no_proxy: str) -> None:
+def test_no_proxy_variable_applies_to_sts(place: Place, clean_environment: pytest.MonkeyPatch, no_proxy: str) -> None:
     clean_environment.setenv("NO_PROXY", f"127.0.0.1,{no_proxy}" if no_proxy != "*" else "*")
     describe(place.client({}, OIDC))
 
 
 @pytest.mark.usefixtures("dead_proxy")
-def test_proxy_counts_for_sts(place: Place) -> None:
-    with refusal(CredentialsUnobtainable, "no answer from sts.aliyuncs.com") as caught:
+def test_proxy_applies_to_sts(place: Place) -> None:
+    with refusal(CredentialsUnobtainable, "no response from sts.aliyuncs.com") as caught:
         describe(place.client({}, OIDC))
     assert "proxy-password" not in caught.value.sentence()

@@ -9,8 +9,11 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.aliyun_community.slb.plugins.module_utils import _errors
-from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import InvalidArgument, SlbError
-from ansible_collections.aliyun_community.slb.plugins.module_utils._keys import CredentialsUnobtainable
+from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import (
+    CredentialsUnobtainable,
+    InvalidArgument,
+    SlbError,
+)
 
 
 @pytest.mark.parametrize(
@@ -28,12 +31,12 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._keys import 
         ),
         (InvalidArgument("it is wrong", "Mend it."), "InvalidArgument: it is wrong. Mend it."),
         (
-            CredentialsUnobtainable("a file", "it is empty", "Mend it."),
-            "CredentialsUnobtainable: no keys from a file: it is empty. Mend it.",
+            CredentialsUnobtainable("a file", "it is empty", "Fix it."),
+            "CredentialsUnobtainable: cannot get credentials from a file: it is empty. Fix it.",
         ),
         (
             CredentialsUnobtainable("STS", "busy", "Wait.", code="Throttling.User", request_id="R-1"),
-            "Throttling.User: no keys from STS: busy. Request id R-1. Wait.",
+            "Throttling.User: cannot get credentials from STS: busy. Request id R-1. Wait.",
         ),
     ],
 )
@@ -108,7 +111,7 @@ def test_answers_that_leave_a_write_open(code: str, http_status: int, uncertain:
         ("Forbidden.RAM.Of.Another.Kind", 403, "RAM policy"),
         ("Throttling.User", 400, "raise wait_timeout"),
         ("Throttling.User", 503, "raise wait_timeout"),
-        ("Unheard.Of", 500, "The API had a failure of its own"),
+        ("Unheard.Of", 500, "The API failed internally"),
         ("Unheard.Of", 499, ""),
         ("Unheard.Of", None, ""),
     ],

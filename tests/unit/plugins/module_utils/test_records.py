@@ -6,26 +6,28 @@
 
 from __future__ import annotations
 
+import typing as t
+
 import pytest
 
-from ansible_collections.aliyun_community.slb.plugins.module_utils._records import Health, Listener, Member
+from ansible_collections.aliyun_community.slb.plugins.module_utils._records import BackendServer, Health, Listener
 
 
 @pytest.mark.parametrize(
     ("member", "key", "name"),
     [
-        (Member("i-1", 5), ("i-1", "ecs", ""), "i-1"),
-        (Member("i-1", 5, "ecs", "192.168.0.1"), ("i-1", "ecs", ""), "i-1"),
-        (Member("eni-1", 5, "eni", "192.168.0.1"), ("eni-1", "eni", "192.168.0.1"), "eni-1 (192.168.0.1)"),
-        (Member("eci-1", 5, "eci"), ("eci-1", "eci", ""), "eci-1"),
+        (BackendServer("i-1", 5), ("i-1", "ecs", ""), "i-1"),
+        (BackendServer("i-1", 5, "ecs", "192.168.0.1"), ("i-1", "ecs", ""), "i-1"),
+        (BackendServer("eni-1", 5, "eni", "192.168.0.1"), ("eni-1", "eni", "192.168.0.1"), "eni-1 (192.168.0.1)"),
+        (BackendServer("eci-1", 5, "eci"), ("eci-1", "eci", ""), "eci-1"),
     ],
 )
-def test_member(member: Member, key: tuple[str, str, str], name: str) -> None:
+def test_member(member: BackendServer, key: tuple[str, str, str], name: str) -> None:
     assert (member.key, member.name) == (key, name)
 
 
 def test_records_are_shown_by_the_names_of_their_fields() -> None:
-    assert Member("i-1", 5, description="web").as_dict() == {
+    assert BackendServer("i-1", 5, description="web").as_dict() == {
         "server_id": "i-1",
         "weight": 5,
         "type": "ecs",
@@ -36,3 +38,18 @@ def test_records_are_shown_by_the_names_of_their_fields() -> None:
     assert listener.name == "http:80"
     assert listener.as_dict()["backend_server_port"] == 8080
     assert Health("i-1", None, "ecs", 80, "http", 8080, "normal").as_dict()["status"] == "normal"
+
+
+@pytest.mark.parametrize(
+    ("listener", "uses"),
+    [
+        ({}, True),
+        ({"health_check": False, "status": "stopped"}, True),
+        ({"vserver_group_id": "rsp-1"}, False),
+        ({"master_slave_server_group_id": "rsp-2"}, False),
+        ({"forward": True}, False),
+    ],
+)
+def test_listener_of_the_default_group(listener: dict[str, t.Any], uses: bool) -> None:
+    plain = Listener(80, "http", 8080, "wrr", "running", None, None, True, False, None)
+    assert plain._replace(**listener).uses_default_group is uses

@@ -13,12 +13,12 @@ import pytest
 
 from ansible_collections.aliyun_community.slb.plugins.module_utils import _slb
 from ansible_collections.aliyun_community.slb.plugins.module_utils._client import Client
-from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import Unanswered
+from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import OutcomeUnknown
 from ansible_collections.aliyun_community.slb.plugins.module_utils._records import (
+    BackendServer,
     Health,
     Listener,
     LoadBalancer,
-    Member,
 )
 from ansible_collections.aliyun_community.slb.tests.unit.refusals import refusal
 
@@ -77,8 +77,8 @@ def test_pages_that_never_end_are_refused(
 ) -> None:
     monkeypatch.setattr(_slb, "_MAX_PAGES", 3)
     answer({"NextToken": "more"}, times=0)
-    words = "UnusableAnswer: DescribeLoadBalancerListeners did not come to an end after 3 pages"
-    with refusal(Unanswered, words):
+    words = "UnusableAnswer: DescribeLoadBalancerListeners did not end after 3 pages"
+    with refusal(OutcomeUnknown, words):
         _slb.describe_listeners(client, "lb-web")
     assert len(slb.requests) == 3
 
@@ -98,7 +98,7 @@ def test_load_balancer_and_its_members(client: Client, answer: Give) -> None:
         "web",
         "active",
         "192.0.2.1",
-        (Member("i-1", 100, "ecs", "192.168.0.1", "one"), Member("eni-2", 0, "eni", "192.168.0.2", None)),
+        (BackendServer("i-1", 100, "ecs", "192.168.0.1", "one"), BackendServer("eni-2", 0, "eni", "192.168.0.2", None)),
     )
 
 
@@ -207,7 +207,7 @@ def test_health(client: Client, answer: Give, row: dict[str, t.Any], read: dict[
             _slb.describe_load_balancer,
             "DescribeLoadBalancerAttribute",
             {"BackendServers": {}, "Address": 1.5},
-            "Address is no text",
+            "Address is not text",
         ),
         (_slb.describe_listeners, "DescribeLoadBalancerListeners", {"Listeners": {}}, "no list of objects"),
         (_slb.describe_listeners, "DescribeLoadBalancerListeners", {"Listeners": [{}, 1]}, "no list of objects"),
@@ -215,7 +215,7 @@ def test_health(client: Client, answer: Give, row: dict[str, t.Any], read: dict[
             _slb.describe_listeners,
             "DescribeLoadBalancerListeners",
             {"Listeners": [{**LISTENER, "ListenerPort": 80.5}]},
-            "a number is no number",
+            "expected a number",
         ),
         (_slb.describe_health_status, "DescribeHealthStatus", {"BackendServers": []}, "no list of BackendServer"),
         (
@@ -230,6 +230,6 @@ def test_answer_of_another_form(
     client: Client, answer: Give, call: t.Any, action: str, content: dict[str, t.Any], reason: str
 ) -> None:
     answer(content, times=0)
-    words = f"UnusableAnswer: the answer to {action} is not of the form that the API documents \\({reason}\\)$"
-    with refusal(Unanswered, words):
+    words = f"UnusableAnswer: the response to {action} does not have the documented form \\({reason}\\)$"
+    with refusal(OutcomeUnknown, words):
         call(client, "lb-web")

@@ -18,7 +18,7 @@ import pytest
 
 from ansible_collections.aliyun_community.slb.plugins.module_utils import _client, _slb
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import SlbError
-from ansible_collections.aliyun_community.slb.plugins.module_utils._records import Member
+from ansible_collections.aliyun_community.slb.plugins.module_utils._records import BackendServer
 from ansible_collections.aliyun_community.slb.tests.unit.loopback import LoopbackServer
 
 OpenClient = t.Callable[..., _client.Client]
@@ -88,7 +88,7 @@ def describe(client: _client.Client) -> t.Any:
 def refused(client: _client.Client) -> SlbError:
     """How a write ends that must not reach anybody."""
     with pytest.raises(SlbError) as caught:
-        _slb.set_backend_servers(client, "lb-web", [Member("i-web1", 0)])
+        _slb.set_backend_servers(client, "lb-web", [BackendServer("i-web1", 0)])
     sentence = caught.value.sentence()
     for secret in (
         "rehearsal-secret",
@@ -213,7 +213,7 @@ def test_proxy_that_refuses_a_tunnel_is_named(
         error = refused(open_client("https://localhost:9"))
         assert error.code == "EndpointUnreachable"
         assert f"the proxy refused with HTTP status {refusal[:3]}" in error.message
-        assert len(proxy.asked) == _client.CONNECT_TRIES
+        assert len(proxy.asked) == _client.CONNECT_ATTEMPTS
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])

@@ -1,0 +1,171 @@
+# Copyright (c) 2026 aliyun_community.slb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Take the host of a task out of traffic, or put it back. Runs on the controller, whatever the play means for its hosts."""
+
+from __future__ import annotations
+
+import os
+import time
+import typing as t
+
+from ansible.errors import AnsibleConnectionFailure
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.aliyun_community.slb.plugins.module_utils import _drain_options
+from ansible_collections.aliyun_community.slb.plugins.module_utils._batch import Batch, Request
+from ansible_collections.aliyun_community.slb.plugins.module_utils._coordinator import Coordinator, Place
+from ansible_collections.aliyun_community.slb.plugins.module_utils._drain_options import DrainOptions
+from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import SlbError, printable
+from ansible_collections.aliyun_community.slb.plugins.module_utils._journal import JournalFolder, default_folder
+from ansible_collections.aliyun_community.slb.plugins.module_utils._restorer import Workbench
+from ansible_collections.aliyun_community.slb.plugins.plugin_utils import (
+    _controller,
+    _host_waits,
+    _tasks_file,
+)
+
+Json = dict[str, t.Any]
+
+
+class ActionModule(ActionBase):
+    """See the documentation of the module slb_drain."""
+
+    TRANSFERS_FILES = False
+
+    def run(self, tmp: t.Any = None, task_vars: dict[str, t.Any] | None = None) -> Json:
+        result: Json = super().run(tmp, task_vars)
+        task_vars = task_vars or {}
+        try:
+            result.update(self._step(task_vars))
+        except AnsibleConnectionFailure as exc:
+            if self._task.args.get("state") == _drain_options.CHECKED:
+                raise
+            # Ansible rescues no unreachable host, and this one is out of traffic: the rescue decides what becomes of it.
+            msg = f"{task_vars.get('inventory_hostname')}: Ansible cannot reach it any longer: {exc}"
+            result.update(failed=True, msg=printable(msg))
+        except SlbError as exc:
+            msg = f"{task_vars.get('inventory_hostname')}: {exc.sentence()}"
+            result.update(failed=True, msg=printable(msg), error=exc.as_dict())
+        return result
+
+    def _step(self, task_vars: dict[str, t.Any]) -> Json:
+        prefix = _controller.prefix_of(self)
+        batch = _controller.batch_of_run()
+        values = _controller.option_values(self, task_vars, _drain_options.argument_spec(), batch)
+        options = _drain_options.parse_options(values, prefix)
+        folder = JournalFolder(options.record_dir or default_folder(os.environ))
+        bench = _controller.workbench(self, folder, options.connection, batch)
+        if options.state == _drain_options.CHECKED:
+            found = self._check_host(options, task_vars)
+        folder.prepare()
+        request = self._request(options, task_vars, bench)
+        place = Place(
+            batch=tuple(task_vars.get("ansible_play_batch", ())),
+            play=tuple(task_vars.get("ansible_play_hosts", ())),
+            prefix=prefix,
+            default_record_dir=options.record_dir is None,
+        )
+        coordinator = Coordinator(bench, request, place)
+        if options.state in (_drain_options.CHECKED, _drain_options.DRAINED):
+            coordinator.begin(options.keep_days)
+        if options.state == _drain_options.CHECKED:
+            self._warn_of_unknown_variables(task_vars, bench)
+            return {**coordinator.check(options.check_listeners), **found}
+        if options.state == _drain_options.DRAINED:
+            return self._after_drain(coordinator.drain(options.verify), options, task_vars, bench)
+        if options.state == _drain_options.PROVEN:
+            return coordinator.prove()
+        if options.state == _drain_options.UPDATED:
+            if options.health_url and not bench.check_mode:
+                modules = _host_waits.HostModules(self, task_vars)
+                _host_waits.wait_for_url(modules, options.health_url, options.health_timeout, bench.say)
+            return coordinator.note_updated()
+        if options.state == _drain_options.RESTORED:
+            return coordinator.restore()
+        # The first rescue is the one that this task stands in.
+        is_hidden = _controller.rescues_around(self) > 1
+        return coordinator.account(_reason(task_vars), options.on_failure, is_hidden)
+
+    def _request(self, options: DrainOptions, task_vars: dict[str, t.Any], bench: Workbench) -> Request:
+        rolling_update_id = options.rolling_update_id
+        if not rolling_update_id:
+            own = f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{bench.run.pid}"
+            rolling_update_id = str(Batch(bench.scratch, bench.run).recall_or_remember("rolling_update_id", own))
+        return Request(
+            host=str(task_vars["inventory_hostname"]),
+            play=_controller.play_id(self),
+            connection=options.fingerprint,
+            rolling_update_id=rolling_update_id,
+            load_balancer_ids=options.load_balancer_ids,
+            region=options.connection["region"] or "",
+            server_id=options.server_id,
+            server_ip=options.server_ip,
+            min_active=options.min_active,
+            drain_delay=options.drain_delay,
+            already_out=options.already_out,
+            ramp=options.ramp,
+            ramp_pause=options.ramp_pause,
+            health_timeout=options.health_timeout,
+        )
+
+    def _check_host(self, options: DrainOptions, task_vars: dict[str, t.Any]) -> Json:
+        """Before anything is drained: the tasks files can be loaded, and Ansible can run a module on the host."""
+        found = {}
+        for name in ("tasks_file", "health_tasks_file"):
+            path = getattr(options, name)
+            found[name] = self._check_tasks_file(path, name, task_vars) if path else None
+        _host_waits.HostModules(self, task_vars).check_usable()
+        return found
+
+    def _check_tasks_file(self, path: str, name: str, task_vars: dict[str, t.Any]) -> str:
+        found = _controller.find_tasks_file(path, str(task_vars["playbook_dir"]))
+        try:
+            _tasks_file.check_tasks_file(
+                found,
+                loader=self._loader,
+                variable_manager=self._task.get_variable_manager(),
+                task_vars=task_vars,
+                templar=self._templar,
+                role_path=self._task._role._role_path if _controller.in_role(self) else "",
+                task=self._task,
+            )
+        except _tasks_file.TasksFileError as exc:
+            raise SlbError("TasksFile", f"{_controller.prefix_of(self)}{name}: {exc}") from None
+        return found
+
+    def _after_drain(self, outcome: Json, options: DrainOptions, task_vars: dict[str, t.Any], bench: Workbench) -> Json:
+        """Wait for the connections of this host, once it gets no new ones."""
+        if outcome.get("failed") or options.port is None or bench.check_mode:
+            return outcome
+        modules = _host_waits.HostModules(self, task_vars)
+        answer = _host_waits.wait_for_connections(modules, options.port, options.drain_timeout, bench.say)
+        if "elapsed" not in answer:
+            reason = _host_waits.reason_of(answer)
+            raise SlbError("NotCounted", f"the connections to port {options.port} cannot be counted: {reason}")
+        found = _host_waits.verdict(answer, modules.host, options.port, options.on_drain_timeout, False)
+        if found.get("failed"):
+            raise SlbError("ConnectionsLeft", found["msg"])
+        bench.say(found["msg"])
+        return {**outcome, "connections": answer["connections"]}
+
+    def _warn_of_unknown_variables(self, task_vars: dict[str, t.Any], bench: Workbench) -> None:
+        batch = Batch(bench.scratch, bench.run)
+        for sentence in _drain_options.unknown_variables(task_vars):
+            if batch.first_time(sentence):
+                bench.warn(sentence)
+
+
+def _reason(task_vars: t.Mapping[str, t.Any]) -> str:
+    """Why the host is in a rescue: the name of the task that failed, and what it said, unless that was slb_drain itself."""
+    task, result = task_vars.get("ansible_failed_task"), task_vars.get("ansible_failed_result")
+    if not isinstance(task, dict) or not isinstance(result, dict):
+        return "another host or an include failed, see the errors above"
+    name = str(task.get("name") or task.get("action") or "an update task")
+    if str(task.get("action")).endswith("slb_drain"):
+        return f"{name}, see the error above"
+    results = result.get("results")
+    rows = [row for row in results if isinstance(row, dict) and row.get("failed")] if isinstance(results, list) else []
+    text = " ".join(str(row.get("msg") or "failed") for row in rows or [result])
+    return printable(f"{name}: {text}")[:600].rstrip(".")

@@ -1,0 +1,135 @@
+# Copyright (c) 2026 aliyun_community.slb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This code is private to the collection aliyun_community.slb: no compatibility is promised to others.
+
+"""What a rolling update waits for on the host itself: the end of its connections, and its own health URL.
+
+Both run a module on the host, in slices, so that a long wait prints a line every 10 seconds.
+"""
+
+from __future__ import annotations
+
+import time
+import typing as t
+
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import SlbError, printable
+from ansible_collections.aliyun_community.slb.plugins.module_utils._restorer import LINE_SECONDS
+from ansible_collections.aliyun_community.slb.plugins.module_utils._rolling_update import duration
+
+LOOK_SECONDS = 2.0
+_LONGEST_ANSWER = 10  # seconds for one request to the health URL
+
+Json = dict[str, t.Any]
+
+
+class HostModules:
+    """Runs modules on the host of a task. Without become: that is meant for the update, and may need a password."""
+
+    def __init__(self, action: ActionBase, task_vars: dict[str, t.Any]) -> None:
+        self._action = action
+        self._task_vars = task_vars
+        self.host = str(task_vars["inventory_hostname"])
+        action._connection.become = None
+
+    def run(self, name: str, **options: t.Any) -> Json:
+        """The result of a module. An unreachable host raises AnsibleConnectionFailure, as for any task."""
+        result: Json = self._action._execute_module(module_name=name, module_args=options, task_vars=self._task_vars)
+        return result
+
+    def check_usable(self) -> None:
+        """Raise SlbError if Ansible cannot run a module on the host."""
+        if getattr(self._action._connection._shell, "SHELL_FAMILY", "") == "powershell":
+            self._action._low_level_execute_command("exit 0")
+            return
+        result = self.run("ansible.builtin.ping")
+        if result.get("failed") or result.get("ping") != "pong":
+            raise SlbError(
+                "HostUnusable",
+                f"Ansible cannot run a module on it: {reason_of(result)}",
+                advice="It keeps its traffic. Check ansible_python_interpreter and the connection.",
+            )
+
+
+def reason_of(result: t.Mapping[str, t.Any]) -> str:
+    """What a failed module said, on one line."""
+    text = result.get("msg") or result.get("module_stderr") or result.get("module_stdout") or "no response"
+    return printable(str(text))[:300].rstrip(".")
+
+
+def wait_for_connections(modules: HostModules, port: int, timeout: int, say: t.Callable[[str], None]) -> Json:
+    """The result of the last count, with ``elapsed`` (seconds) for all of them if the connections were counted."""
+    started = time.monotonic()
+    while True:
+        elapsed = int(time.monotonic() - started)
+        answer = modules.run("aliyun_community.slb.slb_connections", port=port, timeout=slice_seconds(elapsed, timeout))
+        elapsed = int(time.monotonic() - started)
+        if answer.get("failed") or answer.get("unreachable") or not isinstance(answer.get("connections"), int):
+            return not_counted(answer)
+        answer["elapsed"] = elapsed
+        if not answer["connections"] or elapsed >= timeout:
+            return answer
+        left = f"{connections(answer['connections'])} left on port {port}"
+        say(f"{modules.host}: {left} after {elapsed} s of at most {timeout} s")
+
+
+def slice_seconds(elapsed: int, timeout: int) -> int:
+    """How long the next slice may take: until the next full 10 seconds, so that lines come at a steady pace."""
+    next_line = (elapsed // int(LINE_SECONDS) + 1) * int(LINE_SECONDS)
+    return max(0, min(next_line, timeout) - elapsed)
+
+
+def connections(count: int) -> str:
+    return "1 connection" if count == 1 else f"{count} connections"
+
+
+def not_counted(answer: Json) -> Json:
+    """A module that did not count has failed, whatever else it says."""
+    kept = {key: value for key, value in answer.items() if key not in ("connections", "elapsed")}
+    if not kept.get("unreachable"):
+        kept["failed"] = True
+        kept.setdefault("msg", "The connections cannot be counted: the module returned no count.")
+    return kept
+
+
+def verdict(answer: Json, host: str, port: int, on_timeout: str, check_mode: bool) -> Json:
+    """What the count means for the task: ``timed_out``, ``msg`` and perhaps ``failed``."""
+    count, elapsed = answer["connections"], answer["elapsed"]
+    if check_mode:
+        return {
+            "timed_out": False,
+            "msg": f"{host} has {connections(count)} on port {port}. In check mode nothing waits for them.",
+        }
+    if not count:
+        return {"timed_out": False, "msg": f"No connections left on port {port} after {elapsed} s."}
+    finding = f"{host} still has {connections(count)} on port {port} after {elapsed} s"
+    if on_timeout == "fail":
+        return {"timed_out": True, "failed": True, "msg": f"{finding}, and on_timeout is fail."}
+    them = "it" if count == 1 else "them"
+    return {"timed_out": True, "msg": f"{finding}; the update will cut {them}."}
+
+
+def wait_for_url(modules: HostModules, url: str, timeout: int, say: t.Callable[[str], None]) -> None:
+    """Wait until the host gets status 200 from the URL. Raises SlbError."""
+    started = time.monotonic()
+    next_line = LINE_SECONDS
+    while True:
+        result = modules.run("ansible.builtin.uri", url=url, timeout=max(1, min(timeout, _LONGEST_ANSWER)))
+        if not result.get("failed"):
+            return
+        elapsed = time.monotonic() - started
+        if elapsed >= timeout:
+            raise SlbError(
+                "Unhealthy",
+                f"{url} did not answer with status 200 within {duration(elapsed)}: {reason_of(result)}",
+                advice="Check the service on this host.",
+            )
+        if elapsed >= next_line:
+            next_line += LINE_SECONDS
+            say(
+                f"{modules.host}: waiting for {url} ({reason_of(result)}), {duration(elapsed)} of at most {duration(timeout)}"
+            )
+        time.sleep(min(LOOK_SECONDS, max(0.0, timeout - elapsed)))

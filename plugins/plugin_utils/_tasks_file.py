@@ -1,0 +1,608 @@
+# Copyright (c) 2026 aliyun_community.slb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This code is private to the collection aliyun_community.slb: no compatibility is promised to others.
+
+"""Load a file of tasks the way ``include_tasks`` will, and refuse what would break once it runs.
+
+Ansible parses an included file only when it gets there. For a rolling update that is after the drain, and a parser error
+ends the run past every ``rescue``. So the file is loaded before, by Ansible's own loader, from the place in the play where
+it will be included: with the same role, parents, collections and variables. That is why valid files stay valid.
+
+It uses internals of ansible-core and runs on the controller only, in an action plugin. Nothing is executed, except that
+Ansible evaluates the name of a static import (``import_tasks``, ``import_role``) when it loads it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import typing as t
+from collections.abc import Iterator, Mapping
+
+from ansible import constants
+from ansible.errors import AnsibleError, AnsibleFileNotFound
+from ansible.parsing.dataloader import DataLoader
+from ansible.playbook.block import Block
+from ansible.playbook.helpers import load_list_of_blocks
+from ansible.playbook.play import Play
+from ansible.playbook.role import Role
+from ansible.playbook.role_include import IncludeRole
+from ansible.playbook.task import Task
+from ansible.playbook.task_include import TaskInclude
+from ansible.plugins.loader import action_loader, lookup_loader, module_loader
+from ansible.utils.display import Display
+from ansible.vars.manager import VariableManager
+
+try:
+    from ansible._internal._datatag._tags import Origin
+except ImportError:  # ansible-core before 2.19: values carry `ansible_pos`
+    Origin = None  # type: ignore[assignment, misc]
+
+TEMPLATES_NEED_TRUST = Origin is not None  # since ansible-core 2.19
+
+# They take the host out of the play, past whatever comes after the tasks file.
+ENDING = frozenset({"end_host", "end_batch", "end_play"})
+END_ROLE = "end_role"
+HARMLESS = frozenset(
+    {
+        "clear_facts",
+        "clear_host_errors",
+        "flush_handlers",
+        "noop",
+        "refresh_inventory",
+        "reset_connection",
+        "role_complete",
+    }
+)
+PLAYBOOK_IMPORTS = frozenset({"import_playbook", "ansible.builtin.import_playbook", "ansible.legacy.import_playbook"})
+
+# Variables that no task changes: a name made of them and text is as good as a literal one.
+_CONSTANT = re.compile(r"\{\{\s*(?:playbook_dir|inventory_dir)\s*\}\}")
+# A role that does not exist, and one that lacks the file of tasks_from and its kin.
+_NO_ROLE_OR_FILE = re.compile(r"[Tt]he role '.*?' was not found|Could not find specified file in role")
+# What Display has to say goes through these, in ansible-core 2.16 to 2.21.
+_VOICES = (
+    "banner",
+    "debug",
+    "deprecated",
+    "display",
+    "error",
+    "error_as_warning",
+    "system_warning",
+    "verbose",
+    "warning",
+    "_deprecated",
+    "_deprecated_with_plugin_info",
+    "_error",
+    "_verbose_display",
+    "_verbose_log",
+    "_warning",
+)
+
+
+class TasksFileError(Exception):
+    """The file would break the rolling update. The text is one sentence: file and line, what is wrong, what to do."""
+
+
+def check_tasks_file(
+    path: str,
+    *,
+    loader: DataLoader,
+    variable_manager: VariableManager | None,
+    task_vars: Mapping[str, t.Any],
+    templar: t.Any,
+    role_path: str,
+    task: Task | None = None,
+) -> None:
+    """Raise TasksFileError if including the file ``path`` in the role at ``role_path`` would break.
+
+    ``path`` is absolute. ``task_vars`` are the variables of the host that the check runs for. ``task`` is the task that
+    asks (``self._task`` of an action). Without it, static imports do not see the variables of the play, and short names of
+    modules are not looked up in the role's collections. ``role_path`` is empty outside a role.
+    """
+    with _silence():
+        own_loader = _RecordingLoader(loader)
+        variables = variable_manager or VariableManager(loader=own_loader)
+        site = _Site.of(task, role_path, own_loader, variables)
+        _Check(site, dict(task_vars), templar, role_path).check_file(os.path.normpath(path))
+
+
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+    """Keep Ansible quiet: whatever it has to say about the file, it says when it includes it."""
+    display = Display()
+    with _replaced(display, (name for name in _VOICES if hasattr(display, name)), _say_nothing):
+        yield
+
+
+def _say_nothing(*_args: t.Any, **_kwargs: t.Any) -> None:
+    return None
+
+
+@contextlib.contextmanager
+def _replaced(instance: object, methods: t.Iterable[str], function: t.Callable[..., t.Any]) -> Iterator[None]:
+    """Put a function in place of methods of an object."""
+    own = vars(instance)
+    before = dict(own)
+    own.update(dict.fromkeys(methods, function))
+    try:
+        yield
+    finally:
+        for name in [name for name in own if own[name] is function]:
+            del own[name]
+        own.update({name: value for name, value in before.items() if name not in own})
+
+
+@contextlib.contextmanager
+def _no_lookups() -> Iterator[None]:
+    """Without lookups, which may run programs: a template that needs one cannot be rendered."""
+    with _replaced(lookup_loader, ("get",), _refuse_lookup):
+        yield
+
+
+def _refuse_lookup(name: str, *_args: t.Any, **_kwargs: t.Any) -> t.NoReturn:
+    raise AnsibleError(f"The lookup {name} is not evaluated.")
+
+
+class _RecordingLoader(DataLoader):
+    """A loader like the given one that shares no state with it and remembers what it has loaded.
+
+    ``loaded``: the parsed contents, which carry their positions.
+    """
+
+    def __init__(self, original: DataLoader) -> None:
+        vars(self).update(vars(original))
+        self._FILE_CACHE = dict(original._FILE_CACHE)
+        self.loaded: list[t.Any] = []
+
+    def load_from_file(self, *args: t.Any, **kwargs: t.Any) -> t.Any:
+        data = super().load_from_file(*args, **kwargs)
+        self.loaded.append(data)
+        return data
+
+    def load_tasks(self, path: str) -> t.Any:
+        if TEMPLATES_NEED_TRUST:
+            return self.load_from_file(path, trusted_as_template=True)
+        return self.load_from_file(path)
+
+
+class _Site(t.NamedTuple):
+    """The place in the play where the file will be included."""
+
+    play: Play
+    role: Role
+    parent: Block | None
+    loader: _RecordingLoader
+    variables: VariableManager
+
+    @classmethod
+    def of(cls, task: Task | None, role_path: str, loader: _RecordingLoader, variables: VariableManager) -> _Site:
+        parent = task._parent if task else None
+        play = getattr(parent, "_play", None)
+        # A copy, because loading a role adds it to the play.
+        play = play.copy() if play else Play()
+        role = task._role if task else None
+        role_path = role_path or loader.get_basedir()
+        if role is None or os.path.realpath(role._role_path) != os.path.realpath(role_path):
+            blank: t.Any = Role(play=play)
+            blank._role_path, blank._role_name = role_path, os.path.basename(role_path)
+            blank._loader, blank._variable_manager = loader, variables
+            role = blank
+        return cls(play, role, parent, loader, variables)
+
+    def include(self, path: str) -> TaskInclude:
+        data = {"ansible.builtin.include_tasks": {"file": path}}
+        loading: dict[str, t.Any] = {"variable_manager": self.variables, "loader": self.loader}
+        include: TaskInclude = TaskInclude.load(data, block=self.parent, role=self.role, **loading)
+        return include
+
+
+class _Position(t.NamedTuple):
+    path: str | None = None
+    line: int | None = None
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}" if self.line else str(self.path)
+
+
+def _position(value: t.Any) -> _Position:
+    """Where a parsed value, a task or the object of an error comes from, as far as Ansible knows."""
+    if hasattr(value, "get_ds"):
+        value = value.get_ds()
+    if Origin is None:
+        place = getattr(value, "ansible_pos", None)
+        return _Position(str(place[0]), place[1]) if place else _Position()
+    origin = value if isinstance(value, Origin) else Origin.get_tag(value)
+    return _Position(origin.path, origin.line_num) if origin and origin.path else _Position()
+
+
+def _refusal(where: object, what: str, remedy: str) -> TasksFileError:
+    return TasksFileError(f"{where}: {what}; {remedy}.")
+
+
+class _Check:
+    """One check of a file and of all files and roles that it is known to include."""
+
+    def __init__(self, site: _Site, task_vars: dict[str, t.Any], templar: t.Any, role_path: str) -> None:
+        self.site = site
+        self.task_vars = task_vars
+        self.templar = templar
+        self.role_folder = os.path.realpath(role_path) if role_path else None
+        self.seen: set[tuple[str, ...]] = set()
+
+    def check_file(self, path: str) -> None:
+        if not os.path.isfile(path):
+            what = "it is not a file" if os.path.exists(path) else "there is no such file"
+            raise _refusal(path, what, "give the path of an existing file with tasks")
+        self.check_tasks(path, self.site.include(path), self.site.role)
+
+    # --- files and roles ----------------------------------------------------------------------
+
+    def check_tasks(self, path: str, include: TaskInclude, role: Role) -> None:
+        """Check a file that ``include``, a dynamic include in ``role``, leads to."""
+        if not self.is_new(os.path.realpath(path), role._role_path):
+            return
+        with self.translated_errors(path):
+            data = self.site.loader.load_tasks(path)
+            _check_items(path, data)
+            blocks = load_list_of_blocks(
+                data,
+                play=self.site.play,
+                parent_block=include.build_parent_block(),
+                role=role,
+                variable_manager=self.site.variables,
+                loader=self.site.loader,
+            )
+        self.check_blocks(blocks, path)
+
+    def check_role(self, include: IncludeRole, name: str, from_files: Mapping[str, str], sure: bool, path: str) -> None:
+        """Check a role that ``include``, a dynamic include in the file ``path``, leads to; if not ``sure``, perhaps."""
+        if not self.is_new("role", name, *(f"{part}={file}" for part, file in sorted(from_files.items()))):
+            return
+        include = include.copy()
+        include._role_name = name
+        include._from_files = dict(from_files)
+        with self.translated_errors(path, include):
+            try:
+                blocks, handlers = include.get_block_list(
+                    play=self.site.play, variable_manager=self.site.variables, loader=self.site.loader
+                )
+            except AnsibleError as error:
+                if not sure and _NO_ROLE_OR_FILE.search(_reason(error)):
+                    return
+                raise
+        self.check_blocks(blocks, path)
+        for handler in (handler for block in handlers for handler in block.block):
+            if handler.action in constants._ACTION_META:
+                self.check_meta(handler, path)
+
+    def is_new(self, *key: str) -> bool:
+        """Whether it was not checked before: files may include themselves under a condition."""
+        if key in self.seen:
+            return False
+        self.seen.add(key)
+        return True
+
+    @contextlib.contextmanager
+    def translated_errors(self, path: str, include: Task | None = None) -> Iterator[None]:
+        """Turn whatever Ansible raises into one sentence."""
+        try:
+            yield
+        except TasksFileError:
+            raise
+        except RecursionError as error:
+            raise _refusal(path, "it imports itself without end", "use include_tasks with a condition") from error
+        except AnsibleFileNotFound as error:
+            raise self.missing_import(error, path, include) from error
+        except AnsibleError as error:
+            raise _explained(error, path, include, self.site.loader.loaded) from error
+        except Exception as error:  # pylint: disable=broad-except
+            # Ansible itself has no word for it, and would end with a traceback.
+            reason = f"Ansible cannot load it ({type(error).__name__}: {_one_line(str(error))})"
+            raise _refusal(path, reason, "correct the file") from error
+
+    def missing_import(self, error: AnsibleFileNotFound, path: str, include: Task | None) -> TasksFileError:
+        """A static import of a file that does not exist. Ansible's error does not say where the import is."""
+        missing = str(error.file_name or path)
+        where = _place(error, include, self.site.loader.loaded, os.path.basename(missing))
+        what = f"there is no file {missing} to import"
+        return _refusal(where if where.path else path, what, "create it or correct the path")
+
+    # --- tasks --------------------------------------------------------------------------------
+
+    def check_blocks(self, blocks: t.Iterable[Block], path: str) -> None:
+        for block in blocks:
+            for part in (block.block, block.rescue, block.always):
+                for task in part:
+                    if isinstance(task, Block):
+                        self.check_blocks([task], path)
+                    elif not task.implicit:
+                        self.check_task(task, path)
+
+    def check_task(self, task: Task, path: str) -> None:
+        if self.is_of_user(task):
+            self.check_import(task, path)
+        action = self.rendered(task.action, task)
+        if action in constants._ACTION_META:
+            self.check_meta(task, path)
+        elif isinstance(task, IncludeRole):
+            self.check_role_include(task, path)
+        elif isinstance(task, TaskInclude):
+            self.check_include(task, path)
+        elif action is not None and not {"action", "local_action"}.isdisjoint(task.get_ds() or ()):
+            self.check_action(action, task, path)
+
+    def check_meta(self, task: Task, path: str) -> None:
+        action = task.args.get("_raw_params")
+        where = self.where(task, path)
+        if action in ENDING or action == END_ROLE and self.is_of_user(task):
+            what = f"meta: {action} would end this host's rolling update before its weight is restored"
+            raise _refusal(where, what, "skip the rest with a condition on a block, or use ansible.builtin.fail")
+        if action not in HARMLESS and action != END_ROLE:
+            what = f"{action!r} is not an action of ansible.builtin.meta"
+            raise _refusal(where, what, "correct it, and write it without a template")
+
+    def check_action(self, action: str, task: Task, path: str) -> None:
+        """When Ansible loads a task it looks for its module, but not for one that ``action:`` names."""
+        with self.translated_errors(str(self.where(task, path)), task):
+            if not _is_action(action, task.collections):
+                raise _refusal(self.where(task, path), f"there is no module or action {action}", _MODULE_REMEDY)
+
+    def check_import(self, task: Task, path: str) -> None:
+        """A static import is loaded already. It must not have found a file of the role in place of the user's."""
+        file = _position(task).path
+        if file and self.is_of_role(file) and not self.is_of_role(path):
+            include = task.get_first_parent_include()
+            raise self.role_file(self.where(include or task, path), os.path.basename(file))
+
+    # --- dynamic includes ---------------------------------------------------------------------
+
+    def check_include(self, task: TaskInclude, path: str) -> None:
+        """Check what ``include_tasks`` leads to, where that is known before the run."""
+        for name, sure in self.names(task.args.get("_raw_params"), task):
+            file = self.resolved(task, name)
+            exists = os.path.isfile(file)
+            if exists and self.is_mistaken(file, name, task, path):
+                raise self.role_file(self.where(task, path), name)
+            runs = self.runs(task)
+            if not exists and sure and runs is True:
+                what = f"there is no file {name} to include"
+                raise _refusal(self.where(task, path), what, "create it or correct the path")
+            if exists and runs is not False:
+                include = task.copy()
+                include.args = {**task.args, "_raw_params": name}
+                self.check_tasks(file, include, task._role)
+
+    def is_mistaken(self, file: str, name: str, task: Task, path: str) -> bool:
+        """Whether the user's relative name leads to a file of the role, where Ansible looks first."""
+        relative = not os.path.isabs(os.path.expanduser(name))
+        return relative and self.is_of_user(task) and self.is_of_role(file) and not self.is_of_role(path)
+
+    def check_role_include(self, task: IncludeRole, path: str) -> None:
+        """Check what ``include_role`` leads to, where that is known before the run."""
+        if task.statically_loaded or self.runs(task) is False:
+            return
+        from_files: dict[str, str] = {}
+        all_sure = True
+        for part, given in task._from_files.items():
+            names = list(self.names(given, task))
+            if len(names) != 1:
+                return
+            from_files[part] = names[0][0]
+            all_sure = all_sure and names[0][1]
+        for name, sure in self.names(task._role_name, task):
+            self.check_role(task, name, from_files, sure and all_sure and self.runs(task) is True, path)
+
+    def resolved(self, task: TaskInclude, name: str) -> str:
+        """The file that Ansible will include, as IncludedFile.process_include_results finds it."""
+        loader, role = self.site.loader, task._role
+        within = ""
+        parent = task._parent
+        while parent is not None:
+            if isinstance(parent, TaskInclude):
+                folder = self.folder_of(parent)
+                within = os.path.join(folder, within) if within and not os.path.isabs(within) else folder
+                base = os.path.join(role._role_path, "tasks", within)
+                for start in (role._role_path, base):
+                    found: str = loader.path_dwim_relative(start, "tasks", name, is_role=True)
+                    if os.path.exists(found):
+                        return found
+            parent = parent._parent
+        last: str = loader.path_dwim_relative(role._role_path, "tasks", name, is_role=True)
+        return last
+
+    def folder_of(self, include: TaskInclude) -> str:
+        if isinstance(include, IncludeRole):
+            return include._role_path or ""
+        return os.path.dirname(self.rendered(include.args.get("_raw_params"), include) or "")
+
+    # --- variables and conditions -------------------------------------------------------------
+
+    def names(self, given: t.Any, task: Task) -> Iterator[tuple[str, bool]]:
+        """The names that an include has, as far as they are known, and whether no task can change them.
+
+        A loop over a literal list is known, any other is not.
+        """
+        if not isinstance(given, str):
+            return
+        sure = not _is_template(_CONSTANT.sub("", given))
+        if task.loop is None or sure:
+            values: list[dict[str, t.Any]] = [{}]
+        elif isinstance(task.loop, list) and task.loop_with in (None, "list", "items", "flattened"):
+            values = [{str(task.loop_control.loop_var or "item"): item} for item in task.loop]
+        else:
+            return
+        for value in values:
+            name = self.rendered(given, task, value)
+            if name:
+                yield name, sure
+
+    def rendered(self, given: t.Any, task: Task, more: Mapping[str, t.Any] | None = None) -> str | None:
+        """Text without templates; None where they cannot be rendered now or look something up."""
+        if not isinstance(given, str) or not _is_template(given):
+            return given if isinstance(given, str) else None
+        try:
+            with _no_lookups():
+                value = self.templar_for(task, more).template(given)
+        except Exception:  # pylint: disable=broad-except
+            return None  # of which kind depends on the filters; it may well have a value when it is needed
+        return value if isinstance(value, str) else None
+
+    def runs(self, task: Task) -> bool | None:
+        """Whether the conditions of a task and of its blocks hold; None where that is not known yet."""
+        answer: bool | None = True
+        for condition in task.when:
+            holds = self.holds(condition, task)
+            if holds is False:
+                return False
+            answer = answer and holds
+        return answer
+
+    def holds(self, condition: t.Any, task: Task) -> bool | None:
+        if isinstance(condition, bool):
+            return condition
+        templar = self.templar_for(task)
+        try:
+            with _no_lookups():
+                if TEMPLATES_NEED_TRUST:
+                    return bool(templar.evaluate_conditional(condition))
+                return bool(templar.template(f"{{{{ ({condition}) | bool }}}}"))
+        except Exception:  # pylint: disable=broad-except
+            return None
+
+    def templar_for(self, task: Task, more: Mapping[str, t.Any] | None = None) -> t.Any:
+        variables = {**self.task_vars, **task.get_vars(), **(more or {}), **self.site.variables.extra_vars}
+        return self.templar.copy_with_new_env(available_variables=variables)
+
+    # --- words --------------------------------------------------------------------------------
+
+    def is_of_user(self, task: Task) -> bool:
+        """Whether a task is in the user's files, not in a role that these include: it runs as a task of our role."""
+        return task._role is None or task._role._role_path == self.site.role._role_path
+
+    def is_of_role(self, path: str) -> bool:
+        """Whether a file lies in the folder of the role that includes the user's file."""
+        return bool(self.role_folder) and os.path.realpath(path).startswith(f"{self.role_folder}{os.sep}")
+
+    def where(self, task: Task, path: str) -> _Position:
+        found = _position(task)
+        return found if found.path else _Position(path)
+
+    def role_file(self, where: object, name: str) -> TasksFileError:
+        what = f"{name} would be the file of that name in the role {os.path.basename(self.site.role._role_path)}, not yours"
+        remedy = f"write an absolute path such as {{{{ playbook_dir }}}}/{os.path.basename(name)}"
+        return _refusal(where, what, remedy)
+
+
+def _is_template(text: str) -> bool:
+    return "{{" in text or "{%" in text
+
+
+def _check_items(path: str, data: t.Any) -> None:
+    """Refuse what is not a list of tasks, and what Ansible takes for a task but is none."""
+    if data is None:
+        return
+    if not isinstance(data, list):
+        raise _refusal(_Position(path), "the file does not hold a list of tasks", "begin each task with a dash")
+    for item in data:
+        where = _position(item)
+        where = where if where.path else _Position(path)
+        if item is not None and not isinstance(item, dict):
+            raise _refusal(
+                where, f"{_one_line(str(item))!r} is not a task", "write a mapping with a module and its options"
+            )
+    for item in _items(data):
+        if not all(isinstance(key, str) for key in item):
+            raise _refusal(_position(item), "a keyword of a task must be text", "correct the name before the colon")
+        if PLAYBOOK_IMPORTS & set(item):
+            raise _refusal(
+                _position(item), "a file of tasks cannot import a playbook", "import its tasks with include_tasks"
+            )
+
+
+def _explained(error: AnsibleError, path: str, include: Task | None, loaded: list[t.Any]) -> TasksFileError:
+    """An error of Ansible's loader in one sentence."""
+    reason = _reason(error)
+    undefined = re.search(r"'(\w+)' is undefined", reason)
+    where = _place(error, include, loaded, undefined.group(1) if undefined else "")
+    where = where if where.path else _Position(path)
+    if re.search(r"\bhosts\b", reason) and any("hosts" in item for data in loaded for item in _items(data)):
+        return _refusal(where, "a file of tasks cannot hold a play", "keep only the tasks, without hosts")
+    conflict = re.search(r"conflicting action statements: (.*)", reason)
+    for name in conflict.group(1).split(", ") if conflict else []:
+        if not _is_action(name):
+            return _refusal(where, f"'{name}' is neither a keyword of a task nor a module", "correct the spelling")
+    for pattern, what, remedy in _KNOWN_REASONS:
+        found = re.search(pattern, reason)
+        if found:
+            return _refusal(where, what.format(*found.groups()), remedy)
+    return _refusal(where, f"Ansible cannot load it ({reason})", "correct the file")
+
+
+_MODULE_REMEDY = "correct the name or install the collection that has it"
+# Patterns of ansible-core 2.16 to 2.21, what they mean, and what to do.
+_KNOWN_REASONS = (
+    (r"couldn't resolve module/action '(.*?)'", "there is no module or action {0}", _MODULE_REMEDY),
+    (r"conflicting action statements: (.*)", "one task has several modules ({0})", "make a task of each"),
+    (r"no module/action detected", "the task has no module", "add one or remove the task"),
+    (r"('.*?') is not a valid attribute for a (?:\w*Include\w*|IncludeRole)", "an include cannot have the keyword {0}",
+     "remove it, or put it below apply"),
+    (r"('.*?') is not a valid attribute for a (\w+)", "{0} is not a keyword of a task or block", "correct the spelling"),
+    (r"[Tt]he role '(.*?)' was not found", "there is no role {0}", "correct the name or install the role"),
+    (r"'(\w+)' is undefined", "an import uses the variable {0}, which has no value when the file is loaded",
+     "use include_tasks or include_role"),
+    (r"(?i)no vault secrets|decrypt", "Ansible cannot decrypt it", "give its vault password to the run"),
+    (r"(?is)(?:Syntax Error while loading YAML|YAML parsing failed)\W*(.*)$", "it is not valid YAML ({0})", "correct the syntax"),
+)  # fmt: skip
+
+
+def _is_action(name: str, collections: list[str] | None = None) -> bool:
+    """Whether there is a module or an action of that name."""
+    return any(
+        plugins.find_plugin_with_context(name, collection_list=collections).resolved
+        for plugins in (action_loader, module_loader)
+    )
+
+
+def _reason(error: BaseException) -> str:
+    """What an error and its causes say, without excerpts of the file, in one line without a full stop."""
+    texts: list[str] = []
+    found: BaseException | None = error
+    while found is not None:
+        text = str(getattr(found, "_message", "") or found.args[:1] and found.args[0] or "")
+        text = text.split("\n\nThe error appears")[0].split("\nThis error can be suppressed")[0]
+        text = _one_line(text).rstrip(". ")
+        if text and text not in texts:
+            texts.append(text)
+        found = found.__cause__ if isinstance(found.__cause__, AnsibleError) else None
+    return ": ".join(texts) or type(error).__name__
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())[:300]
+
+
+def _items(data: t.Any) -> Iterator[dict[str, t.Any]]:
+    """All tasks and blocks of parsed contents."""
+    for item in data if isinstance(data, list) else []:
+        if isinstance(item, dict):
+            yield item
+            for part in ("block", "rescue", "always"):
+                yield from _items(item.get(part))
+
+
+def _place(error: AnsibleError, include: Task | None, loaded: list[t.Any], imported: str) -> _Position:
+    """Where an error comes from: what it says itself, else the import that mentions ``imported``, else the include."""
+    found = [_position(error.obj)]
+    if imported:
+        found += [_position(item) for data in reversed(loaded) for item in _items(data) if _imports(item, imported)]
+    found.append(_position(include))
+    return next((place for place in found if place.path), _Position())
+
+
+def _imports(item: Mapping[str, t.Any], name: str) -> bool:
+    imports = (constants._ACTION_IMPORT_TASKS, constants._ACTION_IMPORT_ROLE)
+    return any(name in str(item.get(action, "")) for actions in imports for action in actions)

@@ -1,0 +1,27 @@
+# Copyright (c) 2026 aliyun_community.slb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A stage on which rolling updates take no time to wait."""
+
+from __future__ import annotations
+
+import typing as t
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.aliyun_community.slb.plugins.module_utils import _coordinator, _recovery, _restorer
+from ansible_collections.aliyun_community.slb.tests.unit import rolling
+
+
+@pytest.fixture
+def stage(
+    tmp_path: Path, clean_environment: pytest.MonkeyPatch, no_waiting: t.Any, open_client: t.Any
+) -> t.Iterator[rolling.Stage]:
+    from slb_emulator import running
+
+    for module in (_coordinator, _recovery, _restorer):
+        clean_environment.setattr(module, "time", no_waiting)
+    with running(rolling.state()) as slb:
+        yield rolling.Stage(tmp_path, slb, open_client)

@@ -1,0 +1,364 @@
+# Copyright (c) 2026 aliyun_community.slb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is drained, restored and left alone, decided on plain records."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+import pytest
+
+from ansible_collections.aliyun_community.slb.plugins.module_utils import _rolling_update as rules
+from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import SlbError
+from ansible_collections.aliyun_community.slb.plugins.module_utils._records import BackendServer
+from ansible_collections.aliyun_community.slb.tests.unit.refusals import refusal
+
+RUN, EARLIER, NOW = "7-1@controller", "5-1@controller", 1000.0
+SETTING = rules.Setting("lb-a", "cn-hangzhou", RUN, NOW, "rolling_update_")
+WEB1 = rules.Target("web1", "i-1", None)
+ENI = (BackendServer("eni-4", 40, "eni", "192.168.0.1"), BackendServer("eni-4", 40, "eni", "192.168.0.2"))
+
+ENTRY = rules.Entry(
+    host="old-name",
+    region="cn-hangzhou",
+    load_balancer_id="lb-a",
+    group=None,
+    server_id="i-1",
+    type="ecs",
+    server_ip=None,
+    port=None,
+    original=100,
+    written=(0,),
+    state=rules.DRAINED,
+    run=EARLIER,
+    out_since=900.0,
+    changed=900.0,
+)
+
+
+def known(journal: str = "old", running: str | None = None, is_own: bool = False, **fields: t.Any) -> rules.KnownEntry:
+    run = RUN if is_own else EARLIER
+    return rules.KnownEntry(journal, ENTRY._replace(**{"run": run, **fields}), is_own, running)
+
+
+def plan_of(weight: int, *rows: rules.KnownEntry) -> rules.DrainPlan:
+    return rules.plan_drain([WEB1], [BackendServer("i-1", weight), BackendServer("i-2", 60)], rows, SETTING)
+
+
+def weights(plan: rules.DrainPlan | rules.RestorePlan) -> list[tuple[str, int]]:
+    return [(requested.server_id, requested.weight) for requested in plan.requested]
+
+
+def ends(plan: rules.DrainPlan) -> list[tuple[str, str]]:
+    """How entries of journals end: (id of the journal, state)."""
+    return [(row.rolling_update_id, row.entry.state) for row in plan.superseded]
+
+
+# Drain
+
+
+def test_drain_of_a_member_that_no_journal_knows() -> None:
+    plan = plan_of(100)
+    (entry,) = plan.entries
+    assert entry == ENTRY._replace(host="web1", state=rules.DRAINING, run=RUN, out_since=NOW, changed=NOW)
+    assert weights(plan) == [("i-1", 0)]
+    assert (plan.superseded, plan.already_out, plan.refused, plan.warnings) == ((), {}, {}, ())
+
+
+@pytest.mark.parametrize("weight", [1, 60, 100])
+def test_the_original_weight_is_the_one_that_was_read(weight: int) -> None:
+    assert [entry.original for entry in plan_of(weight).entries] == [weight]
+
+
+def test_member_that_is_out_and_that_no_journal_knows() -> None:
+    plan = plan_of(0)
+    assert (plan.requested, plan.entries, plan.refused) == ((), (), {})
+    assert plan.already_out == {"web1": "i-1 of lb-a"}
+
+
+@pytest.mark.parametrize(
+    ("weight", "row", "original", "ended", "warning"),
+    [
+        (0, known(), 100, rules.LEFT_ALONE, "left at weight 0 by rolling update old: .* goes back to 100"),
+        (0, known(state=rules.DRAINING), 100, rules.LEFT_ALONE, "goes back to 100"),
+        (50, known(written=(0, 50), state=rules.RESTORING), 100, rules.LEFT_ALONE, "left at weight 50 .* back to 100"),
+        # The write of the other run never arrived, or someone has put the member back.
+        (100, known(state=rules.DRAINING), 100, rules.RESTORED, None),
+        (100, known(), 100, rules.RESTORED, None),
+        # The other journal wrote the weight that is also the original one, as the last step of a ramp.
+        (100, known(written=(0, 50, 100), state=rules.RESTORING), 100, rules.RESTORED, None),
+        # Someone has given it another weight since: that is the one it goes back to.
+        (70, known(), 70, rules.LEFT_ALONE, "weight 70, which rolling update old did not write"),
+        (50, known(), 50, rules.LEFT_ALONE, "weight 50, which rolling update old did not write"),
+    ],
+)
+def test_take_over_from_an_ended_run(
+    weight: int, row: rules.KnownEntry, original: int, ended: str, warning: str | None
+) -> None:
+    plan = plan_of(weight, row)
+    (entry,) = plan.entries
+    assert (entry.host, entry.run, entry.original, entry.is_open) == ("web1", RUN, original, True)
+    assert 0 in entry.written
+    assert weights(plan) == ([("i-1", 0)] if weight else [])
+    assert ends(plan) == [("old", ended)]
+    assert plan.already_out == {}
+    assert len(plan.warnings) == (1 if warning else 0)
+    assert warning is None or re.search(warning, plan.warnings[0])
+
+
+def test_take_over_keeps_when_the_member_went_out_and_what_was_written() -> None:
+    (entry,) = plan_of(50, known(written=(0, 50), state=rules.RESTORING)).entries
+    assert (entry.out_since, entry.changed, entry.written) == (900.0, NOW, (0, 50))
+
+
+@pytest.mark.parametrize(
+    ("state", "is_untouched"),
+    [(rules.DRAINING, True), (rules.DRAINED, True), (rules.UPDATING, False), (rules.UPDATED, True)],
+)
+def test_a_failure_after_a_take_over_puts_back_only_servers_whose_update_is_not_half_done(
+    state: str, is_untouched: bool
+) -> None:
+    (entry,) = plan_of(0, known(state=state)).entries
+    assert entry.is_untouched is is_untouched
+    assert entry.drained(NOW).is_untouched is is_untouched
+
+
+@pytest.mark.parametrize("is_own", [True, False])
+def test_take_over_into_another_journal_closes_the_entry_of_the_first(is_own: bool) -> None:
+    """Also within one run: else the first journal would say for ever that the member is out."""
+    plan = plan_of(0, known(is_own=is_own))
+    assert ends(plan) == [("old", rules.LEFT_ALONE)]
+    assert len(plan.warnings) == (0 if is_own else 1)
+
+
+def test_own_member_that_someone_else_has_changed_is_refused() -> None:
+    plan = plan_of(70, known(is_own=True))
+    assert (plan.requested, plan.entries, plan.superseded) == ((), (), ())
+    assert "i-1 of lb-a has weight 70: someone else changed it" in plan.refused["web1"]
+
+
+def test_two_journals_with_one_member_end_both() -> None:
+    """A run was killed between its own entry and the end of the one that it had taken over."""
+    plan = plan_of(0, known("first"), known("second"))
+    assert [entry.original for entry in plan.entries] == [100]
+    assert sorted(ends(plan)) == [("first", rules.LEFT_ALONE), ("second", rules.LEFT_ALONE)]
+
+
+@pytest.mark.parametrize("weight", [0, 70, 100])
+def test_member_of_a_run_that_is_not_over_is_refused(weight: int) -> None:
+    plan = plan_of(weight, known(running="process 5 on controller"))
+    assert (plan.requested, plan.entries, plan.superseded) == ((), (), ())
+    assert "i-1 of lb-a is being updated by rolling update old (process 5 on controller)" in plan.refused["web1"]
+
+
+def test_entries_of_other_members_do_not_matter() -> None:
+    rows = [
+        known(server_id="i-2", running="process 5 on controller"),
+        known(type="eni", server_ip="192.168.0.1"),
+        known(load_balancer_id="lb-b"),
+        known(group="rsp-1"),
+        known(port=80),
+    ]
+    assert plan_of(100, *rows) == plan_of(100)
+
+
+def test_each_host_is_refused_by_itself() -> None:
+    targets = [rules.Target("gone", "i-9", None), WEB1, rules.Target("web2", "i-2", None)]
+    group = [BackendServer("i-1", 100), BackendServer("i-2", 60)]
+    plan = rules.plan_drain(targets, group, [], SETTING)
+    assert weights(plan) == [("i-1", 0), ("i-2", 0)]
+    assert list(plan.refused) == ["gone"]
+    assert plan.refused["gone"].startswith("UnknownMember: i-9 is not a member of lb-a in cn-hangzhou.")
+    assert "rolling_update_server_id" in plan.refused["gone"]
+
+
+@pytest.mark.parametrize(
+    ("group", "first", "second"),
+    [
+        ([BackendServer("i-1", 100)], ("i-1", None), ("i-1", None)),
+        ([BackendServer("i-1", 100, "ecs", "192.168.0.1")], ("i-1", None), ("i-1", "192.168.0.1")),
+        (ENI, ("eni-4", "192.168.0.1"), ("eni-4", "192.168.0.1")),
+    ],
+)
+def test_two_hosts_with_one_member(
+    group: t.Sequence[BackendServer], first: tuple[str, str | None], second: tuple[str, str | None]
+) -> None:
+    plan = rules.plan_drain([rules.Target("web1", *first), rules.Target("web2", *second)], group, [], SETTING)
+    assert [entry.host for entry in plan.entries] == ["web1"]
+    assert "web1 and web2 are the same member" in plan.refused["web2"]
+    assert "rolling_update_server_id" in plan.refused["web2"]
+
+
+def test_two_addresses_of_one_interface_are_two_members() -> None:
+    targets = [rules.Target("web1", "eni-4", "192.168.0.1"), rules.Target("web2", "eni-4", "192.168.0.2")]
+    plan = rules.plan_drain(targets, ENI, [], SETTING)
+    assert [entry.name for entry in plan.entries] == ["eni-4 (192.168.0.1)", "eni-4 (192.168.0.2)"]
+    assert [(row.server_ip, row.type) for row in plan.requested] == [("192.168.0.1", "eni"), ("192.168.0.2", "eni")]
+
+
+def test_interface_with_several_addresses_needs_one_of_them() -> None:
+    plan = rules.plan_drain([rules.Target("web1", "eni-4", None)], ENI, [], SETTING)
+    assert "eni-4 is 2 members of lb-a: 192.168.0.1, 192.168.0.2" in plan.refused["web1"]
+    assert "Set rolling_update_server_ip for web1." in plan.refused["web1"]
+
+
+@pytest.mark.parametrize("address", ["2001:db8::1", "2001:DB8:0:0::1"])
+def test_address_is_compared_as_an_address(address: str) -> None:
+    server = BackendServer("eni-6", 5, "eni", "2001:db8::1")
+    assert rules.find_member(rules.Target("web1", "eni-6", address), [server], SETTING) == server
+
+
+# Proof
+
+
+@pytest.mark.parametrize(
+    ("weight", "reason"),
+    [(0, None), (1, "i-1 of lb-a has weight 1, not 0."), (100, "has weight 100, not 0."), (None, "not a member")],
+)
+def test_proof(weight: int | None, reason: str | None) -> None:
+    group = [] if weight is None else [BackendServer("i-1", weight)]
+    found = rules.unproven([WEB1], group, SETTING)
+    assert list(found) == ([] if reason is None else ["web1"])
+    assert reason is None or reason in found["web1"]
+
+
+# Restore
+
+
+@pytest.mark.parametrize(
+    ("written", "weight", "percent", "outcome"),
+    [
+        ((0,), 0, 100, 100),
+        ((0,), 0, 50, 50),
+        ((0, 50), 50, 100, 100),
+        ((0, 10, 50), 10, 100, 100),
+        # The weight is back: nothing to write, at any step.
+        ((0,), 100, 100, "done"),
+        ((0,), 100, 50, "done"),
+        ((0, 50, 100), 100, 100, "done"),
+        # Someone else has changed it.
+        ((0,), 50, 100, "left alone"),
+        ((0,), 99, 50, "left alone"),
+        ((0, 50), 70, 100, "left alone"),
+        ((0,), None, 100, "left alone"),
+    ],
+)
+def test_restore(written: tuple[int, ...], weight: int | None, percent: int, outcome: int | str) -> None:
+    entry = ENTRY._replace(written=written)
+    group = [BackendServer("i-2", 60)] + ([] if weight is None else [BackendServer("i-1", weight)])
+    plan = rules.plan_restore([entry], group, percent)
+    assert weights(plan) == ([("i-1", outcome)] if isinstance(outcome, int) else [])
+    assert plan.entries == ((entry,) if isinstance(outcome, int) else ())
+    assert plan.done == ((entry,) if outcome == "done" else ())
+    assert plan.left_alone == (((entry, weight),) if outcome == "left alone" else ())
+
+
+@pytest.mark.parametrize(
+    ("weight", "outcome"), [(10, 50), (0, "left alone"), (50, "left alone"), (100, "done"), (None, "left alone")]
+)
+def test_later_step_of_a_ramp(weight: int | None, outcome: int | str) -> None:
+    """Someone who sees a server fail during its ramp takes it out by hand: it must stay out."""
+    entry = ENTRY._replace(written=(0, 10))
+    group = [] if weight is None else [BackendServer("i-1", weight)]
+    plan = rules.plan_restore([entry], group, 50, 10)
+    assert weights(plan) == ([("i-1", outcome)] if isinstance(outcome, int) else [])
+    assert plan.done == ((entry,) if outcome == "done" else ())
+    assert plan.left_alone == (((entry, weight),) if outcome == "left alone" else ())
+
+
+def test_restore_tells_members_with_one_id_apart() -> None:
+    entry = ENTRY._replace(server_id="eni-4", type="eni", server_ip="192.168.0.2", original=40)
+    group = [ENI[0], ENI[1]._replace(weight=0)]
+    (requested,) = rules.plan_restore([entry], group).requested
+    assert (requested.server_ip, requested.weight) == ("192.168.0.2", 40)
+
+
+def test_why_a_member_is_left_alone() -> None:
+    entry = ENTRY._replace(host="web1")
+    assert rules.left_alone_reason(entry, 70) == "web1: i-1 of lb-a has weight 70: someone else changed it"
+    assert rules.left_alone_reason(entry, None).startswith("web1: i-1 of lb-a is no longer a member")
+
+
+def test_a_step_never_takes_a_server_out_and_never_exceeds_its_weight() -> None:
+    for original in range(1, 101):
+        steps = [rules.step_weight(original, percent) for percent in range(1, 101)]
+        assert steps == sorted(steps)
+        assert steps == [-(-original * percent // 100) for percent in range(1, 101)]
+        assert (steps[0] >= 1, steps[-1]) == (True, original)
+
+
+@pytest.mark.parametrize(
+    ("ramp", "steps"),
+    [
+        ((), (100,)),
+        ((100,), (100,)),
+        ((0,), (100,)),
+        ((50,), (50, 100)),
+        ((10, 50, 100), (10, 50, 100)),
+        ((50, 10, 50, 0), (10, 50, 100)),
+    ],
+)
+def test_steps_of_a_ramp(ramp: tuple[int, ...], steps: tuple[int, ...]) -> None:
+    assert rules.ramp_steps(ramp) == steps
+
+
+# Entries
+
+
+def test_states_that_close_an_entry() -> None:
+    still_open = [state for state in rules.STATES if ENTRY._replace(state=state).is_open]
+    assert still_open == [rules.DRAINING, rules.DRAINED, rules.UPDATING, rules.UPDATED, rules.RESTORING]
+
+
+def test_states_in_which_weight_0_is_known_to_be_in_effect() -> None:
+    assert [state for state in rules.STATES if ENTRY._replace(state=state).is_out] == [
+        rules.DRAINED,
+        rules.UPDATING,
+        rules.UPDATED,
+    ]
+
+
+def test_written_weights_are_kept_once_each() -> None:
+    entry = ENTRY.moved_to(rules.RESTORING, 5.0, 50).moved_to(rules.RESTORING, 6.0, 50, 0, 100)
+    assert (entry.state, entry.changed, entry.written, entry.original) == (rules.RESTORING, 6.0, (0, 50, 100), 100)
+
+
+@pytest.mark.parametrize(
+    ("fields", "same"),
+    [
+        ({"server_ip": "192.168.0.9"}, True),  # of an ECS instance it says nothing
+        ({"host": "other", "original": 1, "run": "x", "state": rules.RESTORED}, True),
+        ({"type": "eni", "server_ip": "192.168.0.9"}, False),
+        ({"server_id": "i-2"}, False),
+        ({"load_balancer_id": "lb-b"}, False),
+        ({"group": "rsp-1"}, False),
+        ({"port": 80}, False),
+    ],
+)
+def test_identity(fields: dict[str, t.Any], same: bool) -> None:
+    assert (ENTRY._replace(**fields).key == ENTRY.key) is same
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(-3, "0 s"), (0.4, "0 s"), (42, "42 s"), (119.6, "2 min 0 s"), (200, "3 min 20 s"), (7500, "2 h 5 min")],
+)
+def test_duration(seconds: float, text: str) -> None:
+    assert rules.duration(seconds) == text
+
+
+def test_lines_for_people() -> None:
+    assert ENTRY.describe() == "old-name (i-1 of lb-a, goes back to 100)"
+    assert rules.weight_line("lb-a", ["i-1 100 -> 0"], 3, 5) == "lb-a: i-1 100 -> 0; 3 of 5 members in traffic"
+    assert rules.weight_line("lb-a", [], 3, 5) == "lb-a: nothing to change; 3 of 5 members in traffic"
+
+
+def test_refusals_say_what_to_do() -> None:
+    with refusal(SlbError, "i-9 is not a member"):
+        rules.find_member(rules.Target("web1", "i-9", None), [], SETTING)
+    same = rules.same_member(rules.Target("web2", "i-1", None), "web1", SETTING)
+    for exc in (same, rules.out_by_another_run(known(running="process 5 on controller"))):
+        assert exc.advice.endswith(".")
