@@ -215,12 +215,14 @@ class Restorer:
             mine = [entry for entry in entries if entry.load_balancer_id == load_balancer_id]
             work = self._work(_Step(load_balancer_id, mine, step), outcome)
             doubtful = [] if self._bench.check_mode else work.surprising
+            moved = []
             if doubtful:
                 # A read may be stale, and a finding by which the server stays where it is must not rest on one.
                 self._bench.pause(LOOK_SECONDS)
-                after += self._end_step(work, outcome, without=doubtful)
+                moved = self._end_step(work, outcome, without=doubtful)
                 work = self._work(_Step(load_balancer_id, doubtful, step), outcome)
-            after += self._end_step(work, outcome)
+            # In front, so that the next step finds the load balancers in the order of the drain again.
+            after[:0] = [*moved, *self._end_step(work, outcome)]
         return after
 
     def _work(self, work: _Step, outcome: Outcome) -> _Step:
