@@ -16,7 +16,9 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._drain_option
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import InvalidArgument
 from ansible_collections.aliyun_community.slb.tests.unit.refusals import refusal
 
-GIVEN = {"state": "checked", "load_balancer_ids": ["lb-a"], "server_id": "i-1"}
+GIVEN = {"state": "checked", "load_balancer_ids": ["lb-a"], "server_id": "i-1", "region": "cn-hangzhou"}
+
+pytestmark = pytest.mark.usefixtures("no_settings_in_the_environment")
 
 
 def values(**given: t.Any) -> dict[str, t.Any]:
@@ -57,7 +59,7 @@ def test_defaults() -> None:
         health_tasks_file=None,
         connection={},
     )
-    assert options.connection["region"] is None
+    assert options.connection["region"] == "cn-hangzhou"
 
 
 @pytest.mark.parametrize(
@@ -156,6 +158,12 @@ def test_id_that_looks_like_a_number() -> None:
 def test_tasks_file_that_is_empty_is_missing() -> None:
     with refusal(InvalidArgument, "rolling_update_tasks_file is missing"):
         parsed(tasks_file="")
+
+
+@pytest.mark.parametrize("value", [None, "", "cn hangzhou"])
+def test_region_that_is_missing_or_none(value: t.Any) -> None:
+    with refusal(InvalidArgument, "rolling_update_region .*is (missing|not a valid)"):
+        parsed(region=value)
 
 
 def test_names_in_messages_are_those_of_the_options_outside_of_the_role() -> None:
