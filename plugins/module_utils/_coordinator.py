@@ -99,9 +99,11 @@ class Coordinator:
         """Check this host without a write, and announce it for the drain."""
         request = self._request
         with self._batch.leading("checked"):
-            stopped = self._left_behind()
-            if stopped:
-                return self._stop(stopped)
+            left, failed = self._left_behind(), self._failed_before()
+            if left:
+                return self._stop(left)
+            if failed:
+                return self._stop_after(failed)
             already_out = []
             self._refuse_same_member()
             for load_balancer_id in request.load_balancer_ids:
@@ -147,6 +149,22 @@ class Coordinator:
         if is_first and is_red:
             self._bench.say(message)
         return {**self._result(changed=False, msg=message), "stopped": True, "failed": is_first and not is_red}
+
+    def _failed_before(self) -> list[str]:
+        """Hosts of earlier batches whose rolling update has failed, although their weights are back."""
+        failed = self._batch.recall(self._failures) or []
+        return [host for host in failed if host not in self._place.play]
+
+    def _stop_after(self, failed: t.Sequence[str]) -> Json:
+        """Stop before the next batch. The hosts that have failed make the run red."""
+        message = f"Rolling update {self._request.rolling_update_id} stops here: {', '.join(failed)} failed."
+        if self._batch.first_time(f"stopped after {self._failures}"):
+            self._bench.say(message)
+        return {**self._result(changed=False, msg=message), "stopped": True}
+
+    @property
+    def _failures(self) -> str:
+        return f"failures {self._request.play} {self._request.rolling_update_id}"
 
     def _refuse_same_member(self) -> None:
         """Refuse a host that is the same member as one that has announced itself before."""
@@ -394,6 +412,7 @@ class Coordinator:
         """
         host = self._request.host
         self._batch.remember(f"failed {host}", True)
+        self._batch.add_to_list(self._failures, [host])
         if self._bench.check_mode:
             return {
                 **self._result(changed=False, msg=f"{host} failed ({reason}). Nothing was changed."),
