@@ -26,13 +26,13 @@ def command(*options: str) -> list[str | Path]:
 
 
 def rolling_command(*options: str) -> list[str | Path]:
-    places = ["--collections", workspace.COLLECTIONS, "--keep", project.CACHE / "chaos"]
-    return [project.PYTHON, "-m", "rolling.campaign", *places, *options]
+    command = [project.PYTHON, "-m", "rolling.campaign", "--collections", workspace.COLLECTIONS]
+    return [*command, "--keep", project.CACHE / "chaos", *options]
 
 
-def environment() -> dict[str, str]:
+def python_path() -> str:
     """For both campaigns."""
-    return project.environment(PYTHONPATH=f"{workspace.python_path()}{os.pathsep}{FOLDER}")
+    return f"{workspace.python_path()}{os.pathsep}{FOLDER}"
 
 
 def main() -> int:
@@ -41,7 +41,8 @@ def main() -> int:
     names = {"ROLLING" if is_rolling else "N": "-n", "SEED": "--seed", "SCHEDULE": "--schedule"}
     options = [word for name, option in names.items() if os.environ.get(name) for word in (option, os.environ[name])]
     words = rolling_command(*options) if is_rolling else command(*options)
-    return subprocess.run(words, env=environment(), stdin=subprocess.DEVNULL, check=False).returncode
+    environment = project.environment(PYTHONPATH=python_path())
+    return subprocess.run(words, env=environment, stdin=subprocess.DEVNULL, check=False).returncode
 
 
 if __name__ == "__main__":

@@ -310,7 +310,7 @@ def run_campaign(log: Log, command: list[str | Path]) -> Result:
 
     Always the same schedules: a failure is of the change at hand. New ones are what make chaos is for.
     """
-    code, output = log.attempt(*command, **campaign.environment())
+    code, output = log.attempt(*command, PYTHONPATH=campaign.python_path())
     counted = re.search(r"^(\d+) passed, (\d+) failed", output, re.MULTILINE)
     if counted is None:
         raise CheckFailed(f"the campaign ended with exit code {code}")
