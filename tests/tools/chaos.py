@@ -26,8 +26,8 @@ def command(*options: str) -> list[str | Path]:
 
 
 def rolling_command(*options: str) -> list[str | Path]:
-    command = [project.PYTHON, "-m", "rolling.campaign", "--collections", workspace.COLLECTIONS]
-    return [*command, "--keep", project.CACHE / "chaos", *options]
+    module = ("-m", "rolling.campaign", "--collections", workspace.COLLECTIONS)
+    return [project.PYTHON, *module, "--keep", project.CACHE / "chaos", *options]
 
 
 def python_path() -> str:
