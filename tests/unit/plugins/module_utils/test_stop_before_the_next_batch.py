@@ -84,7 +84,7 @@ def test_next_batch_is_stopped(stage: Stage) -> None:
     ]
     assert [result["stopped"] for result in results] == [True, True]
     assert not any(result.get("failed") for result in results), "web1 makes the run red"
-    assert stage.lines == ["Rolling update web-1 stops here: web1 failed."]
+    assert stage.lines == ["Rolling update web-1 stops here: web1 failed. Fix that first."]
 
 
 def test_failure_that_the_play_has_rescued_does_not_stop_it(stage: Stage) -> None:
