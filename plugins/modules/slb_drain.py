@@ -219,31 +219,32 @@ EXAMPLES = r"""
       aliyun_community.slb.slb_drain:
         state: restored
 
-# All options in the task, for a play whose hosts have no such variables.
-- name: Take this server out of traffic
-  aliyun_community.slb.slb_drain:
-    state: drained
-    rolling_update_id: web-1.5
-    region: cn-hangzhou
-    load_balancer_ids: [lb-bp1qjwo61pqz3ahltv0mw]
-    server_id: "{{ server_id }}"
-    min_active: 2
+# All options in the tasks, for hosts without such variables. With the first task, one read and one write are enough for a
+# whole batch. The last one proves right before the update that no traffic comes.
+- name: Take the application servers out of traffic
+  hosts: app
+  serial: 2
+  module_defaults:
+    aliyun_community.slb.slb_drain:
+      rolling_update_id: app-1.5
+      region: cn-hangzhou
+      load_balancer_ids: [lb-bp1qjwo61pqz3ahltv0mw]
+      server_id: "{{ server_id }}"
+  tasks:
+    - name: Check this server and announce it
+      aliyun_community.slb.slb_drain:
+        state: checked
+      register: checked
+      # Do not go on if a server of an earlier batch is still out.
+      failed_when: checked is failed or checked.stopped | default(false)
 
-# One read and one write for a whole batch, and a proof right before the update.
-- name: Check this server and announce it
-  aliyun_community.slb.slb_drain:
-    state: checked
-  register: checked
-  # Do not go on if a server of an earlier batch is still out.
-  failed_when: checked is failed or checked.stopped | default(false)
+    - name: Take the servers of the batch out of traffic
+      aliyun_community.slb.slb_drain:
+        state: drained
 
-- name: Take the servers of the batch out of traffic
-  aliyun_community.slb.slb_drain:
-    state: drained
-
-- name: Prove that this server is out of traffic
-  aliyun_community.slb.slb_drain:
-    state: proven
+    - name: Prove that this server is out of traffic
+      aliyun_community.slb.slb_drain:
+        state: proven
 """
 
 RETURN = r"""

@@ -341,13 +341,13 @@ def test_a_run_is_read_as_it_was_written(controller: str) -> None:
 def test_a_run_ends_with_its_process() -> None:
     process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     run = Run.of_process(process.pid)
-    assert run.is_running
+    seen = [run.is_running]
     process.send_signal(signal.SIGKILL)
     with contextlib.suppress(ChildProcessError):
         os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
-    assert not run.is_running  # a process that its parent has not waited for does not count
+    seen.append(run.is_running)  # a process that its parent has not waited for does not count
     process.communicate()
-    assert not run.is_running
+    assert [*seen, run.is_running] == [True, False, False]
     assert Run.of_process(process.pid) == Run(HOST, process.pid, "0")
 
 

@@ -242,7 +242,7 @@ def test_a_full_disk_leaves_the_file_as_it_was(path: Path, monkeypatch: pytest.M
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr(_previous_file.os, "fsync", full)
+        patched.setattr("os.fsync", full)
         with refusal(InvalidArgument) as caught:
             at(path).keep([server(2, 52)])
     assert caught.value.message == f"previous_file {path} cannot be written (No space left on device)"
