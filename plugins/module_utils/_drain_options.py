@@ -181,7 +181,9 @@ def unknown_variables(names: t.Iterable[str]) -> list[str]:
     for name in sorted(names):
         if not name.startswith(PREFIX) or name in known:
             continue
-        near = difflib.get_close_matches(name, known, n=1, cutoff=0.85)
+        # The prefix, which all have, would make every name similar.
+        endings = [each.removeprefix(PREFIX) for each in known]
+        near = difflib.get_close_matches(name.removeprefix(PREFIX), endings, n=1, cutoff=0.75)
         if near:
-            sentences.append(f"The variable {name} has no effect: did you mean {near[0]}?")
+            sentences.append(f"The variable {name} has no effect: did you mean {PREFIX}{near[0]}?")
     return sentences
