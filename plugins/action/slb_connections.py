@@ -54,14 +54,14 @@ class ActionModule(ActionBase):
         """The result of the last slice; with ``elapsed`` for all of them if the connections were counted."""
         started = time.monotonic()
         while True:
-            elapsed = int(time.monotonic() - started)
-            options: dict[str, object] = {"port": port, "timeout": slice_seconds(elapsed, timeout)}
+            waited = int(time.monotonic() - started)
+            options: dict[str, object] = {"port": port, "timeout": slice_seconds(waited, timeout)}
             # An unreachable host raises, and so ends the wait as it ends any task.
             answer: Result = self._execute_module(module_name=MODULE, module_args=options, task_vars=task_vars)
-            elapsed = int(time.monotonic() - started)
             if answer.get("failed") or answer.get("unreachable") or not isinstance(answer.get("connections"), int):
                 return _not_counted(answer)
-            answer["elapsed"] = elapsed
+            # Leaves out how long it took to start the module: the connections may have been gone by then.
+            elapsed = answer["elapsed"] = waited + int(answer.get("elapsed", 0))
             if not answer["connections"] or elapsed >= timeout:
                 return answer
             left = f"{connections(answer['connections'])} left on port {port}"

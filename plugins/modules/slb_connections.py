@@ -4,7 +4,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-from __future__ import annotations
+# Runs on the servers, so on Python 3.6 too: ansible-core 2.16 manages hosts that have nothing newer, such as RHEL 8.
 
 DOCUMENTATION = r"""
 module: slb_connections
@@ -147,7 +147,7 @@ def _look(port: int, folder: str) -> t.Counter[str]:
     return peers
 
 
-def _read(path: str) -> str | None:
+def _read(path: str) -> t.Optional[str]:
     """The content of a file; None if it does not exist."""
     try:
         with open(path, encoding="ascii") as file:
@@ -199,7 +199,7 @@ def _ask_psutil(port: int, folder: str) -> t.Counter[str]:
         raise NotCounted(f"The connections cannot be counted: psutil failed ({reason}).") from error
 
 
-def wait(port: int, timeout: int) -> dict[str, t.Any]:
+def wait(port: int, timeout: int) -> t.Dict[str, t.Any]:
     """Count until there is no connection or the timeout, in seconds, is over."""
     started = time.monotonic()
     peers = count_peers(port)
