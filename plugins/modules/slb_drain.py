@@ -183,7 +183,7 @@ notes:
     C(connection) and C(environment) of the play and the interpreter of the host are meant for the host and have no effect on
     them.
   - Three things are done on the host itself, with its connection and without C(become). O(state=checked) runs
-    M(ansible.builtin.ping), O(state=drained) counts the connections to O(port), and O(state=updated) requests O(health_url).
+    C(ansible.builtin.ping), O(state=drained) counts the connections to O(port), and O(state=updated) requests O(health_url).
   - Set C(ignore_errors=false) and C(ignore_unreachable=false) for these tasks if the play sets one of them to V(true).
     Otherwise a host that could not be drained is updated under traffic.
 seealso:

@@ -64,12 +64,12 @@ def wait_for_connections(modules: HostModules, port: int, timeout: int, say: t.C
     """The result of the last count, with ``elapsed`` (seconds) for all of them if the connections were counted."""
     started = time.monotonic()
     while True:
-        elapsed = int(time.monotonic() - started)
-        answer = modules.run("aliyun_community.slb.slb_connections", port=port, timeout=slice_seconds(elapsed, timeout))
-        elapsed = int(time.monotonic() - started)
+        waited = int(time.monotonic() - started)
+        answer = modules.run("aliyun_community.slb.slb_connections", port=port, timeout=slice_seconds(waited, timeout))
         if answer.get("failed") or answer.get("unreachable") or not isinstance(answer.get("connections"), int):
             return not_counted(answer)
-        answer["elapsed"] = elapsed
+        # Leaves out how long it took to start the module: the connections may have been gone by then.
+        elapsed = answer["elapsed"] = waited + int(answer.get("elapsed", 0))
         if not answer["connections"] or elapsed >= timeout:
             return answer
         left = f"{connections(answer['connections'])} left on port {port}"

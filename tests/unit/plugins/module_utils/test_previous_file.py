@@ -16,7 +16,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ansible_collections.aliyun_community.slb.plugins.module_utils import _previous_file
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import InvalidArgument
 from ansible_collections.aliyun_community.slb.plugins.module_utils._previous_file import PreviousFile
 from ansible_collections.aliyun_community.slb.tests.unit.refusals import refusal
