@@ -55,6 +55,9 @@ SURROUNDINGS = {
     "play/good.yml": "- debug:\n",
     "play/misspelt.yml": "- debug:\n  whn: true\n",
     "play/ending.yml": "- debug:\n- meta: end_host\n",
+    "play/imports_good.yml": "- import_tasks: good.yml\n",
+    "play/imports_Debian.yml": "- import_tasks: good.yml\n",
+    "play/imports_loop.yml": "- import_tasks: '{{ item }}.yml'\n",
     "play/Debian.yml": "- debug:\n- meta: end_play\n",
     "play/sub/first.yml": "- include_tasks: second.yml\n",
     "play/sub/second.yml": "- debug:\n  whn: true\n",
@@ -125,6 +128,12 @@ VALID = {
     "include_undefined": "- include_tasks: '{{ release }}.yml'\n",
     "include_of_a_loop": "- include_tasks: '{{ item }}.yml'\n  loop: '{{ undefined }}'\n",
     "include_literal_loop": "- include_tasks: '{{ item }}.yml'\n  loop: [good, empty]\n",
+    "include_importing": "- include_tasks: imports_good.yml\n- include_tasks: '{{ playbook_dir }}/imports_good.yml'\n",
+    "include_importing_by_vars": "- include_tasks: '{{ which }}.yml'\n  vars: {which: imports_good}\n",
+    "include_importing_by_loop": "- include_tasks: '{{ item }}.yml'\n  loop: [imports_good]\n",
+    "include_importing_loop_variable": "- include_tasks: imports_loop.yml\n  loop: [good]\n",
+    "include_importing_unknown_loop_variable": "- include_tasks: imports_loop.yml\n  loop: '{{ undefined }}'\n"
+    "- include_tasks: imports_loop.yml\n  with_fileglob: '*'\n- include_tasks: imports_loop.yml\n  loop: []\n",
     "include_first_found": "- include_tasks: '{{ item }}'\n  with_first_found: [none.yml, good.yml]\n",
     "include_lookup": "- include_tasks: \"{{ lookup('first_found', ['none.yml', 'good.yml']) }}\"\n",
     "include_needs_loop": "- include_tasks: needs_item.yml\n  loop: [1, 2]\n",
@@ -204,6 +213,8 @@ INVALID = {
     "included_keyword": ("- include_tasks: misspelt.yml\n", "/misspelt.yml:1: 'whn' is neither"),
     "included_perhaps": ("- include_tasks: misspelt.yml\n  when: registered is changed\n", "/misspelt.yml:1: 'whn'"),
     "included_in_loop": ("- include_tasks: misspelt.yml\n  loop: '{{ undefined }}'\n", "/misspelt.yml:1: 'whn'"),
+    "included_of_known_loop": ("- include_tasks: '{{ item }}.yml'\n  loop: '{{ files }}'\n", "/misspelt.yml:1: 'whn'"),
+    "included_importing_of_loop": ("- include_tasks: imports_loop.yml\n  loop: [misspelt]\n", "/misspelt.yml:1: 'whn'"),
     "included_of_literal_loop": ("- include_tasks: '{{ item }}.yml'\n  loop: [good, misspelt]\n", "/misspelt.yml:1: 'whn'"),
     "included_by_fact": ("- include_tasks: '{{ ansible_facts.os_family }}.yml'\n", "/Debian.yml:2: meta: end_play"),
     "included_by_vars": ("- include_tasks: '{{ which }}.yml'\n  vars: {which: misspelt}\n", "/misspelt.yml:1: 'whn'"),
@@ -262,6 +273,7 @@ class Ground:
             "ansible_facts": {"os_family": "Debian"},
             "inventory_hostname": "web1",
             "package_module": "apt",
+            "files": ["good", "misspelt"],
         }
         add_all_plugin_dirs(str(folder / "play"))
 
@@ -448,3 +460,14 @@ def test_extra_variables_win(ground: Ground, monkeypatch: pytest.MonkeyPatch) ->
 def test_user_file_below_the_role(ground: Ground) -> None:
     """Who keeps the tasks file in the role itself means the files beside it."""
     ground.check_path(ground.write("role/tasks/update.yml", "- include_tasks: restore.yml\n- import_tasks: main.yml\n"))
+
+
+def test_static_import_in_a_file_that_the_host_names(ground: Ground) -> None:
+    """Before ansible-core 2.19 Ansible cannot load it; the run would end there."""
+    content = "- include_tasks: 'imports_{{ ansible_facts.os_family }}.yml'\n"
+    if trust_as_template is None:
+        ground.refuses(
+            content, "/imports_Debian.yml:1: the file included as .* has static imports, which see no variable"
+        )
+    else:
+        ground.check(content)
