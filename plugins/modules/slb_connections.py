@@ -46,10 +46,9 @@ options:
   on_timeout:
     description:
       - What to do if connections are left at O(timeout).
+      - With V(continue) the task succeeds, with RV(timed_out=true). With V(fail) it fails.
     type: str
-    choices:
-      continue: The task succeeds, with RV(timed_out=true).
-      fail: The task fails.
+    choices: [continue, fail]
     default: continue
 seealso:
   - module: aliyun_community.slb.slb_backend_weights
@@ -194,7 +193,7 @@ def _ask_psutil(port: int, folder: str) -> t.Counter[str]:
         ours = [each for each in found if each.status == psutil.CONN_ESTABLISHED and each.laddr.port == port]
         return collections.Counter(each.raddr.ip.replace("::ffff:", "", 1) for each in ours)
     except Exception as error:
-        reason = str(error) or type(error).__name__
+        reason = str(error) or error.__class__.__name__
         raise NotCounted(f"The connections cannot be counted: psutil failed ({reason}).") from error
 
 

@@ -36,26 +36,22 @@ options:
   state:
     description:
       - Which step to take for this host.
+      - V(checked) checks the host without changing anything. It must be a member of each load balancer, the
+        listeners must look at weights, enough members must stay in traffic, and Ansible must be able to run a module
+        on it. It also reads the tasks files, and prints the id of the rolling update and the command that recovers from
+        it.
+      - V(drained) sets the weights of the host to 0, waits O(drain_delay) seconds, and then waits for the connections to
+        O(port) to end.
+      - V(proven) reads the weights again and fails unless all of them are 0. Place it right before the update.
+      - V(updated) waits until O(health_url) works, and notes in the journal that the update has ended.
+      - V(restored) waits until the load balancers call the host healthy, and gives it back the weights that it had, in
+        the steps of O(ramp).
+      - V(failed) is for a C(rescue) section. It puts the host back if its update has not begun or if
+        O(on_failure=restore). It always fails, and says what is still out of traffic and how to put it back. If a
+        C(rescue) further out would hide that, the host counts as unreachable instead.
     type: str
     required: true
-    choices:
-      checked: >-
-        Check the host without changing anything. It must be a member of each load balancer, the listeners must look at
-        weights, enough members must stay in traffic, and Ansible must be able to run a module on it. Also reads the tasks
-        files, and prints the id of the rolling update and the command that recovers from it.
-      drained: >-
-        Set the weights of the host to 0, wait O(drain_delay) seconds, and then wait for the connections to O(port) to end.
-      proven: >-
-        Read the weights again and fail unless all of them are 0. Place it right before the update.
-      updated: >-
-        Wait until O(health_url) works, and note in the journal that the update has ended.
-      restored: >-
-        Wait until the load balancers call the host healthy, and give it back the weights that it had, in the steps of
-        O(ramp).
-      failed: >-
-        For a C(rescue) section. Puts the host back if its update has not begun or if O(on_failure=restore). Always fails, and
-        says what is still out of traffic and how to put it back. If a C(rescue) further out would hide that, the host counts as
-        unreachable instead.
+    choices: [checked, drained, proven, updated, restored, failed]
   rolling_update_id:
     description:
       - The name of the rolling update and of its journal. By default it is made from the time and the process, and it is the
