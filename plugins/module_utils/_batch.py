@@ -120,7 +120,13 @@ class Batch:
             and other.host not in outcomes
             and other.may_be_done_with(request)
         ]
-        return [request, *others]
+        # An outcome that cannot be left would look to its host like someone else's change.
+        return [request, *others] if others and self._is_writable() else [request]
+
+    def _is_writable(self) -> bool:
+        count = (self.recall("writes") or 0) + 1
+        self.remember("writes", count)
+        return bool(self.recall("writes") == count)
 
     def leave_outcomes(self, step: str, outcomes: t.Mapping[str, Json]) -> None:
         """Leave the outcomes of other hosts for them."""
@@ -217,7 +223,7 @@ def _private(path: str, flags: int) -> int:
 def remove_ended_runs(folder: LockedFolder, run: Run) -> None:
     """Delete the scratch files of runs of this machine that have ended, with all processes that they left behind."""
     for path, other in _scratch_files(folder):
-        if other.controller == run.controller and not other.is_running and not _is_held(path):
+        if other.controller == run.controller and other != run and not other.is_running and not _is_held(path):
             with contextlib.suppress(OSError):
                 os.unlink(path)
 

@@ -91,7 +91,7 @@ def open_connection(options: t.Mapping[str, t.Any], warn: t.Callable[[str], None
     connect_timeout, read_timeout = (
         whole_number(options[name], name, TIMEOUT) for name in ("connect_timeout", "read_timeout")
     )
-    region = _region(options["region"])
+    region = checked_region(options["region"])
     endpoint = _endpoint(options["endpoint"], region)
     verify = _verify(options["validate_certs"], options["ca_path"])
     if endpoint.startswith("http://") and not _LOOPBACK.fullmatch(urlsplit(endpoint).hostname or ""):
@@ -107,11 +107,12 @@ def is_host(name: str) -> bool:
         return False
 
 
-def _region(region: str | None) -> str:
+def checked_region(region: str | None, name: str = "region") -> str:
+    """A region id. Raises InvalidArgument; ``name``: of the option in its message."""
     if not region:
-        raise InvalidArgument("region is missing", "Set the option region or the variable ALICLOUD_REGION.")
+        raise InvalidArgument(f"{name} is missing", f"Set the option {name} or the variable ALICLOUD_REGION.")
     if not _REGION.fullmatch(region) or not is_host(region):
-        raise InvalidArgument(f"region {region!r} is not a valid region id", "Use an id such as cn-hangzhou.")
+        raise InvalidArgument(f"{name} {region!r} is not a valid region id", "Use an id such as cn-hangzhou.")
     return region
 
 

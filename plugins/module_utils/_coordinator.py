@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import shlex
 import time
 import typing as t
@@ -55,6 +56,7 @@ Json = dict[str, t.Any]
 
 WOULD_BE_OUT = "would be out"  # what a run in check mode remembers of members that it would have drained
 ALREADY_OUT = "already out"  # what the run remembers of members that were at weight 0 before it
+_PLAIN = re.compile(r"[\w.:/@%+,~-]+")  # what -e NAME=VALUE takes as it is
 PROOF_SECONDS = 5.0  # how old the read may be that proves the weights of the hosts of a batch
 
 
@@ -63,10 +65,11 @@ def recover_command(rolling_update_id: str, record_dir: str | None) -> str:
     variables = {"rolling_update_id": rolling_update_id}
     if record_dir:
         variables["rolling_update_record_dir"] = record_dir
-    if any(set(value) & set(" \"'\\=\n") for value in variables.values()):
-        words = ["-e", json.dumps(variables)]
-    else:
+    if all(_PLAIN.fullmatch(value) for value in variables.values()):
         words = [word for name, value in variables.items() for word in ("-e", f"{name}={value}")]
+    else:
+        # Lines for people hold no two spaces in a row, see printable.
+        words = ["-e", json.dumps(variables).replace("  ", " \\u0020")]
     return shlex.join(["ansible-playbook", "aliyun_community.slb.recover", *words])
 
 
@@ -99,15 +102,18 @@ class Coordinator:
         """Check this host without a write, and announce it for the drain."""
         request = self._request
         with self._batch.leading("checked"):
-            left, failed = self._left_behind(), self._failed_before()
-            if left:
-                return self._stop(left)
-            if failed:
-                return self._stop_after(failed)
+            left, failed = self._left_behind(), self._failed_hosts()
+            if left or failed:
+                return self._stop(left, failed)
             already_out = []
             self._refuse_same_member()
             for load_balancer_id in request.load_balancer_ids:
-                already_out += self._check_member(load_balancer_id, check_listeners)
+                try:
+                    already_out += self._check_member(load_balancer_id, check_listeners)
+                except SlbError as exc:
+                    if load_balancer_id not in exc.message:
+                        exc.message = f"{load_balancer_id}: {exc.message}"
+                    raise
             self._batch.announce("drained", request)
         return self._with_stats(self._result(changed=False, already_out=already_out))
 
@@ -138,41 +144,35 @@ class Coordinator:
         rows = journal.open_entries if journal else []
         return [row for row in rows if row.run == str(self._bench.run) and row.host not in self._place.batch]
 
-    def _stop(self, left: t.Sequence[Entry]) -> Json:
+    def _failed_hosts(self) -> list[str]:
+        """The hosts of earlier batches that failed, also those whose weights are as they were."""
+        hosts = self._batch.recall(f"failed in {self._request.play}") or []
+        return [host for host in hosts if host not in self._place.batch]
+
+    def _stop(self, left: t.Sequence[Entry], failed: t.Sequence[str]) -> Json:
         """Stop before the next batch. Unless the run is red already, one host fails for all, so that it does not end green."""
-        message = (
-            f"Rolling update {self._request.rolling_update_id} stops here: {described(left)} did not come back. "
-            f"Fix that first. This puts back what is still out: {self.recover_command}"
-        )
+        reason = f"{described(left)} did not come back" if left else f"{', '.join(failed)} failed"
+        message = f"Rolling update {self._request.rolling_update_id} stops here: {reason}. Fix that first."
+        if left:
+            message += f" This puts back what is still out: {self.recover_command}"
         is_first = self._batch.first_time(f"stopped {self._request.play} {self._request.rolling_update_id}")
-        is_red = all(row.host not in self._place.play and self._batch.recall(f"failed {row.host}") for row in left)
+        is_red = {row.host for row in left} <= set(failed) and not set(failed) & set(self._place.play)
         if is_first and is_red:
             self._bench.say(message)
         return {**self._result(changed=False, msg=message), "stopped": True, "failed": is_first and not is_red}
 
-    def _failed_before(self) -> list[str]:
-        """Hosts of earlier batches whose rolling update has failed, although their weights are back."""
-        failed = self._batch.recall(self._failures) or []
-        return [host for host in failed if host not in self._place.play]
-
-    def _stop_after(self, failed: t.Sequence[str]) -> Json:
-        """Stop before the next batch. The hosts that have failed make the run red."""
-        message = f"Rolling update {self._request.rolling_update_id} stops here: {', '.join(failed)} failed."
-        if self._batch.first_time(f"stopped after {self._failures}"):
-            self._bench.say(message)
-        return {**self._result(changed=False, msg=message), "stopped": True}
-
-    @property
-    def _failures(self) -> str:
-        return f"failures {self._request.play} {self._request.rolling_update_id}"
-
     def _refuse_same_member(self) -> None:
-        """Refuse a host that is the same member as one that has announced itself before."""
+        """Refuse a host that is the same member as one that has announced itself before, and that one, too.
+
+        One of the two names the wrong member, and its own may be in traffic.
+        """
         request = self._request
         for other in self._batch.announced("drained", request, self._place.batch)[1:]:
             shared = set(request.load_balancer_ids) & set(other.load_balancer_ids)
             if shared and (request.server_id, request.server_ip) == (other.server_id, other.server_ip):
-                raise same_member(self._target(request), other.host, self._setting(min(shared)))
+                error = same_member(self._target(request), other.host, self._setting(min(shared)))
+                self._batch.remember(f"refused {other.play} {other.host}", error.sentence())
+                raise error
 
     def _check_member(self, load_balancer_id: str, check_listeners: str) -> list[str]:
         """Check one membership by what this run has read, and read again before a refusal."""
@@ -188,8 +188,8 @@ class Coordinator:
         request = self._request
         known = self._bench.folder.known_entries(load_balancer_id, self._bench.run)
         plan = plan_drain([self._target(request)], snapshot.backend_servers, known, self._setting(load_balancer_id))
-        for sentence in plan.refused.values():
-            raise SlbError("Refused", sentence)
+        for exc in plan.refused.values():
+            raise exc
         already_out = list(plan.already_out.values())
         if already_out and request.already_out == "fail":
             raise already_out_error(already_out, self._place.prefix)
@@ -411,8 +411,7 @@ class Coordinator:
         counts as unreachable then, which Ansible rescues nowhere.
         """
         host = self._request.host
-        self._batch.remember(f"failed {host}", True)
-        self._batch.add_to_list(self._failures, [host])
+        self._batch.add_to_list(f"failed in {self._request.play}", [host])
         if self._bench.check_mode:
             return {
                 **self._result(changed=False, msg=f"{host} failed ({reason}). Nothing was changed."),
@@ -491,8 +490,7 @@ class Coordinator:
         return LoadBalancer(**kept, backend_servers=servers)
 
     def _read_snapshot(self, load_balancer_id: str) -> LoadBalancer:
-        client = self._bench.client_for(self._request.region)
-        load_balancer = _slb.describe_load_balancer(client, load_balancer_id)
+        load_balancer = self._read_load_balancer(load_balancer_id)
         row = {
             **load_balancer._asdict(),
             "backend_servers": [server.as_dict() for server in load_balancer.backend_servers],
@@ -501,6 +499,22 @@ class Coordinator:
         self._batch.remember(key, row)
         self._batch.remember(f"{key} is old", False)
         return load_balancer
+
+    def _read_load_balancer(self, load_balancer_id: str) -> LoadBalancer:
+        """Read it for the first time. Raises SlbError with the names of the variables to check."""
+        region, prefix = self._request.region, self._place.prefix
+        try:
+            return _slb.describe_load_balancer(self._bench.client_for(region), load_balancer_id)
+        except SlbError as exc:
+            if exc.code != "InvalidLoadBalancerId.NotFound":
+                raise
+            raise SlbError(
+                exc.code,
+                f"{load_balancer_id} is not a load balancer in {region}",
+                http_status=exc.http_status,
+                request_id=exc.request_id,
+                advice=f"Check {prefix}load_balancer_ids and {prefix}region of {self._request.host}.",
+            ) from None
 
     def _listeners(self, load_balancer_id: str, region: str | None = None) -> list[Listener]:
         """The listeners of a load balancer, read once in a run."""
@@ -584,6 +598,10 @@ class _Drain:
 
     def run(self) -> dict[str, Json]:
         """The outcome for each host."""
+        for request in self._requests:
+            refused = self._batch.recall(f"refused {request.play} {request.host}")
+            if refused:
+                self._failed[request.host] = refused
         for load_balancer_id in dict.fromkeys(each for request in self._requests for each in request.load_balancer_ids):
             self._drain_from(load_balancer_id)
         self._refuse_already_out()
@@ -622,7 +640,7 @@ class _Drain:
         try:
             setter.run(work.choose, check_mode=self._bench.check_mode, before_write=lambda _plan: work.announce())
         finally:
-            self._failed.update(work.plan.refused)
+            self._failed.update((host, exc.sentence()) for host, exc in work.plan.refused.items())
             self._note(work, setter)
         if not self._bench.check_mode:
             work.announce()  # also members that were at 0 already

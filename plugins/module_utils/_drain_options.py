@@ -18,7 +18,10 @@ import json
 import re
 import typing as t
 
-from ansible_collections.aliyun_community.slb.plugins.module_utils._connection import connection_argument_spec
+from ansible_collections.aliyun_community.slb.plugins.module_utils._connection import (
+    checked_region,
+    connection_argument_spec,
+)
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import InvalidArgument
 from ansible_collections.aliyun_community.slb.plugins.module_utils._numbers import (
     MIN_ACTIVE,
@@ -118,6 +121,7 @@ def parse_options(values: t.Mapping[str, t.Any], prefix: str) -> DrainOptions:
         options[name] = (values[name] or "").strip() or None
     if values["tasks_file"] == "":
         raise InvalidArgument(f"{prefix}tasks_file is missing", "Name the file with your update tasks.")
+    checked_region(values["region"], prefix + "region")
     options["server_id"] = _id(values["server_id"], prefix + "server_id", "i-bp1c3zrr37ablp8ujo7v")
     options["load_balancer_ids"] = _load_balancer_ids(values["load_balancer_ids"], prefix)
     options["ramp"] = tuple(

@@ -246,7 +246,7 @@ class JournalFolder(LockedFolder):
     def known_entries(self, load_balancer_id: str | None, run: Run) -> list[KnownEntry]:
         """The open entries of a load balancer, or of all, in all journals."""
         return [
-            KnownEntry(journal.rolling_update_id, entry, entry.run == str(run), _other_run(entry, run))
+            KnownEntry(journal.rolling_update_id, entry, entry.run == str(run), other_run(entry, run))
             for journal in self.read_all()
             for entry in journal.open_entries
             if load_balancer_id in (None, entry.load_balancer_id)
@@ -308,7 +308,8 @@ def _file_name(rolling_update_id: str) -> str:
     return quote(rolling_update_id, safe="", errors="surrogatepass").replace(".", "%2E") + _SUFFIX
 
 
-def _other_run(entry: Entry, run: Run) -> str | None:
+def other_run(entry: Entry, run: Run) -> str | None:
+    """Names the run that an entry belongs to, if that is another one and still running."""
     if entry.run == str(run):
         return None
     other = Run.parse(entry.run)

@@ -21,8 +21,8 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._coordinator 
     recover_command,
     shown,
 )
-from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import InvalidArgument
-from ansible_collections.aliyun_community.slb.plugins.module_utils._journal import Journal, JournalUnusable
+from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import InvalidArgument, SlbError
+from ansible_collections.aliyun_community.slb.plugins.module_utils._journal import Journal, JournalUnusable, other_run
 from ansible_collections.aliyun_community.slb.plugins.module_utils._records import Listener
 from ansible_collections.aliyun_community.slb.plugins.module_utils._restorer import (
     HealthWait,
@@ -30,7 +30,12 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._restorer imp
     Restorer,
     Workbench,
 )
-from ansible_collections.aliyun_community.slb.plugins.module_utils._rolling_update import Entry, duration
+from ansible_collections.aliyun_community.slb.plugins.module_utils._rolling_update import (
+    LEFT_ALONE,
+    RESTORED,
+    Entry,
+    duration,
+)
 
 Json = dict[str, t.Any]
 
@@ -87,9 +92,14 @@ class Keeper:
         open_ones = [journal for journal in journals if journal.open_entries]
         if open_ones:
             return {"changed": False, "failed": True, "msg": " ".join(self._line(journal) for journal in open_ones)}
-        back = sum(len(journal.entries) for journal in journals)
         names = ", ".join(journal.rolling_update_id for journal in journals) or "no rolling update"
-        return {"changed": False, "msg": f"{names}: nothing is out of traffic, {back} members were put back."}
+        rows = sorted((entry for journal in journals for entry in journal.entries), key=lambda entry: entry.changed)
+        states = [entry.state for entry in {entry.key: entry for entry in rows}.values()]  # the newest of each member
+        back, left = states.count(RESTORED), states.count(LEFT_ALONE)
+        text = f"{names}: nothing is out of traffic, {back} members were put back"
+        if left:
+            text += f", {left} were left alone because someone else changed them"
+        return {"changed": False, "msg": f"{text}."}
 
     def recover(self, rolling_update_id: str | None, record: t.Any, health_timeout: int) -> Json:
         """Put back what one journal, or every open journal, says."""
@@ -103,11 +113,14 @@ class Keeper:
             if running:
                 problems.append(f"Rolling update {journal.rolling_update_id} is still running ({running}).")
                 continue
-            entries = journal.open_entries
+            try:
+                entries = self._take(journal)
+            except SlbError as exc:
+                problems.append(exc.sentence())
+                continue
             if not entries:
                 self._bench.say(f"Rolling update {journal.rolling_update_id}: nothing is out of traffic.")
                 continue
-            self._bench.settle(entries)
             restorer = Restorer(self._bench, journal.rolling_update_id)
             health = HealthWait(self._bench, self._listeners_of, health_timeout)
             outcome = restorer.restore(entries, before_step=health)
@@ -123,6 +136,21 @@ class Keeper:
             "left_alone": list(left_alone),
             "msg": " ".join([*self._account(back, put_back, left_alone), *problems]),
         }
+
+    def _take(self, journal: Journal) -> list[Entry]:
+        """The open entries of a journal, from now on this run's. Raises SlbError if another run has taken one."""
+        entries = journal.open_entries
+        if not entries:
+            return []
+        self._bench.settle(entries)
+        if not self._bench.check_mode:
+            try:
+                return self._bench.adopt(journal.rolling_update_id, entries)
+            except JournalUnusable as exc:
+                # Putting servers back is more important.
+                self._bench.warn(exc.sentence())
+        found = self._bench.folder.read(journal.rolling_update_id)
+        return found.open_entries if found else entries
 
     def _account(self, back: t.Sequence[Entry], put_back: t.Sequence[Entry], left_alone: t.Sequence[str]) -> list[str]:
         verb = "Check mode: would put back" if self._bench.check_mode else "Put back"
@@ -159,10 +187,8 @@ class Keeper:
         )
 
     def _running(self, journal: Journal) -> str | None:
-        for row in self._bench.folder.known_entries(None, self._bench.run):
-            if row.rolling_update_id == journal.rolling_update_id and row.running:
-                return row.running
-        return None
+        runs = (other_run(entry, self._bench.run) for entry in journal.open_entries)
+        return next((run for run in runs if run), None)
 
     def _listeners_of(self, entry: Entry) -> list[Listener]:
         key = f"recover listeners {entry.load_balancer_id}"

@@ -100,12 +100,27 @@ class Workbench(t.NamedTuple):
         """Write entries before the members are drained. Raises SlbError if another run has just claimed one of them."""
         if not entries:
             return
-        keys = {entry.key for entry in entries}
         with self.folder.locked():
-            for row in self.folder.known_entries(entries[0].load_balancer_id, self.run):
-                if row.running and row.entry.key in keys:
-                    raise out_by_another_run(row)
+            self._refuse_claimed(entries)
             self._write(rolling_update_id, entries)
+
+    def adopt(self, rolling_update_id: str, entries: t.Sequence[Entry]) -> list[Entry]:
+        """Make the entries of a journal this run's, so that no other run drains the members while they are put back.
+
+        ``entries``: for a journal that has no file. Returns the entries as they are by now. Raises SlbError as claim does.
+        """
+        with self.folder.locked():
+            journal = self.folder.read(rolling_update_id)
+            rows = [entry._replace(run=str(self.run)) for entry in (journal.open_entries if journal else entries)]
+            self._refuse_claimed(rows)
+            self._write(rolling_update_id, rows)
+        return rows
+
+    def _refuse_claimed(self, entries: t.Sequence[Entry]) -> None:
+        keys = {entry.key for entry in entries}
+        for row in self.folder.known_entries(None, self.run):
+            if row.running and row.entry.key in keys:
+                raise out_by_another_run(row)
 
     def settle(self, entries: t.Iterable[Entry]) -> None:
         """Wait until nothing that an ended run has sent can still take effect: a killed run may leave a process behind."""
@@ -200,12 +215,14 @@ class Restorer:
             mine = [entry for entry in entries if entry.load_balancer_id == load_balancer_id]
             work = self._work(_Step(load_balancer_id, mine, step), outcome)
             doubtful = [] if self._bench.check_mode else work.surprising
+            moved = []
             if doubtful:
                 # A read may be stale, and a finding by which the server stays where it is must not rest on one.
                 self._bench.pause(LOOK_SECONDS)
-                after += self._end_step(work, outcome, without=doubtful)
+                moved = self._end_step(work, outcome, without=doubtful)
                 work = self._work(_Step(load_balancer_id, doubtful, step), outcome)
-            after += self._end_step(work, outcome)
+            # In front, so that the next step finds the load balancers in the order of the drain again.
+            after[:0] = [*moved, *self._end_step(work, outcome)]
         return after
 
     def _work(self, work: _Step, outcome: Outcome) -> _Step:

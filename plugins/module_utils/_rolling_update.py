@@ -137,14 +137,14 @@ class DrainPlan(t.NamedTuple):
 
     ``requested``: the members to set to 0. ``entries``: what the journal says before that write, also of members that
     are at 0 already. ``superseded``: entries of other journals, as they are to end. ``already_out``: members at weight 0
-    that no journal knows, by host. ``refused``: a sentence for each host that cannot be drained.
+    that no journal knows, by host. ``refused``: the reason for each host that cannot be drained.
     """
 
     requested: tuple[RequestedWeight, ...]
     entries: tuple[Entry, ...]
     superseded: tuple[KnownEntry, ...]
     already_out: t.Mapping[str, str]
-    refused: t.Mapping[str, str]
+    refused: t.Mapping[str, SlbError]
     warnings: tuple[str, ...]
 
 
@@ -168,7 +168,7 @@ class _DrainPlanner:
         self._entries: list[Entry] = []
         self._superseded: list[KnownEntry] = []
         self._already_out: dict[str, str] = {}
-        self._refused: dict[str, str] = {}
+        self._refused: dict[str, SlbError] = {}
         self._warnings: list[str] = []
 
     def add(self, target: Target) -> None:
@@ -176,7 +176,7 @@ class _DrainPlanner:
             server = find_member(target, self._group, self._setting)
             self._add_member(target, server)
         except SlbError as exc:
-            self._refused[target.host] = exc.sentence()
+            self._refused[target.host] = exc
 
     def plan(self) -> DrainPlan:
         return DrainPlan(

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import typing as t
 
@@ -29,8 +30,12 @@ _COMPUTED_ONCE = ("rolling_update_id", "record_dir")
 
 
 def this_run() -> Run:
-    """The run of ansible-playbook: tasks are executed by children of its process."""
-    return Run.of_process(os.getppid())
+    """The run of ansible-playbook: tasks are executed by children of its process.
+
+    A child that outlives it gets another parent, and must not be taken for a run of that one.
+    """
+    parent = multiprocessing.parent_process()
+    return Run.of_process(parent.pid if parent and parent.pid else os.getppid())
 
 
 def in_role(action: ActionBase) -> bool:
@@ -91,8 +96,10 @@ def option_values(
     Raises InvalidArgument with one sentence.
     """
     given = dict(action._task.args)
+    names = {}  # of each option as the user wrote it, for messages
     omitted = task_vars.get("omit")
     for option, rules in spec.items():
+        names[option] = option
         if any(name in given for name in (option, *rules.get("aliases", ()))):
             continue
         variable = variable_of(option)
@@ -102,13 +109,13 @@ def option_values(
                 raw = _beneath_extra_variable(action, variable, str(task_vars["inventory_hostname"]))
             value = _value_of(action, variable, raw, batch if option in _COMPUTED_ONCE else None)
             if not _is_empty(value) and not _is_same(value, omitted):
-                given[option] = value
-    checked = ArgumentSpecValidator(dict(spec)).validate(given)
+                names[option] = variable
+                given[variable] = value
+    checked = ArgumentSpecValidator({names[option]: rules for option, rules in spec.items()}).validate(given)
     if checked.error_messages:
         message = printable("; ".join(checked.error_messages))
         raise InvalidArgument(message.rstrip("."), "See the documentation of this action.")
-    values: dict[str, t.Any] = checked.validated_parameters
-    return values
+    return {option: checked.validated_parameters[name] for option, name in names.items()}
 
 
 def _is_empty(value: t.Any) -> bool:

@@ -42,6 +42,8 @@ except ImportError:  # ansible-core before 2.19: values carry `ansible_pos`
     Origin = None  # type: ignore[assignment, misc]
 
 TEMPLATES_NEED_TRUST = Origin is not None  # since ansible-core 2.19
+# Before, a static import in an included file renders the name of that file anew, without the variables of any host.
+NAMES_ARE_KEPT_RENDERED = Origin is not None
 
 # They take the host out of the play, past whatever comes after the tasks file.
 ENDING = frozenset({"end_host", "end_batch", "end_play"})
@@ -61,6 +63,7 @@ PLAYBOOK_IMPORTS = frozenset({"import_playbook", "ansible.builtin.import_playboo
 
 # Variables that no task changes: a name made of them and text is as good as a literal one.
 _CONSTANT = re.compile(r"\{\{\s*(?:playbook_dir|inventory_dir)\s*\}\}")
+_UNDEFINED = re.compile(r"'(\w+)' is undefined")
 # A role that does not exist, and one that lacks the file of tasks_from and its kin.
 _NO_ROLE_OR_FILE = re.compile(r"[Tt]he role '.*?' was not found|Could not find specified file in role")
 # What Display has to say goes through these, in ansible-core 2.16 to 2.21.
@@ -232,6 +235,7 @@ class _Check:
         self.templar = templar
         self.role_folder = os.path.realpath(role_path) if role_path else None
         self.seen: set[tuple[str, ...]] = set()
+        self.unknown: set[str] = set()  # loop variables whose values are not known yet
 
     def check_file(self, path: str) -> None:
         if not os.path.isfile(path):
@@ -248,14 +252,19 @@ class _Check:
         with self.translated_errors(path):
             data = self.site.loader.load_tasks(path)
             _check_items(path, data)
-            blocks = load_list_of_blocks(
-                data,
-                play=self.site.play,
-                parent_block=include.build_parent_block(),
-                role=role,
-                variable_manager=self.site.variables,
-                loader=self.site.loader,
-            )
+            try:
+                blocks = load_list_of_blocks(
+                    data,
+                    play=self.site.play,
+                    parent_block=include.build_parent_block(),
+                    role=role,
+                    variable_manager=self.site.variables,
+                    loader=self.site.loader,
+                )
+            except AnsibleError as error:
+                if self.needs_unknown(error):
+                    return
+                raise
         self.check_blocks(blocks, path)
 
     def check_role(self, include: IncludeRole, name: str, from_files: Mapping[str, str], sure: bool, path: str) -> None:
@@ -271,13 +280,18 @@ class _Check:
                     play=self.site.play, variable_manager=self.site.variables, loader=self.site.loader
                 )
             except AnsibleError as error:
-                if not sure and _NO_ROLE_OR_FILE.search(_reason(error)):
+                if self.needs_unknown(error) or not sure and _NO_ROLE_OR_FILE.search(_reason(error)):
                     return
                 raise
         self.check_blocks(blocks, path)
         for handler in (handler for block in handlers for handler in block.block):
             if handler.action in constants._ACTION_META:
                 self.check_meta(handler, path)
+
+    def needs_unknown(self, error: AnsibleError) -> bool:
+        """Whether a static import could not be loaded only because a loop has no values yet."""
+        undefined = _UNDEFINED.search(_reason(error))
+        return undefined is not None and undefined.group(1) in self.unknown
 
     def is_new(self, *key: str) -> bool:
         """Whether it was not checked before: files may include themselves under a condition."""
@@ -362,7 +376,7 @@ class _Check:
 
     def check_include(self, task: TaskInclude, path: str) -> None:
         """Check what ``include_tasks`` leads to, where that is known before the run."""
-        for name, sure in self.names(task.args.get("_raw_params"), task):
+        for name, sure, loop_vars in self.names(task.args.get("_raw_params"), task):
             file = self.resolved(task, name)
             exists = os.path.isfile(file)
             if exists and self.is_mistaken(file, name, task, path):
@@ -373,7 +387,9 @@ class _Check:
                 raise _refusal(self.where(task, path), what, "create it or correct the path")
             if exists and runs is not False:
                 include = task.copy()
-                include.args = {**task.args, "_raw_params": name}
+                include.vars = {**task.vars, **loop_vars}
+                if NAMES_ARE_KEPT_RENDERED:
+                    include.args = {**task.args, "_raw_params": name}
                 self.check_tasks(file, include, task._role)
 
     def is_mistaken(self, file: str, name: str, task: Task, path: str) -> bool:
@@ -393,7 +409,7 @@ class _Check:
                 return
             from_files[part] = names[0][0]
             all_sure = all_sure and names[0][1]
-        for name, sure in self.names(task._role_name, task):
+        for name, sure, _loop_vars in self.names(task._role_name, task):
             self.check_role(task, name, from_files, sure and all_sure and self.runs(task) is True, path)
 
     def resolved(self, task: TaskInclude, name: str) -> str:
@@ -421,35 +437,44 @@ class _Check:
 
     # --- variables and conditions -------------------------------------------------------------
 
-    def names(self, given: t.Any, task: Task) -> Iterator[tuple[str, bool]]:
-        """The names that an include has, as far as they are known, and whether no task can change them.
+    def names(self, given: t.Any, task: Task) -> Iterator[tuple[str, bool, dict[str, t.Any]]]:
+        """The names that an include has, as far as they are known.
 
-        A loop over a literal list is known, any other is not.
+        With each: whether no task can change it, and the loop variable that it has.
         """
         if not isinstance(given, str):
             return
         sure = not _is_template(_CONSTANT.sub("", given))
-        if task.loop is None or sure:
-            values: list[dict[str, t.Any]] = [{}]
-        elif isinstance(task.loop, list) and task.loop_with in (None, "list", "items", "flattened"):
-            values = [{str(task.loop_control.loop_var or "item"): item} for item in task.loop]
-        else:
-            return
-        for value in values:
+        for value in self.loop_variables(task):
             name = self.rendered(given, task, value)
             if name:
-                yield name, sure
+                yield name, sure, value
+
+    def loop_variables(self, task: Task) -> list[dict[str, t.Any]]:
+        """The loop variable of each iteration, as far as it is known; without a loop one iteration that has none."""
+        if task.loop is None:
+            return [{}]
+        variable = str(task.loop_control.loop_var or "item")
+        values = self.value_of(task.loop, task) if task.loop_with in (None, "list", "items") else None
+        if isinstance(values, list) and values:
+            return [{variable: value} for value in values]
+        self.unknown.add(variable)
+        return [{}]
 
     def rendered(self, given: t.Any, task: Task, more: Mapping[str, t.Any] | None = None) -> str | None:
         """Text without templates; None where they cannot be rendered now or look something up."""
         if not isinstance(given, str) or not _is_template(given):
             return given if isinstance(given, str) else None
+        value = self.value_of(given, task, more)
+        return value if isinstance(value, str) else None
+
+    def value_of(self, given: t.Any, task: Task, more: Mapping[str, t.Any] | None = None) -> t.Any:
+        """What a value with templates is now; None where that is not known."""
         try:
             with _no_lookups():
-                value = self.templar_for(task, more).template(given)
+                return self.templar_for(task, more).template(given)
         except Exception:  # pylint: disable=broad-except
             return None  # of which kind depends on the filters; it may well have a value when it is needed
-        return value if isinstance(value, str) else None
 
     def runs(self, task: Task) -> bool | None:
         """Whether the conditions of a task and of its blocks hold; None where that is not known yet."""
@@ -526,7 +551,7 @@ def _check_items(path: str, data: t.Any) -> None:
 def _explained(error: AnsibleError, path: str, include: Task | None, loaded: list[t.Any]) -> TasksFileError:
     """An error of Ansible's loader in one sentence."""
     reason = _reason(error)
-    undefined = re.search(r"'(\w+)' is undefined", reason)
+    undefined = _UNDEFINED.search(reason)
     where = _place(error, include, loaded, undefined.group(1) if undefined else "")
     where = where if where.path else _Position(path)
     if re.search(r"\bhosts\b", reason) and any("hosts" in item for data in loaded for item in _items(data)):
@@ -552,7 +577,10 @@ _KNOWN_REASONS = (
      "remove it, or put it below apply"),
     (r"('.*?') is not a valid attribute for a (\w+)", "{0} is not a keyword of a task or block", "correct the spelling"),
     (r"[Tt]he role '(.*?)' was not found", "there is no role {0}", "correct the name or install the role"),
-    (r"'(\w+)' is undefined", "an import uses the variable {0}, which has no value when the file is loaded",
+    (r"variable in dynamic parent include path: (.*?)\. When using static imports",
+     "the file included as {0} has static imports, which see no variable of a host in that name",
+     "use include_tasks in that file"),
+    (_UNDEFINED.pattern, "an import uses the variable {0}, which has no value when the file is loaded",
      "use include_tasks or include_role"),
     (r"(?i)no vault secrets|decrypt", "Ansible cannot decrypt it", "give its vault password to the run"),
     (r"(?is)(?:Syntax Error while loading YAML|YAML parsing failed)\W*(.*)$", "it is not valid YAML ({0})", "correct the syntax"),

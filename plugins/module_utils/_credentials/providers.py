@@ -44,7 +44,7 @@ class EcsRoleProvider(RefreshableProvider):
     def __init__(self, role_name: str, context: Context) -> None:
         if context.environ.get("ALIBABA_CLOUD_ECS_METADATA_DISABLED", "").lower() == "true":
             raise InvalidArgument(
-                "the environment variable ALIBABA_CLOUD_ECS_METADATA_DISABLED forbids to use the metadata service",
+                "the environment variable ALIBABA_CLOUD_ECS_METADATA_DISABLED forbids the use of the metadata service",
                 "Unset it, or use other credentials.",
             )
         name = f"ECS role {role_name}" if role_name else "the ECS instance's role"

@@ -29,7 +29,6 @@ from .schedule import Document, Schedule, load, make
 from .warm import WarmAnsible
 
 WORKERS = 2 * (os.cpu_count() or 1)  # a schedule waits about half of its time
-SHRINKING = 90.0  # seconds spent on making a schedule smaller
 SHOWN = 3  # findings that are shown with their schedule
 
 
@@ -83,9 +82,9 @@ def judge_seed(seed: int) -> Report:
     return _players[0].judge(make(seed))._replace(runs=[])
 
 
-def shrink(player: Player, report: Report) -> Report:
-    """Leave out what is not needed for a finding of the same rule."""
-    rule, end = report.findings[0].rule, time.monotonic() + SHRINKING
+def shrink(player: Player, report: Report, seconds: float) -> Report:
+    """Leave out what is not needed for a finding of the same rule, as long as there is time."""
+    rule, end = report.findings[0].rule, time.monotonic() + seconds
     changed = True
     while changed:
         changed = False
@@ -180,13 +179,15 @@ def show_findings(report: Report) -> str:
     return "\n".join(f"  {rule}: {detail}" for rule, detail in report.findings)
 
 
-def show(player: Player, report: Report, folder: Path) -> None:
+def show(player: Player, report: Report, options: argparse.Namespace) -> None:
     """Print a finding with the command that replays it, and keep its schedule."""
     seed = report.schedule.seed
     print(f"\nSchedule {seed}: make chaos ROLLING=1 SCHEDULE={seed}\n{show_findings(report)}")
-    smallest = shrink(player, report)
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"rolling-{seed}.yml"
+    if not options.shrink:
+        return
+    smallest = shrink(player, report, options.shrink)
+    options.keep.mkdir(parents=True, exist_ok=True)
+    path = options.keep / f"rolling-{seed}.yml"
     path.write_text(smallest.schedule.text(), encoding="utf-8")
     print(f"The smallest schedule found that shows it: make chaos ROLLING=1 SCHEDULE={path}")
     print("\n".join(f"  {line}" for line in smallest.schedule.text().splitlines()))
@@ -212,6 +213,7 @@ def main() -> int:
     parser.add_argument("-n", type=int, default=60, help="how many schedules (%(default)s)")
     parser.add_argument("--seed", type=int, help="number of the first schedule (default: by chance)")
     parser.add_argument("--schedule", help="run this one: a number, or a file")
+    parser.add_argument("--shrink", type=float, default=60, help="seconds to look for a smaller schedule (%(default)s)")
     parser.add_argument("--keep", type=Path, default=Path("chaos"), help="folder for schedules with findings")
     parser.add_argument("--collections", required=True, help="folder that holds ansible_collections")
     options = parser.parse_args()
@@ -225,19 +227,20 @@ def main() -> int:
     outcomes = Counter(report.outcome for report in reports)
     print("Outcomes: " + ", ".join(f"{outcome} {count}" for outcome, count in outcomes.most_common()))
     bad = [report for report in reports if report.findings]
-    show_some(bad, options.keep, options.collections)
+    show_some(bad, options)
     print(f"{len(reports) - len(bad)} passed, {len(bad)} failed, in {seconds:.0f} s")
     return 1 if bad else 0
 
 
-def show_some(bad: list[Report], keep: Path, collections: str) -> None:
-    if bad:
-        player = Player(collections)
-        try:
-            for report in bad[:SHOWN]:
-                show(player, report, keep)
-        finally:
-            player.close()
+def show_some(bad: list[Report], options: argparse.Namespace) -> None:
+    if not bad:
+        return
+    player = Player(options.collections)
+    try:
+        for report in bad[:SHOWN]:
+            show(player, report, options)
+    finally:
+        player.close()
     for report in bad[SHOWN:]:
         print(f"Schedule {report.schedule.seed} too:\n{show_findings(report)}")
 

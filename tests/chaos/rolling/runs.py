@@ -27,10 +27,10 @@ from . import stage
 from .schedule import Document, Schedule
 from .warm import Order, WarmAnsible
 
-HANGING = 120.0  # seconds after which a run counts as hung
-# What a run prints for people to copy; in the output of a task the quotes may be escaped.
+HANGING = 300.0  # seconds after which a run counts as hung
+# What a run prints for people to copy, with arguments that are quoted for a shell, in whole or in part.
 PRINTED_COMMAND = re.compile(
-    r"ansible-playbook aliyun_community\.slb\.recover((?: -e (?:'[^'\n]*'|\\?\"[^\"\n]*\"|[^\s'\"\\,;()]+)+)*)"
+    r"ansible-playbook aliyun_community\.slb\.recover((?: -e (?:'[^'\n]*'|[\w.]+='[^'\n]*'|[^\s'\"\\,;()]+))*)"
 )
 
 # The members of each load balancer.
@@ -239,7 +239,7 @@ class Theatre:
         return self.run("again", stage.roll_command(self.schedule, self.folder), told=told)
 
     def recover(self, told: Document) -> Run:
-        """The newest command that was printed; without one, a recovery of whatever is open."""
+        """The command that was printed; without a single one, a recovery of whatever is open."""
         self.put_right()
         command = printed_command(self.runs) or stage.recover_command(self.schedule, self.folder)
         return self.run("recover", command, told=told)
@@ -259,12 +259,9 @@ def weights_of(members: Members) -> dict[tuple[str, tuple[str, str, str]], int]:
 
 
 def printed_command(runs: list[Run]) -> list[str] | None:
-    """The arguments of the last recovery command that any of the runs has printed."""
-    for run in reversed(runs):
-        found: list[str] = PRINTED_COMMAND.findall(run.output)
-        if found:
-            return [stage.RECOVER_PLAYBOOK, *shlex.split(found[-1].replace('\\"', '"'))]
-    return None
+    """The arguments of the recovery command that the runs have printed; None if there is none, or more than one."""
+    found = {arguments for run in runs for arguments in PRINTED_COMMAND.findall(run.output)}
+    return [stage.RECOVER_PLAYBOOK, *shlex.split(found.pop())] if len(found) == 1 else None
 
 
 def perform(schedule: Schedule, ansible: WarmAnsible, environment: Mapping[str, str]) -> list[Run]:

@@ -274,8 +274,9 @@ def make_update(chance: random.Random, form: str, names: list[str], can_run_modu
         ("fail", 11),
         ("handler_fail", 6 if form != "playbook" else 0),
         ("unreachable", 7),
-        ("end_static", 4),
-        ("end_dynamic", 5),
+        # Where the update is the user's own play, the role cannot know that it ends a host.
+        ("end_static", 0 if form == "entry_points" else 4),
+        ("end_dynamic", 0 if form == "entry_points" else 5),
         ("missing_include", 4),
     )
     update: Document = {"kind": kind, "hosts": chance.sample(names, pick(chance, (1, 80), (len(names), 20)))}

@@ -99,8 +99,8 @@ class WarmAnsible:
 
 
 def serve(connection: Connection) -> None:
-    """Run what is ordered until the other end closes the connection."""
-    with suppress(EOFError):
+    """Run what is ordered until the other end closes the connection, which ends what still runs."""
+    try:
         while True:
             order = Order(**connection.recv())
             pid = os.fork()
@@ -109,6 +109,8 @@ def serve(connection: Connection) -> None:
                 run(order)
             connection.send(pid)
             supervise(connection, pid)
+    except (EOFError, ConnectionError):
+        kill_descendants()
 
 
 def supervise(connection: Connection, pid: int) -> None:

@@ -29,7 +29,6 @@ from typing import Any
 import yaml
 
 from slb_emulator import BackendServer, Emulator, running
-from slb_emulator.data_ports import bound_socket
 from slb_emulator.state_document import names_of, plain
 from slb_rolling.data_plane_watch import Look, watching
 from slb_rolling.results import ResultsFile, failed, to_lines
@@ -39,6 +38,9 @@ PACKAGES = Path(__file__).resolve().parent.parent
 PLAYBOOKS = PACKAGES / "playbooks"
 LOAD_BALANCER = "lb-roll"
 LISTENER_PORT = 80
+# Where the load balancer reaches the web servers: not 127.0.0.1, as it does not in real life, and where a wait for the
+# end of connections that looks at the loopback address alone sees none.
+SERVICE_ADDRESS = "127.0.0.2"
 OLD_VERSION, NEW_VERSION = "1", "2"
 ROLL = "roll"
 CHECK_SECONDS = 0.5
@@ -78,7 +80,7 @@ class WebHost:
     @property
     def backend_server(self) -> BackendServer:
         """As the load balancer knows it."""
-        weight, address = self.member.weight, f"127.0.0.1:{self.port}"
+        weight, address = self.member.weight, f"{SERVICE_ADDRESS}:{self.port}"
         if self.member.shares_id:
             server_ip = f"192.168.0.{self.name.removeprefix('web')}"
             return BackendServer("eni-web", weight, "eni", server_ip, address=address)
@@ -282,13 +284,14 @@ def inventory(hosts: Sequence[WebHost], lifeline: Path) -> dict[str, Any]:
 
 @contextmanager
 def held_ports(count: int) -> Iterator[list[int]]:
-    """Free ports that nobody else is given, not even while their servers are down."""
-    holders = [bound_socket(0, socket.SO_REUSEADDR) for _number in range(count)]
-    try:
-        yield [holder.getsockname()[1] for holder in holders]
-    finally:
+    """Free ports, on all addresses, that no other program is given, not even while their servers are down."""
+    with ExitStack() as stack:
+        holders = [stack.enter_context(socket.socket()) for _number in range(count)]
         for holder in holders:
-            holder.close()
+            # Bound and never listening: the web servers, which set the same option, can listen on the port.
+            holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            holder.bind(("0.0.0.0", 0))
+        yield [holder.getsockname()[1] for holder in holders]
 
 
 @contextmanager

@@ -77,7 +77,7 @@ class WebServer(socketserver.ThreadingTCPServer):
     def __init__(self, port: int, name: str, version: str) -> None:
         self.name = name
         self.version = version
-        super().__init__(("127.0.0.1", port), Handler)
+        super().__init__(("0.0.0.0", port), Handler)
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A client that goes away is no error of the server."""
@@ -98,7 +98,7 @@ def end_with(lifeline: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="A web server to update.")
-    parser.add_argument("--port", type=int, required=True, help="on 127.0.0.1")
+    parser.add_argument("--port", type=int, required=True, help="on all addresses")
     parser.add_argument("--name", required=True, help="what the answers call it")
     parser.add_argument("--version-file", type=Path, required=True, help=f"its text is the version; {BROKEN!r} is one")
     parser.add_argument("--pid-file", type=Path, required=True, help="takes the process id")

@@ -137,7 +137,7 @@ def test_take_over_into_another_journal_closes_the_entry_of_the_first(is_own: bo
 def test_own_member_that_someone_else_has_changed_is_refused() -> None:
     plan = plan_of(70, known(is_own=True))
     assert (plan.requested, plan.entries, plan.superseded) == ((), (), ())
-    assert "i-1 of lb-a has weight 70: someone else changed it" in plan.refused["web1"]
+    assert "i-1 of lb-a has weight 70: someone else changed it" in plan.refused["web1"].sentence()
 
 
 def test_two_journals_with_one_member_end_both() -> None:
@@ -151,7 +151,10 @@ def test_two_journals_with_one_member_end_both() -> None:
 def test_member_of_a_run_that_is_not_over_is_refused(weight: int) -> None:
     plan = plan_of(weight, known(running="process 5 on controller"))
     assert (plan.requested, plan.entries, plan.superseded) == ((), (), ())
-    assert "i-1 of lb-a is being updated by rolling update old (process 5 on controller)" in plan.refused["web1"]
+    assert (
+        "i-1 of lb-a is being updated by rolling update old (process 5 on controller)"
+        in plan.refused["web1"].sentence()
+    )
 
 
 def test_entries_of_other_members_do_not_matter() -> None:
@@ -171,8 +174,8 @@ def test_each_host_is_refused_by_itself() -> None:
     plan = rules.plan_drain(targets, group, [], SETTING)
     assert weights(plan) == [("i-1", 0), ("i-2", 0)]
     assert list(plan.refused) == ["gone"]
-    assert plan.refused["gone"].startswith("UnknownMember: i-9 is not a member of lb-a in cn-hangzhou.")
-    assert "rolling_update_server_id" in plan.refused["gone"]
+    assert plan.refused["gone"].sentence().startswith("UnknownMember: i-9 is not a member of lb-a in cn-hangzhou.")
+    assert "rolling_update_server_id" in plan.refused["gone"].sentence()
 
 
 @pytest.mark.parametrize(
@@ -188,8 +191,8 @@ def test_two_hosts_with_one_member(
 ) -> None:
     plan = rules.plan_drain([rules.Target("web1", *first), rules.Target("web2", *second)], group, [], SETTING)
     assert [entry.host for entry in plan.entries] == ["web1"]
-    assert "web1 and web2 are the same member" in plan.refused["web2"]
-    assert "rolling_update_server_id" in plan.refused["web2"]
+    assert "web1 and web2 are the same member" in plan.refused["web2"].sentence()
+    assert "rolling_update_server_id" in plan.refused["web2"].sentence()
 
 
 def test_two_addresses_of_one_interface_are_two_members() -> None:
@@ -201,8 +204,8 @@ def test_two_addresses_of_one_interface_are_two_members() -> None:
 
 def test_interface_with_several_addresses_needs_one_of_them() -> None:
     plan = rules.plan_drain([rules.Target("web1", "eni-4", None)], ENI, [], SETTING)
-    assert "eni-4 is 2 members of lb-a: 192.168.0.1, 192.168.0.2" in plan.refused["web1"]
-    assert "Set rolling_update_server_ip for web1." in plan.refused["web1"]
+    assert "eni-4 is 2 members of lb-a: 192.168.0.1, 192.168.0.2" in plan.refused["web1"].sentence()
+    assert "Set rolling_update_server_ip for web1." in plan.refused["web1"].sentence()
 
 
 @pytest.mark.parametrize("address", ["2001:db8::1", "2001:DB8:0:0::1"])

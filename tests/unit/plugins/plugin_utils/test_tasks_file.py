@@ -12,6 +12,7 @@ import sys
 import typing as t
 from pathlib import Path
 
+import ansible.template
 import pytest
 from ansible.inventory.manager import InventoryManager
 from ansible.parsing.dataloader import DataLoader
@@ -26,10 +27,8 @@ from ansible.vars.manager import VariableManager
 
 from ansible_collections.aliyun_community.slb.plugins.plugin_utils._tasks_file import TasksFileError, check_tasks_file
 
-try:
-    from ansible.template import trust_as_template
-except ImportError:  # ansible-core before 2.19 renders whatever is text
-    trust_as_template = None
+# ansible-core before 2.19 renders whatever is text.
+trust_as_template: t.Any = getattr(ansible.template, "trust_as_template", None)
 
 COLLECTIONS = Path(__file__).resolve().parents[7]
 
@@ -56,6 +55,9 @@ SURROUNDINGS = {
     "play/good.yml": "- debug:\n",
     "play/misspelt.yml": "- debug:\n  whn: true\n",
     "play/ending.yml": "- debug:\n- meta: end_host\n",
+    "play/imports_good.yml": "- import_tasks: good.yml\n",
+    "play/imports_Debian.yml": "- import_tasks: good.yml\n",
+    "play/imports_loop.yml": "- import_tasks: '{{ item }}.yml'\n",
     "play/Debian.yml": "- debug:\n- meta: end_play\n",
     "play/sub/first.yml": "- include_tasks: second.yml\n",
     "play/sub/second.yml": "- debug:\n  whn: true\n",
@@ -126,6 +128,12 @@ VALID = {
     "include_undefined": "- include_tasks: '{{ release }}.yml'\n",
     "include_of_a_loop": "- include_tasks: '{{ item }}.yml'\n  loop: '{{ undefined }}'\n",
     "include_literal_loop": "- include_tasks: '{{ item }}.yml'\n  loop: [good, empty]\n",
+    "include_importing": "- include_tasks: imports_good.yml\n- include_tasks: '{{ playbook_dir }}/imports_good.yml'\n",
+    "include_importing_by_vars": "- include_tasks: '{{ which }}.yml'\n  vars: {which: imports_good}\n",
+    "include_importing_by_loop": "- include_tasks: '{{ item }}.yml'\n  loop: [imports_good]\n",
+    "include_importing_loop_variable": "- include_tasks: imports_loop.yml\n  loop: [good]\n",
+    "include_importing_unknown_loop_variable": "- include_tasks: imports_loop.yml\n  loop: '{{ undefined }}'\n"
+    "- include_tasks: imports_loop.yml\n  with_fileglob: '*'\n- include_tasks: imports_loop.yml\n  loop: []\n",
     "include_first_found": "- include_tasks: '{{ item }}'\n  with_first_found: [none.yml, good.yml]\n",
     "include_lookup": "- include_tasks: \"{{ lookup('first_found', ['none.yml', 'good.yml']) }}\"\n",
     "include_needs_loop": "- include_tasks: needs_item.yml\n  loop: [1, 2]\n",
@@ -205,6 +213,8 @@ INVALID = {
     "included_keyword": ("- include_tasks: misspelt.yml\n", "/misspelt.yml:1: 'whn' is neither"),
     "included_perhaps": ("- include_tasks: misspelt.yml\n  when: registered is changed\n", "/misspelt.yml:1: 'whn'"),
     "included_in_loop": ("- include_tasks: misspelt.yml\n  loop: '{{ undefined }}'\n", "/misspelt.yml:1: 'whn'"),
+    "included_of_known_loop": ("- include_tasks: '{{ item }}.yml'\n  loop: '{{ files }}'\n", "/misspelt.yml:1: 'whn'"),
+    "included_importing_of_loop": ("- include_tasks: imports_loop.yml\n  loop: [misspelt]\n", "/misspelt.yml:1: 'whn'"),
     "included_of_literal_loop": ("- include_tasks: '{{ item }}.yml'\n  loop: [good, misspelt]\n", "/misspelt.yml:1: 'whn'"),
     "included_by_fact": ("- include_tasks: '{{ ansible_facts.os_family }}.yml'\n", "/Debian.yml:2: meta: end_play"),
     "included_by_vars": ("- include_tasks: '{{ which }}.yml'\n  vars: {which: misspelt}\n", "/misspelt.yml:1: 'whn'"),
@@ -243,7 +253,7 @@ INVALID = {
 
 
 def trusted(text: str) -> str:
-    return trust_as_template(text) if trust_as_template else text
+    return text if trust_as_template is None else t.cast(str, trust_as_template(text))
 
 
 class Ground:
@@ -263,13 +273,15 @@ class Ground:
             "ansible_facts": {"os_family": "Debian"},
             "inventory_hostname": "web1",
             "package_module": "apt",
+            "files": ["good", "misspelt"],
         }
         add_all_plugin_dirs(str(folder / "play"))
 
     @staticmethod
     def trusted(loader: DataLoader, path: str) -> t.Any:
         """The contents of a file whose templates may be rendered, which ansible-core 2.19 and later have to be told."""
-        return loader.load_from_file(path, **({"trusted_as_template": True} if trust_as_template else {}))
+        options: dict[str, t.Any] = {} if trust_as_template is None else {"trusted_as_template": True}
+        return loader.load_from_file(path, **options)
 
     def write(self, name: str, content: str | bytes) -> str:
         path = self.folder / name
@@ -305,7 +317,7 @@ class Ground:
     def state(self, task: Task | None) -> list[t.Any]:
         """What a check could change behind Ansible's back."""
         objects = (self.loader, self.variables, Display())
-        play = task._parent._play if task else None
+        play = t.cast(t.Any, task)._parent._play if task else None
         of_play = (list(play.roles), list(play.handlers), dict(play.role_cache)) if play else ()
         lookups = vars(lookup_loader).get("get")  # its other values are caches
         return [[dict(vars(each)) for each in objects], lookups, set(self.loader._FILE_CACHE), of_play]
@@ -366,8 +378,11 @@ def test_file_is_not_text(ground: Ground) -> None:
     ground.refuses(b"- debug:\n    msg: \xff\xfe\x00\n", "update.yml.*: .*; correct")
 
 
+SECRETS: t.Any = [("default", VaultSecret(b"geheim"))]
+
+
 def encrypted(content: str) -> bytes:
-    return VaultLib([("default", VaultSecret(b"geheim"))]).encrypt(content)
+    return t.cast(bytes, VaultLib(SECRETS).encrypt(content))
 
 
 def test_encrypted_file_without_its_password(ground: Ground) -> None:
@@ -375,7 +390,7 @@ def test_encrypted_file_without_its_password(ground: Ground) -> None:
 
 
 def test_encrypted_file_with_its_password(ground: Ground) -> None:
-    ground.loader.set_vault_secrets([("default", VaultSecret(b"geheim"))])
+    ground.loader.set_vault_secrets(SECRETS)
     ground.check(encrypted("- debug:\n"))
     ground.refuses(encrypted("- debug:\n- meta: end_host\n"), "update.yml:2: meta: end_host")
 
@@ -445,3 +460,14 @@ def test_extra_variables_win(ground: Ground, monkeypatch: pytest.MonkeyPatch) ->
 def test_user_file_below_the_role(ground: Ground) -> None:
     """Who keeps the tasks file in the role itself means the files beside it."""
     ground.check_path(ground.write("role/tasks/update.yml", "- include_tasks: restore.yml\n- import_tasks: main.yml\n"))
+
+
+def test_static_import_in_a_file_that_the_host_names(ground: Ground) -> None:
+    """Before ansible-core 2.19 Ansible cannot load it; the run would end there."""
+    content = "- include_tasks: 'imports_{{ ansible_facts.os_family }}.yml'\n"
+    if trust_as_template is None:
+        ground.refuses(
+            content, "/imports_Debian.yml:1: the file included as .* has static imports, which see no variable"
+        )
+    else:
+        ground.check(content)
