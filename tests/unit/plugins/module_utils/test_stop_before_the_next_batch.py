@@ -87,9 +87,13 @@ def test_next_batch_is_stopped(stage: Stage) -> None:
     assert stage.lines == ["Rolling update web-1 stops here: web1 failed. Fix that first."]
 
 
-def test_failure_that_the_play_has_rescued_does_not_stop_it(stage: Stage) -> None:
-    with pytest.raises(CheckGoesOnError):
-        stage.coordinator("web3", batch=("web3",), play=("web1", "web2", "web3")).check("off")
+def test_failure_that_the_play_has_rescued_stops_it_too(stage: Stage) -> None:
+    """One host fails for all then, so that the run is not green with servers that were not updated."""
+    results = [
+        stage.coordinator(host, batch=("web3", "web4"), play=("web1", "web2", "web3", "web4")).check("off")
+        for host in ("web3", "web4")
+    ]
+    assert [(result["stopped"], result["failed"]) for result in results] == [(True, True), (True, False)]
 
 
 def test_another_play_of_the_run_goes_on(stage: Stage) -> None:
