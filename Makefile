@@ -11,6 +11,7 @@ export ONLY
 export SAVE
 export SESSIONS
 export N
+export ROLLING
 export SEED
 export SCHEDULE
 export VERSION
@@ -40,7 +41,7 @@ matrix: ## run sanity, units and integration under each ansible-core; SESSIONS=2
 docs: ## build the site of guides and reference in .cache/docs/html
 	$(RUN) tests docsite.py
 
-chaos: ## look for lies of the module under faults; N=20000 schedules, SEED=7 the first, SCHEDULE=file one alone
+chaos: ## look for lies under faults; N=20000 tasks or ROLLING=2000 plays, SEED=7 the first, SCHEDULE=file one alone
 	$(RUN) tests chaos.py
 
 mutants: ## whether the unit tests notice wrong code; half an hour and more; FILES="_weights _client" picks some

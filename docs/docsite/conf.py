@@ -38,8 +38,12 @@ html_show_sphinx = False
 exclude_patterns = ["environment_variables.rst"]
 
 # Pages of Ansible's own documentation that antsibull-docs refers to; its inventory need not be fetched for them.
-ANSIBLE = "https://docs.ansible.com/projects/ansible/latest/reference_appendices/"
-ANSIBLE_PAGES = {"ansible_configuration_settings": "config.html", "common_return_values": "common_return_values.html"}
+ANSIBLE = "https://docs.ansible.com/projects/ansible/latest/"
+ANSIBLE_PAGES = {
+    "action_plugins": "plugins/action.html",
+    "ansible_configuration_settings": "reference_appendices/config.html",
+    "common_return_values": "reference_appendices/common_return_values.html",
+}
 
 
 def refer_to_ansible(

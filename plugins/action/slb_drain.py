@@ -13,7 +13,7 @@ import typing as t
 from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.aliyun_community.slb.plugins.module_utils import _drain_options
+from ansible_collections.aliyun_community.slb.plugins.module_utils import _drain_options, _sdk
 from ansible_collections.aliyun_community.slb.plugins.module_utils._batch import Batch, Request
 from ansible_collections.aliyun_community.slb.plugins.module_utils._coordinator import Coordinator, Place
 from ansible_collections.aliyun_community.slb.plugins.module_utils._drain_options import DrainOptions
@@ -27,6 +27,9 @@ from ansible_collections.aliyun_community.slb.plugins.plugin_utils import (
 )
 
 Json = dict[str, t.Any]
+
+# Ansible imports this file before it forks a process for each task of each host.
+_sdk.preload_sdk()
 
 
 class ActionModule(ActionBase):
@@ -76,7 +79,7 @@ class ActionModule(ActionBase):
         if options.state == _drain_options.DRAINED:
             return self._after_drain(coordinator.drain(options.verify), options, task_vars, bench)
         if options.state == _drain_options.PROVEN:
-            return coordinator.prove()
+            return {**coordinator.prove(), "files": _files_to_run(options, str(task_vars["playbook_dir"]))}
         if options.state == _drain_options.UPDATED:
             if options.health_url and not bench.check_mode:
                 modules = _host_waits.HostModules(self, task_vars)
@@ -156,6 +159,18 @@ class ActionModule(ActionBase):
         for sentence in _drain_options.unknown_variables(task_vars):
             if batch.first_time(sentence):
                 bench.warn(sentence)
+
+
+def _files_to_run(options: DrainOptions, playbook_dir: str) -> list[str]:
+    """The files that the role includes once a host is proven to be out of traffic."""
+    files = [options.tasks_file] if options.tasks_file else []
+    found = [_controller.find_tasks_file(path, playbook_dir) for path in files]
+    if options.health_tasks_file:
+        found += [
+            "rolling_update_flush_handlers.yml",
+            _controller.find_tasks_file(options.health_tasks_file, playbook_dir),
+        ]
+    return found
 
 
 def _reason(task_vars: t.Mapping[str, t.Any]) -> str:

@@ -33,6 +33,7 @@ Json = dict[str, t.Any]
 
 _PREFIX = ".run-"
 _LOCK = ".lock"
+_NOTHING = object()
 # The name of a controller may hold dots.
 _SCRATCH_NAME = re.compile(
     r"\.run-(?P<pid>[0-9]+)-(?P<started>[^@]*)@(?P<controller>.*?)(\.json(\.[0-9]+)?|\.[a-z]+\.lock)"
@@ -157,6 +158,8 @@ class Batch:
 
     def remember(self, key: str, value: t.Any) -> None:
         """Keep something for the rest of the run, such as what a check has read."""
+        if self._read()["memory"].get(key, _NOTHING) == value:
+            return
         with self._changing() as content:
             content["memory"][key] = value
 
@@ -165,10 +168,15 @@ class Batch:
 
     def recall_or_remember(self, key: str, value: t.Any) -> t.Any:
         """What was kept under the key; if nothing was, keep this."""
+        kept = self.recall(key)
+        if kept is not None:
+            return kept
         with self._changing() as content:
             return content["memory"].setdefault(key, value)
 
     def forget(self, key: str) -> None:
+        if key not in self._read()["memory"]:
+            return
         with self._changing() as content:
             content["memory"].pop(key, None)
 
@@ -179,6 +187,8 @@ class Batch:
 
     def first_time(self, key: str) -> bool:
         """Whether nothing was kept under this key before. It is from now on."""
+        if key in self._read()["memory"]:
+            return False
         with self._changing() as content:
             is_first = key not in content["memory"]
             content["memory"].setdefault(key, True)

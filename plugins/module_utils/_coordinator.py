@@ -128,6 +128,8 @@ class Coordinator:
     def _begin(self, keep_days: int) -> None:
         remove_ended_runs(self._bench.scratch, self._bench.run)
         self._bench.folder.remove_old(keep_days, time.time())
+        self._bench.folder.read_open()
+        self._batch.remember(f"settled {self._bench.folder.path}", self._bench.folder.settled)
         if self._bench.check_mode:
             self._bench.say(f"Rolling update {self._request.rolling_update_id}, check mode: nothing is changed.")
             return

@@ -216,8 +216,19 @@ class LockedFolder:
         return JournalUnusable(f"no file can be written in {self.path} ({exc.strerror})", "Check its permissions.")
 
 
+# Inode, time of the last change (nanoseconds) and size of a file: a journal is never changed in place.
+Mark = list[int]
+
+
 class JournalFolder(LockedFolder):
-    """The journals of a user, or of all who share the folder. Its methods raise JournalUnusable."""
+    """The journals of a user, or of all who share the folder. Its methods raise JournalUnusable.
+
+    ``settled``: files without an open entry, by name. As long as such a file is the same, known_entries need not read it.
+    """
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.settled: dict[str, Mark] = {}
 
     def path_of(self, rolling_update_id: str) -> str:
         name = _file_name(rolling_update_id)
@@ -234,20 +245,36 @@ class JournalFolder(LockedFolder):
 
     def read_all(self) -> list[Journal]:
         """All journals. A file that cannot be read is an error: it may be the one that knows about a server."""
+        return [journal for journal in map(self._read_file, self._paths()) if journal]
+
+    def _paths(self) -> list[str]:
         try:
             names = sorted(os.listdir(self.path))
         except FileNotFoundError:
             return []
         except OSError as exc:
             raise JournalUnusable(f"{self.path} cannot be read ({exc.strerror})", "Check record_dir.") from None
-        paths = [os.path.join(self.path, name) for name in names if name.endswith(_SUFFIX) and name[0] != "."]
-        return [journal for journal in map(self._read_file, paths) if journal]
+        return [os.path.join(self.path, name) for name in names if name.endswith(_SUFFIX) and name[0] != "."]
+
+    def read_open(self) -> list[Journal]:
+        """The journals with an open entry."""
+        found = []
+        for path in self._paths():
+            mark = _mark_of(path)
+            if mark and self.settled.get(os.path.basename(path)) == mark:
+                continue
+            journal = self._read_file(path)
+            if journal and journal.open_entries:
+                found.append(journal)
+            elif journal and mark:
+                self.settled[os.path.basename(path)] = mark
+        return found
 
     def known_entries(self, load_balancer_id: str | None, run: Run) -> list[KnownEntry]:
         """The open entries of a load balancer, or of all, in all journals."""
         return [
             KnownEntry(journal.rolling_update_id, entry, entry.run == str(run), other_run(entry, run))
-            for journal in self.read_all()
+            for journal in self.read_open()
             for entry in journal.open_entries
             if load_balancer_id in (None, entry.load_balancer_id)
         ]
@@ -301,6 +328,15 @@ class JournalFolder(LockedFolder):
             f"no journal can be written in {self.path} ({exc.strerror})",
             "Give another folder in rolling_update_record_dir, or fix this one.",
         )
+
+
+def _mark_of(path: str) -> Mark:
+    """Empty if that cannot be known: then reading the file says why."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return []
+    return [found.st_ino, found.st_mtime_ns, found.st_size]
 
 
 def _file_name(rolling_update_id: str) -> str:

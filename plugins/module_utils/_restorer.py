@@ -53,8 +53,9 @@ SETTLE_SECONDS = 10.0
 class Workbench(t.NamedTuple):
     """What the steps of a rolling update work with.
 
-    ``scratch``: for what the hosts of a run share. ``client_for``: a client for a region, with its whole wait_timeout left. ``say`` and ``warn``: a line for people.
-    ``is_alive``: whether ansible-playbook is still running.
+    ``scratch``: for what the hosts of a run share. ``client_for``: a client for a region, with its whole wait_timeout
+    left. ``say`` and ``warn``: a line for people. ``is_alive``: whether
+    ansible-playbook is still running.
     """
 
     folder: JournalFolder

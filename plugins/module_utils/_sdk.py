@@ -98,9 +98,7 @@ def import_sdk() -> Sdk:
 
     Raises SlbError if it is not installed.
     """
-    warnings.filterwarnings("ignore", module=r"aliyunsdk(core|slb)\b.*")
-    # Every failure is logged with the whole signed URL; without a handler Python prints it on stderr.
-    logging.getLogger("aliyunsdkcore").setLevel(logging.CRITICAL + 1)
+    _silence()
     # DEBUG=sdk prints URL and headers.
     os.environ.pop("DEBUG", None)
     # These two override the credential that a client is given.
@@ -117,6 +115,19 @@ def import_sdk() -> Sdk:
             advice="Install them for the Python that runs the task: pip install 'aliyun-python-sdk-core>=2.16.1' "
             "'aliyun-python-sdk-slb>=3.3.22'.",
         ) from exc
+
+
+def preload_sdk() -> None:
+    """Import the SDK into this process, so that its children need not. If it is missing, import_sdk says so."""
+    _silence()
+    with contextlib.suppress(ImportError), _uncollected():
+        Sdk()
+
+
+def _silence() -> None:
+    warnings.filterwarnings("ignore", module=r"aliyunsdk(core|slb)\b.*")
+    # Every failure is logged with the whole signed URL; without a handler Python prints it on stderr.
+    logging.getLogger("aliyunsdkcore").setLevel(logging.CRITICAL + 1)
 
 
 @contextlib.contextmanager

@@ -4,7 +4,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-from __future__ import annotations
+# Runs on the servers, so on Python 3.6 too: ansible-core 2.16 manages hosts that have nothing newer, such as RHEL 8.
 
 DOCUMENTATION = r"""
 module: slb_connections
@@ -14,8 +14,8 @@ description:
   - Counts the established TCP connections to a port of the host and waits until there are none.
   - Use it between taking a server out of traffic and updating it, so that requests in progress can finish. The role
     R(aliyun_community.slb.rolling_update,ansible_collections.aliyun_community.slb.rolling_update_role) does this for you.
-  - Sees connections to every address of the host, with IPv4, IPv6 and IPv4-mapped IPv6. M(ansible.builtin.wait_for) with
-    O(ansible.builtin.wait_for#module:state=drained) looks at one address only, by default V(127.0.0.1).
+  - Sees connections to every address of the host, with IPv4, IPv6 and IPv4-mapped IPv6. C(ansible.builtin.wait_for) with
+    C(state=drained) looks at one address only, by default V(127.0.0.1).
   - A connection whose two ends are on the host counts once, at the end that has O(port).
   - If the connections cannot be counted, the task fails. A failed count never means that there are none.
   - Runs on the host, with its connection and without C(become). It calls no API and needs none of the options of the other
@@ -46,14 +46,12 @@ options:
   on_timeout:
     description:
       - What to do if connections are left at O(timeout).
+      - With V(continue) the task succeeds, with RV(timed_out=true). With V(fail) it fails.
     type: str
-    choices:
-      continue: The task succeeds, with RV(timed_out=true).
-      fail: The task fails.
+    choices: [continue, fail]
     default: continue
 seealso:
   - module: aliyun_community.slb.slb_backend_weights
-  - module: ansible.builtin.wait_for
 author:
   - aliyun_community.slb contributors (@aliyun-community)
 """
@@ -147,7 +145,7 @@ def _look(port: int, folder: str) -> t.Counter[str]:
     return peers
 
 
-def _read(path: str) -> str | None:
+def _read(path: str) -> t.Optional[str]:
     """The content of a file; None if it does not exist."""
     try:
         with open(path, encoding="ascii") as file:
@@ -195,11 +193,11 @@ def _ask_psutil(port: int, folder: str) -> t.Counter[str]:
         ours = [each for each in found if each.status == psutil.CONN_ESTABLISHED and each.laddr.port == port]
         return collections.Counter(each.raddr.ip.replace("::ffff:", "", 1) for each in ours)
     except Exception as error:
-        reason = str(error) or type(error).__name__
+        reason = str(error) or error.__class__.__name__
         raise NotCounted(f"The connections cannot be counted: psutil failed ({reason}).") from error
 
 
-def wait(port: int, timeout: int) -> dict[str, t.Any]:
+def wait(port: int, timeout: int) -> t.Dict[str, t.Any]:
     """Count until there is no connection or the timeout, in seconds, is over."""
     started = time.monotonic()
     peers = count_peers(port)

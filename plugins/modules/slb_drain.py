@@ -36,26 +36,22 @@ options:
   state:
     description:
       - Which step to take for this host.
+      - V(checked) checks the host without changing anything. It must be a member of each load balancer, the
+        listeners must look at weights, enough members must stay in traffic, and Ansible must be able to run a module
+        on it. It also reads the tasks files, and prints the id of the rolling update and the command that recovers from
+        it.
+      - V(drained) sets the weights of the host to 0, waits O(drain_delay) seconds, and then waits for the connections to
+        O(port) to end.
+      - V(proven) reads the weights again and fails unless all of them are 0. Place it right before the update.
+      - V(updated) waits until O(health_url) works, and notes in the journal that the update has ended.
+      - V(restored) waits until the load balancers call the host healthy, and gives it back the weights that it had, in
+        the steps of O(ramp).
+      - V(failed) is for a C(rescue) section. It puts the host back if its update has not begun or if
+        O(on_failure=restore). It always fails, and says what is still out of traffic and how to put it back. If a
+        C(rescue) further out would hide that, the host counts as unreachable instead.
     type: str
     required: true
-    choices:
-      checked: >-
-        Check the host without changing anything. It must be a member of each load balancer, the listeners must look at
-        weights, enough members must stay in traffic, and Ansible must be able to run a module on it. Also reads the tasks
-        files, and prints the id of the rolling update and the command that recovers from it.
-      drained: >-
-        Set the weights of the host to 0, wait O(drain_delay) seconds, and then wait for the connections to O(port) to end.
-      proven: >-
-        Read the weights again and fail unless all of them are 0. Place it right before the update.
-      updated: >-
-        Wait until O(health_url) works, and note in the journal that the update has ended.
-      restored: >-
-        Wait until the load balancers call the host healthy, and give it back the weights that it had, in the steps of
-        O(ramp).
-      failed: >-
-        For a C(rescue) section. Puts the host back if its update has not begun or if O(on_failure=restore). Always fails, and
-        says what is still out of traffic and how to put it back. If a C(rescue) further out would hide that, the host counts as
-        unreachable instead.
+    choices: [checked, drained, proven, updated, restored, failed]
   rolling_update_id:
     description:
       - The name of the rolling update and of its journal. By default it is made from the time and the process, and it is the
@@ -183,7 +179,7 @@ notes:
     C(connection) and C(environment) of the play and the interpreter of the host are meant for the host and have no effect on
     them.
   - Three things are done on the host itself, with its connection and without C(become). O(state=checked) runs
-    M(ansible.builtin.ping), O(state=drained) counts the connections to O(port), and O(state=updated) requests O(health_url).
+    C(ansible.builtin.ping), O(state=drained) counts the connections to O(port), and O(state=updated) requests O(health_url).
   - Set C(ignore_errors=false) and C(ignore_unreachable=false) for these tasks if the play sets one of them to V(true).
     Otherwise a host that could not be drained is updated under traffic.
 seealso:
@@ -219,31 +215,32 @@ EXAMPLES = r"""
       aliyun_community.slb.slb_drain:
         state: restored
 
-# All options in the task, for a play whose hosts have no such variables.
-- name: Take this server out of traffic
-  aliyun_community.slb.slb_drain:
-    state: drained
-    rolling_update_id: web-1.5
-    region: cn-hangzhou
-    load_balancer_ids: [lb-bp1qjwo61pqz3ahltv0mw]
-    server_id: "{{ server_id }}"
-    min_active: 2
+# All options in the tasks, for hosts without such variables. With the first task, one read and one write are enough for a
+# whole batch. The last one proves right before the update that no traffic comes.
+- name: Take the application servers out of traffic
+  hosts: app
+  serial: 2
+  module_defaults:
+    aliyun_community.slb.slb_drain:
+      rolling_update_id: app-1.5
+      region: cn-hangzhou
+      load_balancer_ids: [lb-bp1qjwo61pqz3ahltv0mw]
+      server_id: "{{ server_id }}"
+  tasks:
+    - name: Check this server and announce it
+      aliyun_community.slb.slb_drain:
+        state: checked
+      register: checked
+      # Do not go on if a server of an earlier batch is still out.
+      failed_when: checked is failed or checked.stopped | default(false)
 
-# One read and one write for a whole batch, and a proof right before the update.
-- name: Check this server and announce it
-  aliyun_community.slb.slb_drain:
-    state: checked
-  register: checked
-  # Do not go on if a server of an earlier batch is still out.
-  failed_when: checked is failed or checked.stopped | default(false)
+    - name: Take the servers of the batch out of traffic
+      aliyun_community.slb.slb_drain:
+        state: drained
 
-- name: Take the servers of the batch out of traffic
-  aliyun_community.slb.slb_drain:
-    state: drained
-
-- name: Prove that this server is out of traffic
-  aliyun_community.slb.slb_drain:
-    state: proven
+    - name: Prove that this server is out of traffic
+      aliyun_community.slb.slb_drain:
+        state: proven
 """
 
 RETURN = r"""

@@ -31,18 +31,15 @@ options:
   state:
     description:
       - What to do with the journals.
+      - V(recovered) waits until the load balancers call the members healthy, and gives them back their original
+        weights. A member is only changed if it has a weight that the rolling update itself wrote. What someone else
+        has changed since is left alone and listed. The task fails if a member is still out of traffic afterwards.
+      - V(closed) fails if a member is still out of traffic. Without O(rolling_update_id), this is about the
+        rolling updates of the same run of C(ansible-playbook). Use it at the end of a playbook.
+      - V(listed) lists the rolling updates that have members out of traffic.
     type: str
     required: true
-    choices:
-      recovered: >-
-        Wait until the load balancers call the members healthy, and give them back their original weights. A member is only
-        changed if it has a weight that the rolling update itself wrote. What someone else has changed since is left alone and
-        listed. Fails if a member is still out of traffic afterwards.
-      closed: >-
-        Fail if a member is still out of traffic. Without O(rolling_update_id), this is about the rolling updates of the same
-        run of C(ansible-playbook). Use it at the end of a playbook.
-      listed: >-
-        List the rolling updates that have members out of traffic.
+    choices: [recovered, closed, listed]
   rolling_update_id:
     description:
       - The name of the rolling update. By default all open journals are recovered or listed.

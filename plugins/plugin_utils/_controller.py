@@ -198,6 +198,7 @@ def batch_of_run() -> Batch:
 def workbench(action: ActionBase, folder: JournalFolder, connection: t.Mapping[str, t.Any], batch: Batch) -> Workbench:
     """What the steps of a rolling update work with in this task."""
     display = action._display
+    folder.settled.update(batch.recall(f"settled {folder.path}") or {})
     return Workbench(
         folder=folder,
         scratch=batch.folder,

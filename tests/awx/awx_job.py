@@ -160,6 +160,7 @@ class Awx:
         limit: str = "",
         with_collection: bool = True,
         search_path: str = "",
+        python_path: Path | None = None,
     ) -> tuple[Path, list[str]]:
         """Write the private data folder of a job; returns it and the command that runs the job."""
         number = len(list(self.folder.iterdir())) + 1
@@ -185,6 +186,8 @@ class Awx:
             "HOME": str(job / "home"),
             "PATH": search_path or project.search_path(),
         }
+        if python_path:
+            environment["PYTHONPATH"] = str(python_path)
         (job / "env" / "envvars").write_text(json.dumps(environment), encoding="utf-8")
         options = ["--check"] if check else []
         options += ["--limit", limit] if limit else []

@@ -97,7 +97,7 @@ def test_a_roll_loses_no_request(set_stage: SetStage) -> None:
         for request in requests
         if request.is_slow and request.server == name and was_under_way(request, drain)
     ]
-    assert play.output.count(": no connections left on port ") == len(stage.hosts)
+    assert play.output.count(" has no connections left on port ") == len(stage.hosts)
 
 
 def test_the_same_roll_without_the_role_loses_requests(set_stage: SetStage) -> None:

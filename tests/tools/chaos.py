@@ -2,9 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""``make chaos``: the fault campaign of tests/chaos, in the copy of the checkout.
+"""``make chaos``: the campaigns of tests/chaos, in the copy of the checkout.
 
-N is the number of schedules, SEED the number of the first one, SCHEDULE the file of a single one.
+N is the number of schedules for the module, ROLLING that of rolling updates, SEED the number of the first one. SCHEDULE is
+the file of a single one, and for rolling updates also its number.
 """
 
 from __future__ import annotations
@@ -24,12 +25,24 @@ def command(*options: str) -> list[str | Path]:
     return [project.PYTHON, FOLDER / "campaign.py", "--keep", project.CACHE / "chaos", *options]
 
 
+def rolling_command(*options: str) -> list[str | Path]:
+    module = ("-m", "rolling.campaign", "--collections", workspace.COLLECTIONS)
+    return [project.PYTHON, *module, "--keep", project.CACHE / "chaos", *options]
+
+
+def python_path() -> str:
+    """For both campaigns."""
+    return f"{workspace.python_path()}{os.pathsep}{FOLDER}"
+
+
 def main() -> int:
     workspace.refresh()
-    names = {"N": "-n", "SEED": "--seed", "SCHEDULE": "--schedule"}
+    is_rolling = bool(os.environ.get("ROLLING"))
+    names = {"ROLLING" if is_rolling else "N": "-n", "SEED": "--seed", "SCHEDULE": "--schedule"}
     options = [word for name, option in names.items() if os.environ.get(name) for word in (option, os.environ[name])]
-    environment = project.environment(PYTHONPATH=workspace.python_path())
-    return subprocess.run(command(*options), env=environment, stdin=subprocess.DEVNULL, check=False).returncode
+    words = rolling_command(*options) if is_rolling else command(*options)
+    environment = project.environment(PYTHONPATH=python_path())
+    return subprocess.run(words, env=environment, stdin=subprocess.DEVNULL, check=False).returncode
 
 
 if __name__ == "__main__":

@@ -305,17 +305,25 @@ def emulator(log: Log) -> Result:
     return run_pytest(log, folder, PYTHONPATH=folder)
 
 
-def chaos(log: Log) -> Result:
-    """The fault campaign of make chaos.
+def run_campaign(log: Log, command: list[str | Path]) -> Result:
+    """A campaign of make chaos.
 
     Always the same schedules: a failure is of the change at hand. New ones are what make chaos is for.
     """
-    code, output = log.attempt(*campaign.command("--seed", "1"), PYTHONPATH=workspace.python_path())
+    code, output = log.attempt(*command, PYTHONPATH=campaign.python_path())
     counted = re.search(r"^(\d+) passed, (\d+) failed", output, re.MULTILINE)
     if counted is None:
         raise CheckFailed(f"the campaign ended with exit code {code}")
     passed, failed = map(int, counted.groups())
     return Result(passed, failed)
+
+
+def chaos(log: Log) -> Result:
+    return run_campaign(log, campaign.command("--seed", "1"))
+
+
+def chaos_rolling(log: Log) -> Result:
+    return run_campaign(log, campaign.rolling_command("-n", "60", "--seed", "1", "--shrink", "0"))
 
 
 def concurrency(log: Log) -> Result:
@@ -509,6 +517,7 @@ CHECKS: dict[str, tuple[str, Check]] = {
     "artifact": ("build, install, ansible-doc, execution environment", artifact),
     "emulator": ("the emulator against other clients", emulator),
     "chaos": ("the module's word against the truth, under faults", chaos),
+    "chaos-rolling": ("rolling updates under faults and signals", chaos_rolling),
     "concurrency": ("16 processes of the module at once", concurrency),
     "rolling": ("a roll under real traffic, and without the role", rolling),
     "molecule": ("the role's scenario for Molecule", molecule),

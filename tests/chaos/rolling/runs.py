@@ -299,7 +299,8 @@ def theatre_of(schedule: Schedule, ansible: WarmAnsible, environment: Mapping[st
 
 def environment_for_ansible(collections: str, home: Path) -> dict[str, str]:
     """The environment of every run: credentials, and settings that make a play cheap."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "ALICLOUD_", "XDG_"))}
+    foreign = ("ANSIBLE_", "ALICLOUD_", "XDG_", "PYTHONPATH")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
     plugins = Path(__file__).parent / "plugins"
     return {
         **kept,

@@ -96,7 +96,7 @@ def test_endpoint_that_cannot_be_looked_up(endpoint: str) -> None:
 @pytest.mark.parametrize("region", ["cn", "CN-HANGZHOU", "cn-" + "x" * 64])
 def test_region_that_is_none(region: str) -> None:
     with pytest.raises(InvalidArgument, match="is not a valid region id"):
-        _connection._region(region)
+        _connection.checked_region(region)
 
 
 @pytest.mark.parametrize(

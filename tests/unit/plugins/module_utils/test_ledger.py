@@ -75,6 +75,12 @@ def test_change_that_only_an_earlier_read_has_shown(ledger: Ledger) -> None:
     assert state(ledger) == ([], [A])
 
 
+def test_final_read_settles_a_lost_change(ledger: Ledger) -> None:
+    ledger.lost([A, B])
+    ledger.review([A.target, B.server])
+    assert state(ledger) == ([A], [B])
+
+
 def test_undone_change_leaves_nothing(ledger: Ledger) -> None:
     ledger.confirmed([A])
     ledger.sending([A.undoing])

@@ -16,7 +16,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ansible_collections.aliyun_community.slb.plugins.module_utils import _previous_file
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import InvalidArgument
 from ansible_collections.aliyun_community.slb.plugins.module_utils._previous_file import PreviousFile
 from ansible_collections.aliyun_community.slb.tests.unit.refusals import refusal
@@ -242,7 +241,7 @@ def test_a_full_disk_leaves_the_file_as_it_was(path: Path, monkeypatch: pytest.M
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr(_previous_file.os, "fsync", full)
+        patched.setattr("os.fsync", full)
         with refusal(InvalidArgument) as caught:
             at(path).keep([server(2, 52)])
     assert caught.value.message == f"previous_file {path} cannot be written (No space left on device)"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import hashlib
 import json
+import os
 import subprocess
 import sys
 import typing as t
@@ -82,3 +83,22 @@ def test_requests_are_signed_where_md5_is_forbidden(slb: t.Any, open_client: t.A
     first, second = (request.parameters["SignatureNonce"] for request in slb.requests)
     assert len(first) == len(second) == 32
     assert first != second
+
+
+PRELOAD = """
+import json, os, sys
+from ansible_collections.aliyun_community.slb.plugins.module_utils._sdk import preload_sdk
+
+preload_sdk()
+print(json.dumps({"environ": dict(os.environ), "modules": list(sys.modules)}))
+"""
+
+
+def test_preloading_leaves_the_environment_as_it_is() -> None:
+    """Other tasks of the run inherit it."""
+    collections = Path(_sdk.__file__).parents[5]
+    environ = {"DEBUG": "sdk", "ALIYUN_ACCESS_KEY_ID": "theirs", "PATH": os.environ["PATH"]}
+    program = [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(collections)!r})\n{PRELOAD}"]
+    seen = json.loads(subprocess.check_output(program, env=environ))
+    assert {name: seen["environ"][name] for name in environ} == environ
+    assert "aliyunsdkcore.client" in seen["modules"]
