@@ -155,7 +155,7 @@ def run_task(schedule: Schedule, emulator: Emulator) -> tuple[Document | None, s
             StaticCredentials(Credentials("rehearsal", "rehearsal-secret")),
             _deadline.Deadline(options["wait_timeout"]),
         )
-        settings = _weight_setter.Options(*(options[name] for name in _weight_setter.Options._fields))
+        settings = _weight_setter.Options.parse(options)
         setter = _weight_setter.WeightSetter(client, LOAD_BALANCER, settings)
     except SlbError as exc:
         return failed(exc, Report(LOAD_BALANCER, "cn-hangzhou"))
