@@ -657,13 +657,21 @@ def test_full_disk_after_the_drain(stage: Stage, session: Session) -> None:
 
 
 def test_full_disk_before_the_drain(stage: Stage, session: Session) -> None:
-    with full_disk(), refusal(JournalUnusable, "no journal can be written"):
+    with full_disk(), refusal(JournalUnusable, "can be written"):
         session.host("web1").begin(30)
     with full_disk():
         result = session.host("web1").drain(verify=False)
     assert result["failed"]
     assert "no journal can be written" in result["msg"]
     stage.assert_as_they_were()
+
+
+def test_hosts_that_can_leave_nothing_for_each_other_are_not_drained(stage: Stage, session: Session) -> None:
+    """Without an id of the user's, each task would make up another one, and the restore would find nothing to do."""
+    Path(stage.scratch.path, f".run-{session.run}.json").mkdir()
+    with refusal(JournalUnusable, f"no file can be written in {stage.scratch.path}"):
+        session.host("web1").begin(30)
+    assert session.lines == []
 
 
 def test_disk_that_gets_full_between_two_load_balancers(stage: Stage, session: Session) -> None:
