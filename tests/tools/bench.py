@@ -6,13 +6,14 @@
 
 Time per task is (play with 20 iterations - empty play) / 20, the median of rounds
 in which all plays take turns. Calls, seconds and memory of a change are those of
-the module run as a process of its own. A roll is played over hosts that are only
-names, by the role and by the usual way. Figures above a limit are marked; wrong
+the module run as a process of its own. A rolling update is played over hosts that
+are only names, by the role, by the usual way and without a load balancer. Figures above a limit are marked; wrong
 numbers of calls and weights that are not as before end the program with an error.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import platform
@@ -49,6 +50,10 @@ HOSTS = (10, 50, 200)  # of a roll
 BATCHES = 10
 LATENCY = 0.1  # seconds until the API answers a roll
 BUSY_SECONDS = 1.0  # after each write of a roll
+BATCH_LIMIT = 1.0  # seconds for each batch, beyond the API's time and the update
+HOST_LIMIT = 0.05  # seconds for each host, likewise
+USUAL_WAY_LIMIT = 1.0  # times the usual way, for the fewest of HOSTS
+GROWTH_LIMIT = 1.5  # times the fewest of HOSTS, for the most
 BUSY = "BackendServer.configuring"
 
 HEADER = """\
@@ -228,7 +233,7 @@ def measure_change(count: int, folder: Path) -> Change:
 
 @dataclass(frozen=True)
 class Way:
-    """A way to roll: its playbook, and the calls it makes but for those that were answered with BUSY."""
+    """A way to update in batches: its playbook, and its calls but for those that were answered with BUSY."""
 
     playbook: str
     calls_per_host: int = 0
@@ -242,15 +247,17 @@ class Way:
 # Drain 3, health 1, restore 3; before the first batch the members and the listeners.
 ROLE = Way("role.yml", calls_per_batch=7, calls_per_roll=2)
 USUAL_WAY = Way("usual_way.yml", calls_per_host=6)
+UPDATE_ALONE = Way("update_alone.yml")
 
 
 @dataclass(frozen=True)
 class Roll:
-    """What a roll took."""
+    """What a rolling update took. ``api_seconds``: how long it waited for the API, if it made one call at a time."""
 
     calls: int
     busy: int
     seconds: float
+    api_seconds: float
 
     def cells(self) -> str:
         return f"{self.calls} | {self.busy} | {self.seconds:.0f}"
@@ -282,12 +289,24 @@ def measure_roll(way: Way, count: int, folder: Path) -> Roll:
     busy = [request["code"] for request in requests].count(BUSY)
     moves = Counter(change["server_id"] for request in requests for change in request["changed_members"])
     expected = way.calls(count, BATCHES)
-    if len(requests) - busy != expected or after != before or set(moves.values()) != {2} or len(moves) != count:
+    moved = dict.fromkeys(before, 2) if expected else {}
+    if len(requests) - busy != expected or after != before or moves != moved:
         raise WrongCount(
             f"{way.playbook}, {count} hosts: {expected} calls expected, {len(requests) - busy} recorded;"
             f" weights {'as' if after == before else 'not as'} before; changes of each server: {dict(moves)}"
         )
-    return Roll(len(requests), busy, seconds)
+    return Roll(len(requests), busy, seconds, api_seconds(requests))
+
+
+def api_seconds(requests: list[dict[str, Any]]) -> float:
+    """The latency of all calls, and the pauses after those that were answered with BUSY."""
+    ordered = sorted(requests, key=lambda request: float(request["received"]))
+    pauses = [
+        later["received"] - earlier["received"] - LATENCY
+        for earlier, later in itertools.pairwise(ordered)
+        if earlier["code"] == BUSY
+    ]
+    return LATENCY * len(requests) + sum(pauses)
 
 
 def processor() -> str:
@@ -347,20 +366,55 @@ def change_table(changes: list[Change]) -> str:
     return "\n".join(lines)
 
 
-def roll_table(rolls: dict[int, tuple[Roll, Roll]]) -> str:
-    """For each number of hosts the role's roll and that of the usual way."""
+@dataclass(frozen=True)
+class Comparison:
+    """The same rolling update in three ways."""
+
+    role: Roll
+    usual: Roll
+    alone: Roll
+
+    @property
+    def beyond(self) -> float:
+        """The seconds of the role that are neither the API's nor the update's."""
+        return self.role.seconds - self.role.api_seconds - self.alone.seconds
+
+
+def compare_ways(count: int, folder: Path) -> Comparison:
+    return Comparison(*(measure_roll(way, count, folder) for way in (ROLE, USUAL_WAY, UPDATE_ALONE)))
+
+
+def roll_table(rolls: dict[int, Comparison]) -> str:
+    """For each number of hosts the role beside the usual way, and what the role costs."""
     lines = [
-        f"A roll in {BATCHES} batches over the servers of one load balancer, with an update that does nothing and"
+        f"A rolling update in {BATCHES} batches of the servers of one load balancer, with an update that does nothing and"
         f" without a wait for traffic. The API answers after {LATENCY:g} s and is busy for {BUSY_SECONDS:g} s after each write: calls that it refused"
-        " for that count as calls too. The role drains and restores a batch with one task each. The usual way has"
+        " for that count as calls too. The role drains and restores a batch with one write each. The usual way has"
         " two tasks of `slb_backend_weights` for each host, delegated to the controller, in a play with the same `serial`.",
         "",
-        "| hosts | batches | role: API calls | refused | seconds | usual way: API calls | refused | seconds |",
-        "|---:|---:|---:|---:|---:|---:|---:|---:|",
+        "| hosts | batches | role: API calls | refused | seconds | usual way: API calls | refused | seconds | update alone: seconds |",
+        "|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
-    for hosts, (role, usual) in rolls.items():
-        lines.append(f"| {hosts} | {BATCHES} | {role.cells()} | {usual.cells()} |")
-    return "\n".join(lines)
+    for hosts, roll in rolls.items():
+        lines.append(f"| {hosts} | {BATCHES} | {roll.role.cells()} | {roll.usual.cells()} | {roll.alone.seconds:.0f} |")
+    return "\n".join([*lines, "", *cost_lines(rolls)])
+
+
+def cost_lines(rolls: dict[int, Comparison]) -> list[str]:
+    few, many = min(rolls), max(rolls)
+    per_host = (rolls[many].beyond - rolls[few].beyond) / (many - few)
+    per_batch = (rolls[few].beyond - few * per_host) / BATCHES
+    rows = (
+        ("seconds for each batch, beyond the API's time and the update", per_batch, BATCH_LIMIT),
+        ("seconds for each host, beyond the API's time and the update", per_host, HOST_LIMIT),
+        (f"{few} hosts, times the usual way", rolls[few].role.seconds / rolls[few].usual.seconds, USUAL_WAY_LIMIT),
+        (f"{many} hosts, times {few} hosts", rolls[many].role.seconds / rolls[few].role.seconds, GROWTH_LIMIT),
+    )
+    return [
+        "| what the role costs | measured | limit |",
+        "|---|---:|---:|",
+        *(f"| {what} | {value:.2f} | {limit_text(value, limit)} |" for what, value, limit in rows),
+    ]
 
 
 def main() -> int:
@@ -371,9 +425,7 @@ def main() -> int:
             folder = Path(name)
             changes = [measure_change(count, folder) for count in SERVERS]
             costs = measure_tasks(folder)
-            rolls = {
-                count: (measure_roll(ROLE, count, folder), measure_roll(USUAL_WAY, count, folder)) for count in HOSTS
-            }
+            rolls = {count: compare_ways(count, folder) for count in HOSTS}
     except (WrongCount, emulator_process.EmulatorProcessError) as error:
         print(error, file=sys.stderr)
         return 1

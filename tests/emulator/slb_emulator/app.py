@@ -83,6 +83,7 @@ def plain_request(record: RecordedRequest) -> dict[str, Any]:
         "request_id": record.request_id,
         "fault": record.fault,
         "changed_members": [plain_change(change) for change in record.changes],
+        "received": record.received,
     }
 
 

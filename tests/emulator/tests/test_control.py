@@ -74,6 +74,7 @@ def test_requests(emulator: Emulator, sdk: SdkClient) -> None:
     assert record["parameters"]["LoadBalancerId"] == "lb-test"
     assert (record["scheme"], record["sni"], record["http_status"], record["code"]) == ("http", "", 200, None)
     assert record["request_id"] == emulator.requests[0].request_id
+    assert record["received"] == emulator.requests[0].received
     assert record["changed_members"] == [{"server_id": "i-web1", "weight_before": 100, "weight_after": 1}]
     assert "Signature" not in record["parameters"]
     assert control(emulator, "DELETE", "requests") == (200, {"requests": []})
