@@ -138,7 +138,10 @@ class Keeper:
         }
 
     def _take(self, journal: Journal) -> list[Entry]:
-        """The open entries of a journal, from now on this run's. Raises SlbError if another run has taken one."""
+        """The open entries of a journal, from now on this run's. Raises SlbError if another run has taken one.
+
+        The file is newer than ``journal``, which a job may have handed on.
+        """
         entries = journal.open_entries
         if not entries:
             return []
@@ -174,9 +177,7 @@ class Keeper:
         if rolling_update_id is None and not record:
             return [journal for journal in folder.read_all() if journal.open_entries]
         if record:
-            given = _journal_in(record)
-            # The file is newer than what a job has handed on.
-            return [folder.read(given.rolling_update_id) or given]
+            return [_journal_in(record)]
         found = folder.read(str(rolling_update_id))
         if found:
             return [found]

@@ -14,6 +14,8 @@ import socket
 import typing as t
 from dataclasses import replace
 from pathlib import Path
+from urllib.request import Request as HttpRequest
+from urllib.request import urlopen
 
 from ansible_collections.aliyun_community.slb.plugins.module_utils._batch import Batch, Request
 from ansible_collections.aliyun_community.slb.plugins.module_utils._client import Client
@@ -165,6 +167,15 @@ class Stage:
         self.folder.prepare()
         self.scratch.prepare()
         self._runs = 0
+
+    def reset(self) -> None:
+        """Give the emulator the state that it began with."""
+        body = json.dumps(state()).encode()
+        request = HttpRequest(
+            f"{self.slb.url}/_rehearsal/state", body, {"Content-Type": "application/json"}, method="PUT"
+        )
+        urlopen(request, timeout=10).close()
+        self.slb.clear()
 
     def session(self, *, is_running: bool = False, check_mode: bool = False) -> Session:
         """A new run. To other runs it has ended, whatever it does, or goes on."""

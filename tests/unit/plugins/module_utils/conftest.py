@@ -15,13 +15,25 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils import _coord
 from ansible_collections.aliyun_community.slb.tests.unit import rolling
 
 
-@pytest.fixture
-def stage(
-    tmp_path: Path, clean_environment: pytest.MonkeyPatch, no_waiting: t.Any, open_client: t.Any
-) -> t.Iterator[rolling.Stage]:
+@pytest.fixture(scope="session")
+def emulator_of_the_stage() -> t.Iterator[t.Any]:
+    """One for all tests: to start and stop one takes longer than most of them."""
     from slb_emulator import running
 
+    with running(rolling.state()) as slb:
+        yield slb
+
+
+@pytest.fixture
+def stage(
+    tmp_path: Path,
+    clean_environment: pytest.MonkeyPatch,
+    no_waiting: t.Any,
+    open_client: t.Any,
+    emulator_of_the_stage: t.Any,
+) -> rolling.Stage:
     for module in (_coordinator, _recovery, _restorer):
         clean_environment.setattr(module, "time", no_waiting)
-    with running(rolling.state()) as slb:
-        yield rolling.Stage(tmp_path, slb, open_client)
+    stage = rolling.Stage(tmp_path, emulator_of_the_stage, open_client)
+    stage.reset()
+    return stage

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import subprocess
 import sys
@@ -90,45 +89,30 @@ def task(**arguments: t.Any) -> dict[str, t.Any]:
 # The run
 
 
-def _tell(results: t.Any) -> None:
-    results.put(str(_controller.this_run()))
-
-
-def test_run_is_the_parent_of_the_process_of_a_task() -> None:
-    multi = multiprocessing.get_context("fork")
-    results = multi.Queue()
-    process = multi.Process(target=_tell, args=(results,))
-    process.start()
-    assert results.get(timeout=30) == str(Run.of_process(os.getpid()))
-    process.join()
-
-
-ORPHAN = """
+TASK = """
 import multiprocessing, os, sys, time
 from ansible_collections.aliyun_community.slb.plugins.plugin_utils import _controller
 def task():
-    while os.getppid() == parent:
+    while sys.argv[1] == "killed" and os.getppid() == parent:
         time.sleep(0.01)
     run = _controller.this_run()
     print(run.pid == parent, run.is_running, flush=True)
 parent = os.getpid()
-multiprocessing.get_context("fork").Process(target=task).start()
-os._exit(0)
+process = multiprocessing.get_context("fork").Process(target=task)
+process.start()
+if sys.argv[1] == "killed":
+    os._exit(0)
+process.join()
 """
 
 
-def test_task_that_outlives_its_run_is_not_taken_for_one_of_another_process() -> None:
-    """Its entries would belong to the process with id 1, which never ends."""
+@pytest.mark.parametrize(("end", "found"), [("ended", "True True\n"), ("killed", "True False\n")])
+def test_run_is_the_process_that_started_the_task(end: str, found: str) -> None:
+    """Also once it has ended: else the entries would belong to the process with id 1, which never ends."""
     environ = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    done = subprocess.run(
-        [sys.executable, "-c", ORPHAN],
-        env=environ,
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-        timeout=60,
-    )
-    assert done.stdout == "True False\n"
+    command = [sys.executable, "-c", TASK, end]
+    done = subprocess.run(command, env=environ, stdout=subprocess.PIPE, text=True, check=True, timeout=60)
+    assert done.stdout == found
 
 
 # The play
@@ -166,7 +150,9 @@ def test_tasks_file_is_beside_the_playbook_or_in_the_current_folder(
     (beside / "update.yml").write_text("")
     assert _controller.find_tasks_file("update.yml", str(beside)) == str(beside / "update.yml")
     own = Path(_controller.__file__).resolve().parents[2] / "playbooks"
-    assert _controller.find_tasks_file("update.yml", str(own)) == str(current / "update.yml")
+    assert _controller.find_tasks_file("recover.yml", str(own)) == str(own / "recover.yml")
+    (current / "recover.yml").write_text("")
+    assert _controller.find_tasks_file("recover.yml", str(own)) == str(current / "recover.yml")
     assert _controller.find_tasks_file(str(beside / "update.yml"), str(own)) == str(beside / "update.yml")
 
 
