@@ -181,6 +181,12 @@ def test_check_refuses(stage: Stage, session: Session, name: str, options: Json,
     stage.assert_as_they_were()
 
 
+def test_check_that_cannot_read_names_the_load_balancer(stage: Stage, session: Session) -> None:
+    stage.slb.add_fault({"action": READ, "kind": "error", "code": "Forbidden.RAM", "skip": 1})
+    with refusal(SlbError, "Forbidden.RAM: lb-b: "):
+        session.host("web1", "lb-a", "lb-b").check("off")
+
+
 def test_check_reads_again_before_it_refuses(stage: Stage, session: Session) -> None:
     stage.slb.set_weight("lb-a", "i-1", 0)
     session.host("web3", min_active=2).check("off")

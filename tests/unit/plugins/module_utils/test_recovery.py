@@ -364,6 +364,9 @@ def test_the_file_is_newer_than_the_record(stage: Stage, ended: Session, session
     session.recover(ID)
     stage.slb.set_weight("lb-a", "i-1", 0)
     assert stage.session().recover(None, given)["changed"] is False
+    with full_disk():
+        assert stage.session().recover(None, given)["changed"] is False
+    assert stage.session(check_mode=True).recover(None, given)["changed"] is False
     assert stage.weights()[0] == 0
 
 
