@@ -296,16 +296,23 @@ def check_change_lines(schedule: Schedule, story: Story) -> Iterator[Finding]:
 
 
 def check_recap(schedule: Schedule, story: Story) -> Iterator[Finding]:
-    """A host is changed if, and only if, a weight of its members was."""
+    """A host is changed if, and only if, a weight of its members was. A task that fails may have undone what it did."""
     run = story.run
     if run.signalled or run.has_faults or run.edits() or schedule.update["kind"] in ("handler_fail", "module"):
         return
     if schedule.update.get("notifies") or schedule.check:
         return
+    before, after = weights_of(run.before), weights_of(run.after)
     changed = {place for place, _change in story.own_changes()}
     recap = {name: int(count) for name, count, _unreachable, _failed in RECAP.findall(run.output)}
     for host in targets(schedule, run):
         truth = any(place in changed for place in places_of(host))
+        if (
+            not recap.get(host["name"])
+            and run.exit_code
+            and all(before[place] == after[place] for place in places_of(host))
+        ):
+            continue
         if host["name"] in recap and bool(recap[host["name"]]) != truth:
             yield Finding("changed", f"{host['name']} has changed={recap[host['name']]}, and changes are {truth}")
 

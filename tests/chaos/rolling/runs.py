@@ -30,7 +30,7 @@ from . import stage
 from .schedule import Document, Schedule
 from .warm import Order, WarmAnsible
 
-HANGING = 300.0  # seconds after which a run counts as hung
+HANGING = 900.0  # seconds after which a run counts as hung
 # What a run prints for people to copy, with arguments that are quoted for a shell, in whole or in part.
 PRINTED_COMMAND = re.compile(
     r"ansible-playbook aliyun_community\.slb\.recover((?: -e (?:'[^'\n]*'|[\w.]+='[^'\n]*'|[^\s'\"\\,;()]+))*)"
@@ -332,8 +332,9 @@ def perform(schedule: Schedule, ansible: WarmAnsible, environment: Mapping[str, 
             return theatre.runs
         for told in schedule.after if first.exit_code else []:
             theatre.again(told) if told["do"] == "again" else theatre.recover(told)
-        theatre.recover({})
-        if any(run.requests for run in theatre.runs):
+        if theatre.runs[-1].name != "recover" or theatre.runs[-1].exit_code or theatre.something_is_out():
+            theatre.recover({})
+        if theatre.runs[-1].requests:
             theatre.recover({})
         return theatre.runs
 

@@ -22,6 +22,8 @@ DESCRIBE, SET, HEALTH = "DescribeLoadBalancerAttribute", "SetBackendServers", "D
 
 # Updates with which a play must succeed. "own_include" has a file of the user's with the name of one of the role's.
 GOOD_UPDATES = ("ok", "module", "own_include", "rescued")
+# Updates that may be refused before the drain: all that is wrong with them can be seen in the files.
+REFUSABLE_UPDATES = ("end_static", "end_dynamic", "missing_include")
 # Variables of the user's own, which must not mean anything to the role.
 OWN_NAMES = (
     "servers", "server", "members", "weights", "path", "record", "roll", "state", "step", "failure", "others", "waits",
@@ -146,7 +148,7 @@ class Schedule:
         already_out = any(0 in host["weights"].values() for host in self.hosts)
         return (
             self.spare() >= int(self.options.get("min_active", 1))
-            and self.update["kind"] != "end_static"
+            and self.update["kind"] not in REFUSABLE_UPDATES
             and not (already_out and self.options.get("already_out") == "fail")
         )
 
@@ -234,7 +236,7 @@ def make_hosts(
     chance: random.Random, form: str, balancers_in: str, plays: int
 ) -> tuple[list[Document], dict[str, list[Document]]]:
     """The hosts with their members, and the other members of each load balancer."""
-    size = pick(chance, (2, 38), (3, 30), (4, 20), (5, 7), (6, 5))
+    size = pick(chance, (2, 45), (3, 30), (4, 17), (5, 4), (6, 4))
     name_of = pick(chance, ("web{}", 80), ("web{}.example.com", 10), ("10.1.0.{}", 5), ("wéb-{}", 5))
     # A second rolling update is about load balancers of its own.
     names = LOAD_BALANCERS[: 2 if plays == 2 else pick(chance, (1, 50), (2, 35), (3, 15))]
@@ -303,6 +305,8 @@ def make_keywords(chance: random.Random, form: str) -> Document:
 
 
 def make_update(chance: random.Random, form: str, names: list[str], can_run_modules: bool) -> Document:
+    # The handlers of a play do not know which of its two rolling updates has notified them.
+    has_handlers = form not in ("playbook", "twice", "loop")
     kind = pick(
         chance,
         ("ok", 44),
@@ -310,12 +314,13 @@ def make_update(chance: random.Random, form: str, names: list[str], can_run_modu
         ("rescued", 4),
         ("module", 6 if can_run_modules else 0),
         ("fail", 11),
-        ("handler_fail", 6 if form != "playbook" else 0),
+        ("handler_fail", 6 if has_handlers else 0),
         ("unreachable", 7),
         # Where the update is the user's own play, the role cannot know that it ends a host.
         ("end_static", 0 if form == "entry_points" else 4),
-        ("end_dynamic", 0 if form == "entry_points" else 5),
-        ("missing_include", 4),
+        ("end_dynamic", 0 if form == "entry_points" else 3),
+        ("missing_include", 2),
+        ("missing_hidden", 3),
     )
     update: Document = {"kind": kind, "hosts": chance.sample(names, pick(chance, (1, 80), (len(names), 20)))}
     if kind == "own_include":
@@ -323,7 +328,7 @@ def make_update(chance: random.Random, form: str, names: list[str], can_run_modu
             ("restore.yml", "main.yml", "drain.yml", "recover.yml", "failed.yml", "check.yml")
         )
         update["how"] = chance.choice(("include_tasks", "import_tasks"))
-    if kind in ("ok", "module") and form != "playbook":
+    if kind in ("ok", "module") and has_handlers:
         update["notifies"] = chance.random() < 0.3
     return update
 

@@ -238,6 +238,9 @@ def steps(schedule: Schedule) -> Iterator[Document]:
         }
     if kind == "own_include":
         yield {"name": "A file of the user's", f"ansible.builtin.{schedule.update['how']}": schedule.update["file"]}
+    if kind == "missing_hidden":
+        yield {"name": "Choose a part", "ansible.builtin.set_fact": {"chosen_part": "missing"}}
+        yield {"name": "Another part", "ansible.builtin.include_tasks": "{{ chosen_part }}.yml", "when": TROUBLE}
     if kind == "rescued":
         failure = {"name": "Go wrong", "ansible.builtin.fail": {"msg": "This is caught."}}
         yield {"name": "Try", "block": [failure], "rescue": [mark("rescue")]}
