@@ -157,6 +157,11 @@ def text_of(place: Place) -> str:
     return f"{server_id}{f' ({server_ip})' if server_ip else ''} on {name}"
 
 
+def targets(schedule: Schedule, run: Run) -> list[Document]:
+    """The hosts that a run is about."""
+    return [host for host in schedule.hosts if host["name"] in run.hosts and host["applies"]]
+
+
 # --- the rules ----------------------------------------------------------------------------
 
 
@@ -182,7 +187,7 @@ def check_run(schedule: Schedule, story: Story) -> Iterator[Finding]:
         yield Finding("left over", "processes went on after it and had to be killed")
     yield from check_output(run)
     yield from check_writes(schedule, story)
-    yield from check_change_lines(story)
+    yield from check_change_lines(schedule, story)
     if run.name != "recover":
         yield from check_marks(schedule, story)
         yield from check_recap(schedule, story)
@@ -201,12 +206,12 @@ def check_marks(schedule: Schedule, story: Story) -> Iterator[Finding]:
     """Promise 1: no update of a host that gets traffic."""
     if schedule.check:
         return
-    hosts = {host["name"]: host for host in schedule.hosts}
+    hosts = {host["name"]: host for host in targets(schedule, story.run)}
     first: dict[tuple[int, str], int] = {}
     for number, (event, _members) in enumerate(story.moments):
         if not isinstance(event, Mark):
             continue
-        if event.host not in hosts or hosts[event.host] not in schedule.selected() or not hosts[event.host]["applies"]:
+        if event.host not in hosts:
             yield Finding("not this host", f"{event.host} was updated")
             continue
         host = hosts[event.host]
@@ -239,8 +244,8 @@ def check_writes(schedule: Schedule, story: Story) -> Iterator[Finding]:
     changes = story.own_changes()
     mine = {
         place
-        for host in schedule.selected()
-        if host["applies"] and not (host["lost"] and run.name == "roll")
+        for host in targets(schedule, run)
+        if not (host["lost"] and run.name == "roll")
         for place in places_of(host)
     }
     for place, change in changes:
@@ -268,32 +273,48 @@ def check_min_active(schedule: Schedule, story: Story) -> Iterator[Finding]:
                 return
 
 
-def check_change_lines(story: Story) -> Iterator[Finding]:
-    """What is printed about weights has happened."""
+def check_change_lines(schedule: Schedule, story: Story) -> Iterator[Finding]:
+    """What is printed about weights has happened, and what has happened is printed."""
+    run = story.run
     happened = {
         (place[0], place[1][0], change.before.weight, change.after.weight)
         for place, change in story.own_changes()
         if change.before and change.after
     }
-    for name, rest in CHANGE_LINE.findall(story.run.output):
-        for server_id, _server_ip, before, after in CHANGE.findall(rest):
-            if (name, server_id, int(before), int(after)) not in happened and "would" not in story.run.output:
-                yield Finding("untrue line", f"{name}: {server_id} {before} -> {after} did not happen")
+    printed = set()
+    for line in run.output.splitlines():
+        if "would" in line and schedule.check:
+            continue
+        for name, rest in CHANGE_LINE.findall(line):
+            changes = CHANGE.findall(rest)
+            printed |= {(name, server_id, int(before), int(after)) for server_id, _ip, before, after in changes}
+    for name, server_id, old, new in sorted(printed - happened):
+        yield Finding("untrue line", f"{name}: {server_id} {old} -> {new} did not happen")
+    if not (run.signalled or run.has_faults or run.edits()):
+        for name, server_id, old, new in sorted(happened - printed):
+            yield Finding("untold", f"{name}: {server_id} {old} -> {new} is not printed")
 
 
 def check_recap(schedule: Schedule, story: Story) -> Iterator[Finding]:
-    """A host is changed if, and only if, a weight of its members was."""
+    """A host is changed if, and only if, a weight of its members was. A task that fails may have undone what it did."""
     run = story.run
     if schedule.check:  # "changed" is a prediction then
         return
     if run.signalled or run.has_faults or run.edits() or schedule.update["kind"] in ("handler_fail", "module"):
         return
-    if schedule.update.get("notifies"):
+    if schedule.update.get("notifies") or schedule.check:
         return
+    before, after = weights_of(run.before), weights_of(run.after)
     changed = {place for place, _change in story.own_changes()}
     recap = {name: int(count) for name, count, _unreachable, _failed in RECAP.findall(run.output)}
-    for host in schedule.selected():
+    for host in targets(schedule, run):
         truth = any(place in changed for place in places_of(host))
+        if (
+            not recap.get(host["name"])
+            and run.exit_code
+            and all(before[place] == after[place] for place in places_of(host))
+        ):
+            continue
         if host["name"] in recap and bool(recap[host["name"]]) != truth:
             yield Finding("changed", f"{host['name']} has changed={recap[host['name']]}, and changes are {truth}")
 
@@ -314,21 +335,16 @@ def check_ends(schedule: Schedule, stories: list[Story]) -> Iterator[Finding]:
         now = weights_of(run.after)
         out = {place for place, weight in now.items() if weight != original[place] and place not in touched}
         lost = {place for place in touched if now[place] not in accepted[place]}
-        is_everything = run.name == "recover" or set(map(text_of, out | lost)) <= concerned(schedule)
-        if run.exit_code == 0 and (out or lost) and is_everything:
-            what = ", ".join(
-                f"{text_of(place)} has {now[place]}, not {original[place]}" for place in sorted(out | lost)
-            )
+        mine = {place for host in targets(schedule, run) for place in places_of(host)}
+        bad = (out | lost) if run.name == "recover" else (out | lost) & mine
+        if run.exit_code == 0 and bad:
+            what = ", ".join(f"{text_of(place)} has {now[place]}, not {original[place]}" for place in sorted(bad))
             yield Finding("green with servers out", f"{label}: {what}")
-        if run.exit_code != 0 and run.name != "recover" and out:
+        if run.exit_code != 0 and run.name != "recover" and out & mine:
             yield from check_words(schedule, run, label)
         if run.exit_code == 0:
             yield from check_reported(story, label)
         yield from check_success(schedule, story, label, bool(touched))
-
-
-def concerned(schedule: Schedule) -> set[str]:
-    return {text_of(place) for host in schedule.selected() if host["applies"] for place in places_of(host)}
 
 
 def check_words(schedule: Schedule, run: Run, label: str) -> Iterator[Finding]:
@@ -340,7 +356,7 @@ def check_words(schedule: Schedule, run: Run, label: str) -> Iterator[Finding]:
     wanted = schedule.options.get("id")
     if not any("rolling_update_id" in command for command in commands):
         yield Finding("no word", f"{label}: the command to recover does not name the rolling update: {commands[-1]}")
-    elif wanted is not None and not any(str(wanted) in command for command in commands):
+    elif wanted is not None and "{{" not in str(wanted) and not any(str(wanted) in command for command in commands):
         yield Finding("no word", f"{label}: the command to recover has another id than {wanted}: {commands[-1]}")
 
 
@@ -368,7 +384,7 @@ def check_success(schedule: Schedule, story: Story, label: str, touched: bool) -
         return
     if run.name == "recover":
         yield Finding("recover failed", f"{label}: exit code {run.exit_code}")
-    elif run.name == "again" and schedule.is_possible() and not schedule.check:
+    elif run.name == "again" and schedule.is_possible() and not schedule.check and "now()" not in str(schedule.options):
         yield Finding("refused", f"{label}: exit code {run.exit_code}, though nothing is wrong any more")
     elif run.name == "roll" and schedule.must_succeed():
         yield Finding("refused", f"{label}: exit code {run.exit_code}, though nothing is wrong")

@@ -11,14 +11,17 @@ import os
 import re
 import shlex
 import signal
+import subprocess
+import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from urllib.parse import unquote
 
 from slb_emulator import BackendServer, Emulator, RecordedRequest, running
 from slb_emulator.model import MemberChange, MemberEdit
@@ -27,7 +30,7 @@ from . import stage
 from .schedule import Document, Schedule
 from .warm import Order, WarmAnsible
 
-HANGING = 300.0  # seconds after which a run counts as hung
+HANGING = 900.0  # seconds after which a run counts as hung
 # What a run prints for people to copy, with arguments that are quoted for a shell, in whole or in part.
 PRINTED_COMMAND = re.compile(
     r"ansible-playbook aliyun_community\.slb\.recover((?: -e (?:'[^'\n]*'|[\w.]+='[^'\n]*'|[^\s'\"\\,;()]+))*)"
@@ -61,7 +64,7 @@ class Edit:
 class Run:
     """What was run, what it said, and what the emulator knows about it.
 
-    ``name``: roll, again or recover. ``exit_code``: None if it hung. ``signalled``: whether the schedule's signal was
+    ``name``: roll, again or recover. ``hosts``: those that it is about. ``exit_code``: None if it hung. ``signalled``: whether the schedule's signal was
     sent. ``events``: marks and edits in their order.
     """
 
@@ -76,6 +79,7 @@ class Run:
     signalled: bool = False
     left_over: bool = False
     has_faults: bool = False
+    hosts: tuple[str, ...] = ()
 
     def marks(self) -> list[Mark]:
         return [event for event in self.events if isinstance(event, Mark)]
@@ -92,13 +96,17 @@ class Watcher:
         self.events: list[Mark | Edit] = []
         self.signalled = False
         self.process_group: int | None = None
+        self._start_second: Callable[[], None] | None = None
         self._signal: Document = {}
         self._edits: list[Document] = []
         self._counts = {"requests": 0, "marks": 0}
         self._lock = threading.RLock()
 
-    def prepare(self, signal_to_send: Document, edits: list[Document]) -> None:
+    def prepare(
+        self, signal_to_send: Document, edits: list[Document], start_second: Callable[[], None] | None = None
+    ) -> None:
         """Forget the last run, and know what happens in the next one."""
+        self._start_second = start_second
         self.events, self.signalled, self.process_group = [], False, None
         self._signal, self._edits = signal_to_send, edits
         self._counts = {"requests": 0, "marks": 0}
@@ -131,6 +139,8 @@ class Watcher:
         for edit in self._edits:
             if edit["at"] == now:
                 self._edit(edit)
+        if self._start_second and self.schedule.second["at"] == now:
+            self._start_second()
         if self._signal and self._signal["at"] == now and self.process_group is not None:
             timer = threading.Timer(self._signal["seconds"], self._send_signal, [self.process_group])
             timer.daemon = True
@@ -167,7 +177,7 @@ def serving_marks(watcher: Watcher) -> Iterator[str]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            play, host, step = self.path.strip("/").split("/")
+            play, host, step = map(unquote, self.path.strip("/").split("/"))
             body = json.dumps(watcher.on_mark(int(play), host, step)).encode()
             with suppress(OSError):  # the one who asked may have been killed by now
                 self.send_response(200)
@@ -188,6 +198,40 @@ def serving_marks(watcher: Watcher) -> Iterator[str]:
             thread.join()
 
 
+class Beside:
+    """A second run of ansible-playbook beside the first one."""
+
+    def __init__(self, theatre: Theatre, command: list[str]) -> None:
+        self._theatre, self._command = theatre, command
+        self._output = theatre.folder / "output-second.txt"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        words = [sys.executable, "-m", "ansible", "playbook", *self._command]
+        with self._output.open("wb") as output:
+            self._process = subprocess.Popen(
+                words,
+                cwd=self._theatre.folder,
+                env=dict(self._theatre.environment),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+
+    def wait(self, exit_code: int | None, text: str) -> tuple[int | None, str]:
+        """The first exit code of both that is not 0, and the output of both."""
+        if self._process is None:
+            return exit_code, text
+        try:
+            own = self._process.wait(HANGING)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+            return None, text
+        both = f"{text}\n--- ansible-playbook {shlex.join(self._command)}\n{self._output.read_text('utf-8', 'replace')}"
+        return exit_code or own if exit_code is not None else None, both
+
+
 class Theatre:
     """The folder, the emulator and the environment of a schedule, in which its runs follow each other."""
 
@@ -201,48 +245,64 @@ class Theatre:
         self.runs: list[Run] = []
         emulator.on_request(self.watcher.on_request)
 
-    def run(self, name: str, command: list[str], *, told: Document, edits: list[Document] | None = None) -> Run:
-        """Run ansible-playbook to its end, with the ``signal`` and the ``faults`` that it is told."""
-        faults = told.get("faults", [])
+    def run(
+        self, name: str, command: list[str], hosts: list[str], *, told: Document, second: list[str] | None = None
+    ) -> Run:
+        """Run ansible-playbook to its end, with the ``signal``, ``faults`` and ``edits`` that it is told.
+
+        ``second``: a command that is run beside it from some moment on; its record is part of the run's.
+        """
         self.emulator.clear()
-        for fault in faults:
+        for fault in told.get("faults", []):
             self.emulator.add_fault(fault)
-        self.watcher.prepare(told.get("signal", {}), edits or [])
         before = members_of(self.emulator, self.schedule)
+        beside = Beside(self, second) if second else None
+        self.watcher.prepare(told.get("signal", {}), told.get("edits", []), beside.start if beside else None)
         output = self.folder / f"output-{len(self.runs)}.txt"
-        order = Order(command, self.environment, self.folder, output, imported=not self.schedule.as_process)
-        self.watcher.process_group = self.ansible.start(order)
+        self.watcher.process_group = self.ansible.start(self.order(command, output))
         exit_code, left_over = self.ansible.wait(HANGING)
+        text = output.read_text("utf-8", "replace")
+        if beside:
+            exit_code, text = beside.wait(exit_code, text)
         run = Run(
             name,
             command,
             exit_code,
-            output.read_text("utf-8", "replace"),
+            text,
             before,
             members_of(self.emulator, self.schedule),
             self.emulator.requests,
             list(self.watcher.events),
             self.watcher.signalled,
             left_over,
-            bool(faults),
+            bool(told.get("faults") or second),
+            tuple(hosts),
         )
         self.runs.append(run)
         return run
 
+    def order(self, command: list[str], output: Path) -> Order:
+        return Order(command, self.environment, self.folder, output, imported=not self.schedule.as_process)
+
     def roll(self) -> Run:
-        told = {"faults": self.schedule.faults, "signal": self.schedule.signal}
-        return self.run("roll", stage.roll_command(self.schedule, self.folder), told=told, edits=self.schedule.edits)
+        schedule = self.schedule
+        told = {"faults": schedule.faults, "signal": schedule.signal, "edits": schedule.edits}
+        command = stage.roll_command(schedule, self.folder, schedule.limit)
+        second = stage.roll_command(schedule, self.folder, schedule.second["limit"]) if schedule.second else None
+        return self.run("roll", command, schedule.targets(), told=told, second=second)
 
     def again(self, told: Document) -> Run:
         """The same command, once what went wrong has been put right."""
         self.put_right()
-        return self.run("again", stage.roll_command(self.schedule, self.folder), told=told)
+        schedule, limit = self.schedule, told.get("limit", self.schedule.limit)
+        hosts = limit or [host["name"] for host in schedule.hosts]
+        return self.run("again", stage.roll_command(schedule, self.folder, limit), hosts, told=told)
 
     def recover(self, told: Document) -> Run:
         """The command that was printed; without a single one, a recovery of whatever is open."""
         self.put_right()
         command = printed_command(self.runs) or stage.recover_command(self.schedule, self.folder)
-        return self.run("recover", command, told=told)
+        return self.run("recover", command, [host["name"] for host in self.schedule.hosts], told=told)
 
     def put_right(self) -> None:
         for pattern in ("trouble-*", "lost-*"):
@@ -272,8 +332,9 @@ def perform(schedule: Schedule, ansible: WarmAnsible, environment: Mapping[str, 
             return theatre.runs
         for told in schedule.after if first.exit_code else []:
             theatre.again(told) if told["do"] == "again" else theatre.recover(told)
-        theatre.recover({})
-        if any(run.requests for run in theatre.runs):
+        if theatre.runs[-1].name != "recover" or theatre.runs[-1].exit_code or theatre.something_is_out():
+            theatre.recover({})
+        if theatre.runs[-1].requests:
             theatre.recover({})
         return theatre.runs
 
@@ -287,8 +348,9 @@ def theatre_of(schedule: Schedule, ansible: WarmAnsible, environment: Mapping[st
         emulator = stack.enter_context(running(schedule.state()))
         theatre = Theatre(schedule, ansible, environment, folder, emulator)
         marks = stack.enter_context(serving_marks(theatre.watcher))
+        elsewhere = schedule.region_in != "environment"
         theatre.environment = {
-            **environment,
+            **{name: value for name, value in environment.items() if not (name == "ALICLOUD_REGION" and elsewhere)},
             "ALICLOUD_SLB_ENDPOINT": emulator.url,
             "HOME": str(folder),
             "ROLLING_FOLDER": str(folder),

@@ -22,13 +22,20 @@ DESCRIBE, SET, HEALTH = "DescribeLoadBalancerAttribute", "SetBackendServers", "D
 
 # Updates with which a play must succeed. "own_include" has a file of the user's with the name of one of the role's.
 GOOD_UPDATES = ("ok", "module", "own_include", "rescued")
-# How the play comes to the role.
-FORMS = ("roles", "include_role", "import_role", "entry_points", "playbook")
+# Updates that may be refused before the drain: all that is wrong with them can be seen in the files.
+REFUSABLE_UPDATES = ("end_static", "end_dynamic", "missing_include")
 # Variables of the user's own, which must not mean anything to the role.
 OWN_NAMES = (
     "servers", "server", "members", "weights", "path", "record", "roll", "state", "step", "failure", "others", "waits",
     "unhealthy", "timeout", "already_out", "batch", "result", "load_balancer_id", "min_active", "journal", "entry",
 )  # fmt: skip
+# What servers may need, and what must not reach the API calls.
+FOREIGN_ENVIRONMENT = {
+    "ALICLOUD_ACCESS_KEY": "of-the-server",
+    "ALICLOUD_REGION": "cn-nowhere",
+    "ALICLOUD_SLB_ENDPOINT": "http://127.0.0.1:1",
+    "http_proxy": "http://127.0.0.1:1",
+}
 OWN_VALUES: tuple[Any, ...] = ([], 7, "x", {"weight": 100}, "{{ nothing_has_this_name }}", None)
 
 
@@ -36,14 +43,18 @@ OWN_VALUES: tuple[Any, ...] = ([], 7, "x", {"weight": 100}, "{{ nothing_has_this
 class Schedule:
     """All that a run is told. Everything in it is plain, so that it can be kept, read and edited as YAML.
 
+    ``form``: how the play comes to the role; "twice" and "loop" are two rolling updates in one play. ``balancers_in``,
+    ``region_in``: where load balancers and region are set. ``options``: the role's other variables, without their prefix;
+    ``places``: where each is set.
+
     ``hosts``: name, server_id, type, server_ip, zone, load_balancers (a list of ids for each play), weights (by load
-    balancer), applies (``when`` on the role), lost (unreachable from the start). ``others``: members that are not
-    hosts, by load balancer. ``local_hosts``: names such as 127.0.0.1 in another group, with their connection or null.
-    ``balancers_in``: where rolling_update_load_balancer_ids is set. ``options``: the role's other variables, without
-    their prefix; ``places``: where each is set. ``update``: kind, and the hosts that it concerns. ``faults``: as the
-    emulator takes them. ``edits``: ``at`` a count of ``requests`` or ``marks`` another job changes members. ``signal``: number,
-    target (process or group), ``at``, and how many seconds later. ``after``: what is run next, each with an optional signal
-    and faults of its own.
+    balancer), applies (``when`` on the role), lost (unreachable from the start). ``others``: members that are not hosts,
+    by load balancer. ``local_hosts``: names such as 127.0.0.1 in another group, with their connection or null.
+
+    ``update``: kind, and the hosts that it concerns. ``faults``: as the emulator takes them. ``edits``: ``at`` a count of
+    ``requests`` or ``marks`` another job changes members. ``signal``: number, target (process or group), ``at``, and how
+    many seconds later. ``second``: the same command over the hosts of ``limit``, started ``at`` a moment of the first one.
+    ``after``: what is run next, each with an optional signal, faults and limit of its own.
     """
 
     seed: int
@@ -55,6 +66,8 @@ class Schedule:
     local_hosts: Document = field(default_factory=dict)
     keywords: Document = field(default_factory=dict)
     forks: int = 5
+    region_in: str = "environment"
+    second: Document = field(default_factory=dict)
     limit: list[str] = field(default_factory=list)
     options: Document = field(default_factory=dict)
     places: dict[str, str] = field(default_factory=dict)
@@ -101,6 +114,14 @@ class Schedule:
         """The hosts of the play, as --limit leaves them."""
         return [host for host in self.hosts if not self.limit or host["name"] in self.limit]
 
+    def targets(self) -> list[str]:
+        """The names of the hosts that the rolling update is about, with those of a second one."""
+        return [
+            host["name"]
+            for host in self.hosts
+            if host in self.selected() or host["name"] in self.second.get("limit", [])
+        ]
+
     def batches(self) -> list[list[Document]]:
         """The hosts of the play as ``serial`` divides them."""
         hosts, serial = self.selected(), self.keywords.get("serial")
@@ -127,14 +148,21 @@ class Schedule:
         already_out = any(0 in host["weights"].values() for host in self.hosts)
         return (
             self.spare() >= int(self.options.get("min_active", 1))
-            and self.update["kind"] != "end_static"
+            and self.update["kind"] not in REFUSABLE_UPDATES
             and not (already_out and self.options.get("already_out") == "fail")
         )
 
     def must_succeed(self) -> bool:
         """Whether nothing is wrong: the run must end with exit code 0."""
-        trouble = self.faults or self.edits or self.signal or any(host["lost"] for host in self.selected())
-        return not trouble and self.is_possible() and self.update["kind"] in GOOD_UPDATES
+        trouble = (
+            self.faults or self.edits or self.signal or self.second or any(host["lost"] for host in self.selected())
+        )
+        return (
+            not trouble
+            and "now()" not in str(self.options.get("id"))
+            and self.is_possible()
+            and self.update["kind"] in GOOD_UPDATES
+        )
 
     def text(self) -> str:
         """The schedule as YAML."""
@@ -155,9 +183,16 @@ def make(seed: int) -> Schedule:
     """The schedule of a number."""
     chance = random.Random(seed)
     form = pick(
-        chance, ("roles", 38), ("include_role", 15), ("import_role", 12), ("entry_points", 15), ("playbook", 20)
+        chance,
+        ("roles", 33),
+        ("include_role", 14),
+        ("import_role", 11),
+        ("entry_points", 14),
+        ("playbook", 19),
+        ("twice", 4),
+        ("loop", 5),
     )
-    plays = 2 if form == "roles" and chance.random() < 0.12 else 1
+    plays = 2 if form in ("twice", "loop") or (form == "roles" and chance.random() < 0.1) else 1
     balancers_in = pick(chance, ("play", 30), ("group", 20), ("extra", 15), ("zone", 20), ("host", 15))
     if plays == 2 or (form == "playbook" and balancers_in == "play"):
         balancers_in = "play" if plays == 2 else "group"
@@ -173,6 +208,9 @@ def make(seed: int) -> Schedule:
         keywords=make_keywords(chance, form),
         forks=chance.randint(1, 10),
         limit=[host["name"] for host in hosts[: chance.randint(1, len(hosts))]] if chance.random() < 0.12 else [],
+        region_in=pick(
+            chance, ("environment", 75), ("group", 12), ("environment" if form == "playbook" else "defaults", 13)
+        ),
     )
     names = [host["name"] for host in base.selected()]
     become = pick(chance, ("", 75), ("group_vars", 9), ("play_vars", 8), ("keyword", 8))
@@ -198,7 +236,8 @@ def make_hosts(
     chance: random.Random, form: str, balancers_in: str, plays: int
 ) -> tuple[list[Document], dict[str, list[Document]]]:
     """The hosts with their members, and the other members of each load balancer."""
-    size = pick(chance, (2, 38), (3, 30), (4, 20), (5, 7), (6, 5))
+    size = pick(chance, (2, 45), (3, 30), (4, 17), (5, 4), (6, 4))
+    name_of = pick(chance, ("web{}", 80), ("web{}.example.com", 10), ("10.1.0.{}", 5), ("wéb-{}", 5))
     # A second rolling update is about load balancers of its own.
     names = LOAD_BALANCERS[: 2 if plays == 2 else pick(chance, (1, 50), (2, 35), (3, 15))]
     shares_id = chance.random() < 0.15
@@ -214,7 +253,7 @@ def make_hosts(
             member = {"server_id": "eni-1", "type": "eni", "server_ip": f"10.0.0.{number}"}
         hosts.append(
             {
-                "name": f"web{number}",
+                "name": name_of.format(number),
                 **member,
                 "zone": zone,
                 "load_balancers": by_play,
@@ -260,11 +299,14 @@ def make_keywords(chance: random.Random, form: str) -> Document:
         keywords["ignore_unreachable"] = pick(chance, (None, 94), (True, 6))
         keywords["any_errors_fatal"] = pick(chance, (None, 93), (True, 7))
         keywords["max_fail_percentage"] = pick(chance, (None, 93), (0, 3), (60, 4))
+        keywords["environment"] = pick(chance, (None, 92), (FOREIGN_ENVIRONMENT, 8))
         keywords["force_handlers"] = pick(chance, (None, 95), (True, 5))
     return {name: value for name, value in keywords.items() if value is not None}
 
 
 def make_update(chance: random.Random, form: str, names: list[str], can_run_modules: bool) -> Document:
+    # The handlers of a play do not know which of its two rolling updates has notified them.
+    has_handlers = form not in ("playbook", "twice", "loop")
     kind = pick(
         chance,
         ("ok", 44),
@@ -272,12 +314,13 @@ def make_update(chance: random.Random, form: str, names: list[str], can_run_modu
         ("rescued", 4),
         ("module", 6 if can_run_modules else 0),
         ("fail", 11),
-        ("handler_fail", 6 if form != "playbook" else 0),
+        ("handler_fail", 6 if has_handlers else 0),
         ("unreachable", 7),
         # Where the update is the user's own play, the role cannot know that it ends a host.
         ("end_static", 0 if form == "entry_points" else 4),
-        ("end_dynamic", 0 if form == "entry_points" else 5),
-        ("missing_include", 4),
+        ("end_dynamic", 0 if form == "entry_points" else 3),
+        ("missing_include", 2),
+        ("missing_hidden", 3),
     )
     update: Document = {"kind": kind, "hosts": chance.sample(names, pick(chance, (1, 80), (len(names), 20)))}
     if kind == "own_include":
@@ -285,7 +328,7 @@ def make_update(chance: random.Random, form: str, names: list[str], can_run_modu
             ("restore.yml", "main.yml", "drain.yml", "recover.yml", "failed.yml", "check.yml")
         )
         update["how"] = chance.choice(("include_tasks", "import_tasks"))
-    if kind in ("ok", "module") and form != "playbook":
+    if kind in ("ok", "module") and has_handlers:
         update["notifies"] = chance.random() < 0.3
     return update
 
@@ -304,7 +347,16 @@ def make_options(chance: random.Random, base: Schedule) -> Document:
         "check_listeners": pick(chance, (None, 80), ("warn", 10), ("off", 10)),
         "already_out": pick(chance, (None, 80), ("warn", 15), ("fail", 5)),
         "health_tasks_file": pick(chance, (None, 92), ("health.yml", 8)),
-        "id": pick(chance, (None, 50), ("web-1.3", 35), ("1.5", 5), (7, 5), ("web/1", 5)),
+        "id": pick(
+            chance,
+            (None, 50),
+            ("web-1.3", 28),
+            ("1.5", 5),
+            (7, 5),
+            ("web/1", 4),
+            ("{{ inventory_hostname }}-2", 4),
+            ("web-{{ now().strftime('%S.%f') }}", 4),
+        ),
         "record_dir": pick(chance, (None, 88), ("records", 8), ("my records", 4)),
     }
     return {name: value for name, value in options.items() if value is not None}
@@ -314,11 +366,11 @@ def make_places(chance: random.Random, options: Document, form: str) -> dict[str
     """Where each variable is set."""
     places = {}
     for name, value in options.items():
-        is_one_for_all = name in ("id", "record_dir")
-        choices = ["extra", "text"] if is_one_for_all else ["host", "group", "group_vars", "extra", "text"]
+        is_one_for_all = name in ("id", "record_dir") and "{{" not in str(value)
+        choices = ["extra", "text"] + ([] if is_one_for_all else ["host", "group", "group_vars"])
         if form != "playbook":
             choices += ["play"] * 3
-        if isinstance(value, list) and len(value) > 1:
+        if "{{" in str(value) or (isinstance(value, list) and len(value) > 1):
             choices.remove("text")
         places[name] = chance.choice(choices)
     return places
@@ -337,13 +389,17 @@ def make_check(chance: random.Random, form: str) -> str:
 
 def make_trouble(chance: random.Random, base: Schedule) -> Document:
     """Faults, edits by another job, a signal, and what is run after it."""
-    trouble: Document = {"faults": [], "edits": [], "signal": {}}
+    trouble: Document = {"faults": [], "edits": [], "signal": {}, "second": {}}
     if chance.random() < 0.3:
         trouble["faults"] += [make_fault(chance) for _number in range(pick(chance, (1, 60), (2, 25), (3, 15)))]
     if chance.random() < 0.18:
         trouble["edits"].append({"at": make_moment(chance, base), **make_edit(chance, base)})
     if chance.random() < 0.25:
         trouble["signal"] = make_signal(chance, base)
+    if chance.random() < 0.07:
+        names = [host["name"] for host in base.hosts]
+        limit = chance.sample(names, chance.randint(1, len(names)))
+        trouble["second"] = {"limit": limit, "at": make_moment(chance, base)}
     do = pick(chance, (["recover"], 55), (["again"], 30), (["recover", "again"], 8), (["again", "again"], 7))
     trouble["after"] = [make_step(chance, base, name) for name in do]
     return trouble
@@ -356,6 +412,9 @@ def make_step(chance: random.Random, base: Schedule, name: str) -> Document:
         step["signal"] = make_signal(chance, base)
     if chance.random() < 0.12:
         step["faults"] = [make_fault(chance)]
+    if name == "again" and chance.random() < 0.12:
+        names = [host["name"] for host in base.selected()]
+        step["limit"] = chance.sample(names, chance.randint(1, len(names)))
     return step
 
 

@@ -18,6 +18,7 @@ from .schedule import GROUP, Document, Schedule
 ROLE = "aliyun_community.slb.rolling_update"
 ROLL_PLAYBOOK = "aliyun_community.slb.rolling_update"
 RECOVER_PLAYBOOK = "aliyun_community.slb.recover"
+REGION = "cn-hangzhou"
 HANDLER = "Restart the service"
 # What stands for a sudo that refuses, on the controller as on the hosts.
 REFUSED_BECOME = {"ansible_become": True, "ansible_become_user": "nobody", "ansible_become_exe": "/bin/false"}
@@ -45,7 +46,8 @@ def write(schedule: Schedule, folder: Path) -> None:
         write_yaml(folder / "group_vars" / f"{GROUP}.yml", group_vars)
     if schedule.become == "group_vars":
         write_yaml(folder / "group_vars" / "all.yml", REFUSED_BECOME)
-    write_yaml(folder / "roll.yml", [play(schedule, number) for number in range(schedule.plays)])
+    plays = 1 if schedule.form in ("twice", "loop") else schedule.plays
+    write_yaml(folder / "roll.yml", [play(schedule, number) for number in range(plays)])
     write_yaml(folder / "update.yml", update_tasks(schedule))
     write_yaml(folder / "ends.yml", [{"name": "End it here", "ansible.builtin.meta": "end_host"}])
     write_yaml(folder / "health.yml", [mark("health")])
@@ -72,6 +74,8 @@ def inventory(schedule: Schedule) -> Document:
     }
     if can_be_lost:
         common["losable_lost_file"] = f"{{{{ {FOLDER} ~ '/lost-' ~ inventory_hostname }}}}"
+    if schedule.region_in == "group":
+        common["rolling_update_region"] = REGION
     if schedule.balancers_in == "group":
         common["rolling_update_load_balancer_ids"] = schedule.hosts[0]["load_balancers"][0]
     if schedule.balancers_in == "zone" and schedule.form == "playbook":
@@ -126,7 +130,7 @@ def play(schedule: Schedule, number: int) -> Document:
         **variables_at(schedule, "play"),
         **schedule.own_variables,
     }
-    if schedule.balancers_in == "play":
+    if schedule.balancers_in == "play" and schedule.form not in ("twice", "loop"):
         variables["rolling_update_load_balancer_ids"] = schedule.hosts[0]["load_balancers"][number]
     if schedule.balancers_in == "zone":
         variables["rolling_update_load_balancer_ids"] = "{{ zone_balancers }}"
@@ -138,12 +142,23 @@ def play(schedule: Schedule, number: int) -> Document:
         variables["ansible_become_exe"] = "/bin/false"
     if schedule.check == "keyword":
         document["check_mode"] = True
+    if schedule.region_in == "defaults":
+        document["module_defaults"] = {"group/aliyun_community.slb.slb": {"region": "{{ my_region }}"}}
+        variables["my_region"] = REGION
     return {**document, "vars": variables, **content(schedule), "handlers": handlers(schedule)}
 
 
 def content(schedule: Schedule) -> Document:
     """How the play comes to the role."""
     when = {} if all(host["applies"] for host in schedule.hosts) else {"when": "applies"}
+    by_play = schedule.hosts[0]["load_balancers"]
+    if schedule.form == "twice":
+        given = [{"rolling_update_load_balancer_ids": mine, "play_number": n} for n, mine in enumerate(by_play)]
+        return {"roles": [{"role": ROLE, "vars": variables, **when} for variables in given]}
+    if schedule.form == "loop":
+        loop = {"loop": by_play, "loop_control": {"loop_var": "mine", "index_var": "play_number"}}
+        mine = {"vars": {"rolling_update_load_balancer_ids": "{{ mine }}"}}
+        return {"tasks": [{"name": "Roll", "ansible.builtin.include_role": {"name": ROLE}, **mine, **loop, **when}]}
     if schedule.form in ("roles", "playbook"):
         return {"roles": [{"role": ROLE, **when}]}
     if schedule.form == "entry_points":
@@ -184,7 +199,7 @@ def handlers(schedule: Schedule) -> list[Document]:
 
 def mark(step: str) -> Document:
     """A task that tells the runner that the host's update is at work. It needs no connection."""
-    url = f"{MARKS} ~ '/' ~ play_number | default(0) ~ '/' ~ inventory_hostname ~ '/{step}'"
+    url = f"{MARKS} ~ '/' ~ play_number | default(0) ~ '/' ~ inventory_hostname | urlencode ~ '/{step}'"
     return {
         "name": f"Mark: {step}",
         "ansible.builtin.debug": {"msg": f"{{{{ lookup('ansible.builtin.url', {url}) }}}}"},
@@ -223,6 +238,9 @@ def steps(schedule: Schedule) -> Iterator[Document]:
         }
     if kind == "own_include":
         yield {"name": "A file of the user's", f"ansible.builtin.{schedule.update['how']}": schedule.update["file"]}
+    if kind == "missing_hidden":
+        yield {"name": "Choose a part", "ansible.builtin.set_fact": {"chosen_part": "missing"}}
+        yield {"name": "Another part", "ansible.builtin.include_tasks": "{{ chosen_part }}.yml", "when": TROUBLE}
     if kind == "rescued":
         failure = {"name": "Go wrong", "ansible.builtin.fail": {"msg": "This is caught."}}
         yield {"name": "Try", "block": [failure], "rescue": [mark("rescue")]}
@@ -232,8 +250,8 @@ def steps(schedule: Schedule) -> Iterator[Document]:
 # --- the commands -------------------------------------------------------------------------
 
 
-def roll_command(schedule: Schedule, folder: Path) -> list[str]:
-    """The arguments of ansible-playbook for the rolling update."""
+def roll_command(schedule: Schedule, folder: Path, limit: list[str]) -> list[str]:
+    """The arguments of ansible-playbook for the rolling update, over all hosts if there is no limit."""
     extra = variables_at(schedule, "extra")
     if schedule.balancers_in == "extra":
         extra["rolling_update_load_balancer_ids"] = schedule.hosts[0]["load_balancers"][0]
@@ -247,8 +265,8 @@ def roll_command(schedule: Schedule, folder: Path) -> list[str]:
     for name, value in variables_at(schedule, "text").items():
         text = str(value[0]) if isinstance(value, list) else str(value).replace(f"{{{{ {FOLDER} }}}}", str(folder))
         command += ["-e", f"{name}='{text}'"]
-    if schedule.limit:
-        command += ["--limit", ",".join(schedule.limit)]
+    if limit:
+        command += ["--limit", ",".join(limit)]
     if schedule.check == "option":
         command.append("--check")
     return command

@@ -21,6 +21,7 @@ from .schedule import DESCRIBE, HEALTH, SET, Schedule, make
 
 LB = "lb-a"
 COMMAND = "ansible-playbook aliyun_community.slb.recover -e rolling_update_id=web-1"
+TOLD_DRAIN = f"{COMMAND}\n{LB}: i-1 100 -> 0; 2 of 3 members in traffic"
 HOST = {
     "type": "ecs",
     "server_ip": "",
@@ -92,6 +93,7 @@ class Record:
         return self
 
     def run(self, exit_code: int | None = 0, output: str = "", name: str = "roll", **known: Any) -> Run:
+        known = {"hosts": ("web1", "web2"), **known}
         return Run(name, [], exit_code, output, self.before, self.now, self.requests, self.events, **known)
 
 
@@ -111,7 +113,8 @@ def rolled() -> Record:
 
 
 def recovered(before: Members, **weights: int) -> Run:
-    return Record(before).read().write(**weights).read().run(name="recover")
+    output = f"{LB}: i-1 0 -> 100; 3 of 3 members in traffic"
+    return Record(before).read().write(**weights).read().run(output=output, name="recover")
 
 
 def idle(before: Members) -> Run:
@@ -122,14 +125,21 @@ def rules(*runs: Run, schedule: Schedule = PLAIN) -> set[str]:
     return {finding.rule for finding in judge.findings(schedule, list(runs))}
 
 
+TOLD = f"""
+{LB}: i-1 100 -> 0; 2 of 3 members in traffic
+{LB}: i-1 0 -> 100; 3 of 3 members in traffic
+{LB}: i-2 60 -> 0; 2 of 3 members in traffic
+{LB}: i-2 0 -> 60; 3 of 3 members in traffic
+"""
+
+
 def test_all_is_right() -> None:
     recap = "web1 : ok=9 changed=2 unreachable=0 failed=0\nweb2 : ok=9 changed=2 unreachable=0 failed=0"
-    told = f"{LB}: i-1 100 -> 0; 2 of 3 members in traffic\n{LB}: i-1 0 -> 100; 3 of 3\n{recap}"
-    assert rules(rolled().run(output=told)) == set()
+    assert rules(rolled().run(output=TOLD + recap)) == set()
 
 
 def test_a_failure_that_is_recovered_is_right() -> None:
-    failed = drained(i_1=0).mark("web1").run(2, COMMAND)
+    failed = drained(i_1=0).mark("web1").run(2, TOLD_DRAIN)
     schedule = replace(PLAIN, update={"kind": "fail", "hosts": ["web1"]})
     assert rules(failed, recovered(failed.after, i_1=100), idle(STAYED), schedule=schedule) == set()
 
@@ -181,8 +191,8 @@ def test_an_update_in_check_mode_may_be_under_traffic() -> None:
 
 
 def test_a_host_that_the_play_leaves_out_is_not_updated() -> None:
-    schedule = replace(PLAIN, limit=["web2"])
-    assert "not this host" in rules(drained(i_1=0).mark("web1").write(i_1=100).run(), schedule=schedule)
+    run = drained(i_1=0).mark("web1").write(i_1=100).run(hosts=("web2",))
+    assert {"not this host", "not this member"} <= rules(run)
 
 
 # --- promise 2 ------------------------------------------------------------------------------
@@ -200,6 +210,11 @@ def test_what_another_job_gave_is_no_finding_if_it_is_reported() -> None:
     record = drained(i_1=0).mark("web1").edit(i_1=30).read()
     assert rules(record.run(0, "i-1 of lb-a: another job gave it 30")) == set()
     assert rules(record.run(0, "all is well")) == {"not reported"}
+
+
+def test_a_change_without_a_line_is_found() -> None:
+    assert rules(rolled().run(output=TOLD.replace("i-2 0 -> 60", "i-2"))) == {"untold"}
+    assert rules(rolled().run(output="", has_faults=True)) == set()
 
 
 def test_a_weight_that_neither_the_run_nor_another_job_meant_is_found() -> None:
@@ -274,7 +289,7 @@ def test_a_line_about_a_change_that_did_not_happen_is_found(line: str) -> None:
 @pytest.mark.parametrize("changed", [(0, 2), (2, 0)])
 def test_an_untrue_changed_is_found(changed: tuple[int, int]) -> None:
     recap = "\n".join(f"web{n} : ok=9 changed={c} unreachable=0 failed=0" for n, c in enumerate(changed, 1))
-    assert rules(rolled().run(output=recap)) == {"changed"}
+    assert rules(rolled().run(output=TOLD + recap)) == {"changed"}
 
 
 def test_a_write_in_check_mode_is_found() -> None:
@@ -355,13 +370,8 @@ def test_a_schedule_is_that_of_its_number() -> None:
 
 def test_schedules_cover_what_there_is() -> None:
     schedules = [make(seed) for seed in range(600)]
-    assert {schedule.form for schedule in schedules} == {
-        "roles",
-        "include_role",
-        "import_role",
-        "entry_points",
-        "playbook",
-    }
+    forms = {"roles", "include_role", "import_role", "entry_points", "playbook", "twice", "loop"}
+    assert {schedule.form for schedule in schedules} == forms
     assert {schedule.keywords.get("strategy") for schedule in schedules} == {None, "linear", "free", "host_pinned"}
     assert {schedule.signal.get("number") for schedule in schedules} == {None, "INT", "TERM", "KILL"}
     assert {schedule.become for schedule in schedules} == {"", "group_vars", "play_vars", "keyword"}
