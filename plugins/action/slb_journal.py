@@ -40,7 +40,8 @@ class ActionModule(ActionBase):
         values = _controller.option_values(self, task_vars, _recovery.argument_spec(), batch)
         folder = JournalFolder(values["record_dir"] or default_folder(os.environ))
         folder.prepare()
-        keeper = _recovery.Keeper(_controller.workbench(self, folder, values, batch), values["record_dir"] or None)
+        record_dir = folder.path if values["record_dir"] else None
+        keeper = _recovery.Keeper(_controller.workbench(self, folder, values, batch), record_dir)
         rolling_update_id = (values["rolling_update_id"] or "").strip() or None
         if values["state"] == _recovery.LISTED:
             return keeper.list_open(rolling_update_id)

@@ -122,9 +122,10 @@ class Batch:
             and other.may_be_done_with(request)
         ]
         # An outcome that cannot be left would look to its host like someone else's change.
-        return [request, *others] if others and self._is_writable() else [request]
+        return [request, *others] if others and self.is_writable() else [request]
 
-    def _is_writable(self) -> bool:
+    def is_writable(self) -> bool:
+        """Whether hosts can leave anything for each other."""
         count = (self.recall("writes") or 0) + 1
         self.remember("writes", count)
         return bool(self.recall("writes") == count)
@@ -221,7 +222,7 @@ class Batch:
         try:
             with open(self._path, encoding="utf-8") as file:
                 content: Json = json.load(file)
-        except FileNotFoundError:
+        except (OSError, ValueError):
             return empty
         return content
 

@@ -25,7 +25,7 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._batch import
     remove_ended_runs,
 )
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import SlbError
-from ansible_collections.aliyun_community.slb.plugins.module_utils._journal import Journal
+from ansible_collections.aliyun_community.slb.plugins.module_utils._journal import Journal, JournalUnusable
 from ansible_collections.aliyun_community.slb.plugins.module_utils._records import BackendServer, Listener, LoadBalancer
 from ansible_collections.aliyun_community.slb.plugins.module_utils._restorer import (
     SETTLE_SECONDS,
@@ -126,6 +126,12 @@ class Coordinator:
                 self._batch.remember(key, True)
 
     def _begin(self, keep_days: int) -> None:
+        if not self._batch.is_writable():
+            # Without an id of the user's, each task would make up another one.
+            raise JournalUnusable(
+                f"no file can be written in {self._bench.scratch.path}",
+                "Free some space, or set TMPDIR to another folder.",
+            )
         remove_ended_runs(self._bench.scratch, self._bench.run)
         self._bench.folder.remove_old(keep_days, time.time())
         self._bench.folder.read_open()

@@ -161,9 +161,9 @@ def _plain(value: t.Any) -> t.Any:
 def _template(action: ActionBase, name: str, value: t.Any) -> t.Any:
     try:
         return action._templar.template(value)
-    except _Omitted:
-        return None
     except AnsibleError as exc:
+        if isinstance(exc, _Omitted):
+            return None
         raise InvalidArgument(
             f"{name} cannot be computed: {printable(str(exc))}", "Check the variables that it uses."
         ) from None

@@ -601,7 +601,7 @@ def _reason(error: BaseException) -> str:
     found: BaseException | None = error
     while found is not None:
         text = str(getattr(found, "_message", "") or found.args[:1] and found.args[0] or "")
-        text = text.split("\n\nThe error appears")[0].split("\nThis error can be suppressed")[0]
+        text = text.partition("\n\nThe error appears")[0].partition("\nThis error can be suppressed")[0]
         text = _one_line(text).rstrip(". ")
         if text and text not in texts:
             texts.append(text)

@@ -30,7 +30,9 @@ from ansible_collections.aliyun_community.slb.tests.unit.certificates import Cer
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "emulator"))
 
 # ansible-test runs every test in a fork of its own: what the tests and the modules import on demand comes once, before.
-for name in ("slb_emulator", "aliyunsdkcore.client", "alibabacloud_credentials.provider"):
+# And plain pytest runs tests beside others that bring Ansible's own way of importing collections.
+PROVIDERS = "ansible_collections.aliyun_community.slb.plugins.module_utils._credentials.providers"
+for name in ("slb_emulator", "aliyunsdkcore.client", "alibabacloud_credentials.provider", PROVIDERS):
     import_module(name)
 
 KEY, SECRET, TOKEN = "rehearsal", "rehearsal-secret+/=", "rehearsal-token+/=="

@@ -49,8 +49,8 @@ def with_weights(members: Members, **weights: int) -> Members:
 class Record:
     """Makes up the record of a run."""
 
-    def __init__(self, before: Members = STAYED) -> None:
-        self.before = self.now = before
+    def __init__(self, before: Members | None = None) -> None:
+        self.before = self.now = STAYED if before is None else before
         self.requests: list[RecordedRequest] = []
         self.events: list[Mark | Edit] = []
 

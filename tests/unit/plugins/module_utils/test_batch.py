@@ -166,10 +166,12 @@ def test_hosts_announce_themselves_at_the_same_time(batch: Batch) -> None:
 def test_one_host_at_a_time_is_in_a_step(batch: Batch) -> None:
     with batch.leading("drained"), batch.leading("restored"):
         batch.announce("drained", WEB1)
-        process = _program("fcntl.flock(open(sys.argv[1]), fcntl.LOCK_EX)", batch, "drained")
+        process = _program("print(flush=True)\nfcntl.flock(open(sys.argv[1]), fcntl.LOCK_EX)", batch, "drained")
+        assert process.stdout
+        process.stdout.readline()
         with pytest.raises(subprocess.TimeoutExpired):
             process.wait(0.3)
-    process.communicate(timeout=30)
+    process.communicate(timeout=60)
     assert process.returncode == 0
 
 

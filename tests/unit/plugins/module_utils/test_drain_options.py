@@ -173,10 +173,10 @@ def test_names_in_messages_are_those_of_the_options_outside_of_the_role() -> Non
 
 def test_connections_to_other_apis_and_accounts_are_told_apart() -> None:
     """By nothing that is secret."""
-    one = {"region": "cn-hangzhou", "access_key": "A", "secret_key": "S", "endpoint": "https://e"}
+    one: dict[str, t.Any] = {"region": "cn-hangzhou", "access_key": "A", "secret_key": "S", "endpoint": "https://e"}
     same = parsed(**one, min_active=3).fingerprint
     assert parsed(**{**one, "secret_key": "other"}).fingerprint == same
-    others = [
+    others: list[dict[str, t.Any]] = [
         {"region": "cn-beijing"},
         {"access_key": "B"},
         {"endpoint": "https://f"},

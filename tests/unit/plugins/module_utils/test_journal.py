@@ -296,15 +296,19 @@ def test_removing_waits_for_who_is_about_to_open_a_journal(folder: JournalFolder
     program = (
         "import sys\n"
         "from ansible_collections.aliyun_community.slb.plugins.module_utils._journal import JournalFolder\n"
+        "print(flush=True)\n"
         "JournalFolder(sys.argv[1]).remove_old(0, 1e12)\n"
     )
     environ = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     with folder.locked():
-        process = subprocess.Popen([sys.executable, "-c", program, folder.path], env=environ)
+        process = subprocess.Popen([sys.executable, "-c", program, folder.path], env=environ, stdout=subprocess.PIPE)
+        assert process.stdout
+        process.stdout.readline()
         with pytest.raises(subprocess.TimeoutExpired):
-            process.wait(0.5)
+            process.wait(0.3)
         folder.write(JOURNAL)
-    assert process.wait(30) == 0
+    process.communicate(timeout=60)
+    assert process.returncode == 0
     assert folder.read("web-1.5") == JOURNAL
 
 

@@ -82,7 +82,7 @@ def test_restore(stage: Stage, session: Session) -> None:
 
 
 def test_ramp(stage: Stage, session: Session, no_waiting: t.Any) -> None:
-    outcome, _ = restore(session, 10, 50)
+    outcome, _restorer = restore(session, 10, 50)
     assert stage.written() == [
         {"i-1": 10, "i-2": 6, "i-3": 1},
         {"i-1": 50, "i-2": 30, "i-3": 2},
@@ -100,7 +100,7 @@ def test_someone_else_during_a_ramp(stage: Stage, session: Session, weight: int)
     """Someone who sees a server fail during its ramp takes it out by hand: it stays out."""
     edit = {"server_id": "i-1", "weight": weight}
     stage.slb.add_fault({"action": READ, "skip": 1, "kind": "edit", "edits": [edit]})
-    outcome, _ = restore(session, 50)
+    outcome, _restorer = restore(session, 50)
     assert stage.weights() == [weight, 60, 3, 40, 40]
     assert_outcome(session, outcome, ["web2", "web3"], left_alone=["web1"])
     assert f"i-1 of lb-a has weight {weight}: someone else changed it" in " ".join(outcome.left_alone.values())
@@ -109,7 +109,7 @@ def test_someone_else_during_a_ramp(stage: Stage, session: Session, weight: int)
 
 def test_someone_else_puts_a_server_back_during_a_ramp(stage: Stage, session: Session) -> None:
     stage.slb.add_fault({"action": READ, "skip": 1, "kind": "edit", "edits": [{"server_id": "i-1", "weight": 100}]})
-    outcome, _ = restore(session, 50)
+    outcome, _restorer = restore(session, 50)
     stage.assert_as_they_were()
     assert_outcome(session, outcome, ["web1", "web2", "web3"])
 
@@ -117,14 +117,14 @@ def test_someone_else_puts_a_server_back_during_a_ramp(stage: Stage, session: Se
 @pytest.mark.parametrize("weight", [1, 99])
 def test_someone_else_before_the_restore(stage: Stage, session: Session, weight: int) -> None:
     stage.slb.set_weight("lb-a", "i-2", weight)
-    outcome, _ = restore(session)
+    outcome, _restorer = restore(session)
     assert stage.weights() == [100, weight, 3, 40, 40]
     assert_outcome(session, outcome, ["web1", "web3"], left_alone=["web2"])
 
 
 def test_server_that_is_no_longer_a_member(stage: Stage, session: Session) -> None:
     stage.slb.add_fault({"action": READ, "kind": "edit", "edits": [{"server_id": "i-2", "remove": True}]})
-    outcome, _ = restore(session)
+    outcome, _restorer = restore(session)
     assert_outcome(session, outcome, ["web1", "web3"], left_alone=["web2"])
     assert "i-2 of lb-a is no longer a member" in " ".join(outcome.left_alone.values())
 
@@ -143,7 +143,7 @@ def test_what_is_back_already_counts_as_back_and_not_as_changed(stage: Stage, se
 def test_stale_read_forgets_no_server(stage: Stage, session: Session, steps: tuple[int, ...]) -> None:
     """It shows the weights from before the drain, as if all were back."""
     stage.slb.add_fault({"action": READ, "kind": "stale_read"})
-    outcome, _ = restore(session, *steps)
+    outcome, _restorer = restore(session, *steps)
     stage.assert_as_they_were()
     assert_outcome(session, outcome, ["web1", "web2", "web3"])
     assert len(outcome.changed) == 3
@@ -151,7 +151,7 @@ def test_stale_read_forgets_no_server(stage: Stage, session: Session, steps: tup
 
 def test_stale_read_in_a_ramp_is_not_someone_else(stage: Stage, session: Session) -> None:
     stage.slb.add_fault({"action": READ, "skip": 1, "kind": "stale_read"})
-    outcome, _ = restore(session, 50)
+    outcome, _restorer = restore(session, 50)
     stage.assert_as_they_were()
     assert_outcome(session, outcome, ["web1", "web2", "web3"])
 
@@ -176,7 +176,7 @@ def test_client_that_cannot_be_made_fails_the_entries(stage: Stage, session: Ses
         raise SlbError("CredentialsUnobtainable", "no keys")
 
     session.bench = session.bench._replace(client_for=client_for)
-    outcome, _ = restore(session)
+    outcome, _restorer = restore(session)
     assert_outcome(session, outcome, [], failed=["web1", "web2", "web3"])
     assert set(outcome.failed.values()) == {"CredentialsUnobtainable: no keys."}
 
@@ -205,14 +205,14 @@ def test_failure_after_the_write_is_told_by_what_is_in_effect(stage: Stage, sess
 @pytest.mark.parametrize("kind", ["cut_after", "cut_before"])
 def test_lost_response(stage: Stage, session: Session, kind: str) -> None:
     stage.slb.add_fault({"action": WRITE, "kind": kind})
-    outcome, _ = restore(session)
+    outcome, _restorer = restore(session)
     stage.assert_as_they_were()
     assert_outcome(session, outcome, ["web1", "web2", "web3"])
 
 
 def test_write_whose_outcome_stays_unknown_keeps_the_journal_open(stage: Stage, session: Session) -> None:
     stage.slb.add_fault({"action": WRITE, "times": 0, "kind": "cut_before"})
-    outcome, _ = restore(session)
+    outcome, _restorer = restore(session)
     assert_outcome(session, outcome, [], failed=["web1", "web2", "web3"])
     assert {entry.state for entry in stage.open_entries()} == {RESTORING}
     assert all({0, entry.original} <= set(entry.written) for entry in stage.open_entries())
@@ -226,7 +226,7 @@ def test_entries_that_must_stay(stage: Stage, session: Session) -> None:
         looks.append([entry.host for entry in entries])
         return {entry.key: "it is ill" for entry in entries if entry.host == f"web{len(looks)}"}
 
-    outcome, _ = restore(session, 50, before_step=before_step)
+    outcome, _restorer = restore(session, 50, before_step=before_step)
     assert looks == [["web1", "web2", "web3"], ["web2", "web3"]]
     assert stage.weights() == [0, 30, 3, 40, 40]
     assert_outcome(session, outcome, ["web3"], failed=["web1", "web2"])
@@ -238,7 +238,7 @@ def test_load_balancers_in_reverse_order_and_each_by_itself(stage: Stage) -> Non
     session.update("web1", "web2", load_balancer_ids=("lb-a", "lb-b"))
     stage.slb.clear()
     stage.slb.add_fault({"action": WRITE, "skip": 1, "kind": "error", "code": "Forbidden.RAM"})
-    outcome, _ = restore(session)
+    outcome, _restorer = restore(session)
     assert [request.parameters["LoadBalancerId"] for request in stage.slb.requests] == 3 * ["lb-b"] + 3 * ["lb-a"]
     assert (stage.weights("lb-a"), stage.weights("lb-b")) == ([0, 0, 3, 40, 40], [30, 100])
     assert [entry.load_balancer_id for entry in stage.open_entries()] == ["lb-a", "lb-a"]
@@ -248,7 +248,7 @@ def test_load_balancers_in_reverse_order_and_each_by_itself(stage: Stage) -> Non
 @pytest.mark.parametrize("steps", [(), (50,)])
 def test_full_disk_keeps_no_server_out(stage: Stage, session: Session, steps: tuple[int, ...]) -> None:
     with full_disk():
-        outcome, _ = restore(session, *steps)
+        outcome, _restorer = restore(session, *steps)
     stage.assert_as_they_were()
     assert len(outcome.back) == 3
     assert all(
@@ -277,7 +277,7 @@ def test_check_mode_writes_nothing(stage: Stage, session: Session) -> None:
 def test_a_process_that_outlived_its_run_writes_nothing(stage: Stage, session: Session) -> None:
     session.is_alive = False
     before = stage.open_entries()
-    outcome, _ = restore(session)
+    outcome, _restorer = restore(session)
     assert_outcome(session, outcome, [], failed=["web1", "web2", "web3"])
     assert stage.weights() == [0, 0, 0, 40, 40]
     assert stage.open_entries() == before

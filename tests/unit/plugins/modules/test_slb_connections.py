@@ -195,7 +195,8 @@ def test_real_connection(server_address: str, client_address: str, peer: str | N
     with listening(server_address) as server:
         port = server.getsockname()[1]
         assert slb_connections.wait(port, 0)["connections"] == 0
-        with socket.create_connection((client_address, port)) as client, server.accept()[0]:
+        client = socket.create_connection((client_address, port))
+        with client, server.accept()[0]:
             found = slb_connections.wait(port, 0)
             assert found["connections"] == 1
             assert [each["connections"] for each in found["peers"]] == [1]

@@ -14,6 +14,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
+from ansible import template
 from ansible.inventory.manager import InventoryManager
 from ansible.parsing.dataloader import DataLoader
 from ansible.playbook.block import Block
@@ -28,10 +29,9 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._journal impo
 from ansible_collections.aliyun_community.slb.plugins.plugin_utils import _controller
 from ansible_collections.aliyun_community.slb.tests.unit.refusals import refusal
 
-try:
-    from ansible.template import trust_as_template
-except ImportError:
-    trust_as_template = None
+# Text as from a file of the user's: since ansible-core 2.19 no other is a template.
+trusted: t.Callable[[str], str] = getattr(template, "trust_as_template", str)
+NONE: t.Any = None
 
 SPEC = {"rolling_update_id": {"type": "str"}, "min_active": {"type": "raw", "default": 1}, "verify": {"type": "bool"}}
 
@@ -41,11 +41,6 @@ class Action(ActionBase):
 
     def run(self, tmp: t.Any = None, task_vars: t.Any = None) -> dict[str, t.Any]:
         return {}
-
-
-def trusted(value: t.Any) -> t.Any:
-    """Text as from a file of the user's: since ansible-core 2.19 no other is a template."""
-    return trust_as_template(value) if trust_as_template and isinstance(value, str) else value
 
 
 def tasks_of(blocks: t.Iterable[t.Any]) -> t.Iterator[t.Any]:
@@ -64,7 +59,8 @@ class Playbook:
         inventory = InventoryManager(loader=loader, sources=["web1,"])
         self.manager = VariableManager(loader=loader, inventory=inventory)
         self.manager._extra_vars = dict(extra or {})
-        trusted_variables = {name: trusted(value) for name, value in (variables or {}).items()}
+        given = (variables or {}).items()
+        trusted_variables = {name: trusted(value) if isinstance(value, str) else value for name, value in given}
         document = {"hosts": "all", "gather_facts": False, "vars": trusted_variables, "tasks": list(tasks)}
         self.play = Play.load(document, variable_manager=self.manager, loader=loader)
         self.host = inventory.get_host("web1")
@@ -72,7 +68,7 @@ class Playbook:
 
     def _action(self, task: t.Any, loader: DataLoader) -> Action:
         task_vars = self.vars_of(task)
-        return Action(task, None, None, loader, Templar(loader=loader, variables=task_vars), None)
+        return Action(task, NONE, NONE, loader, Templar(loader=loader, variables=task_vars), None)
 
     def vars_of(self, task: t.Any) -> dict[str, t.Any]:
         return dict(self.manager.get_vars(play=self.play, host=self.host, task=task))
