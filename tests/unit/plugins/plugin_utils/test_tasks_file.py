@@ -22,6 +22,7 @@ from ansible.playbook.task import Task
 from ansible.plugins.loader import add_all_plugin_dirs, init_plugin_loader, lookup_loader
 from ansible.template import Templar
 from ansible.utils.collection_loader import AnsibleCollectionConfig
+from ansible.utils.collection_loader._collection_finder import _AnsibleCollectionFinder
 from ansible.utils.display import Display
 from ansible.vars.manager import VariableManager
 
@@ -31,11 +32,6 @@ from ansible_collections.aliyun_community.slb.plugins.plugin_utils._tasks_file i
 trust_as_template: t.Any = getattr(ansible.template, "trust_as_template", None)
 
 COLLECTIONS = Path(__file__).resolve().parents[7]
-
-# ansible-test makes Ansible find collections before a test is imported; under pytest alone that is done below.
-PYTEST_ALONE = AnsibleCollectionConfig.collection_finder is None
-if PYTEST_ALONE:
-    init_plugin_loader([str(COLLECTIONS)])
 
 VAULTED = """!vault |
       $ANSIBLE_VAULT;1.1;AES256
@@ -63,10 +59,10 @@ SURROUNDINGS = {
     "play/sub/second.yml": "- debug:\n  whn: true\n",
     "play/sub/static.yml": "- import_tasks: second.yml\n",
     "play/needs_item.yml": "- debug:\n    msg: '{{ item }}'\n",
-    "play/itself.yml": "- include_tasks: itself.yml\n  when: again | default(false)\n",
+    "play/itself.yml": "- include_tasks: itself.yml\n  when: registered is changed\n",
     "play/without_end.yml": "- import_tasks: without_end.yml\n",
     "play/mixed.yml": "- import_tasks: mixed2.yml\n",
-    "play/mixed2.yml": "- include_tasks: mixed.yml\n  when: again | default(false)\n",
+    "play/mixed2.yml": "- include_tasks: mixed.yml\n  when: registered is changed\n",
     "play/play.yml": "- hosts: all\n  tasks: []\n",
     "play/windows.yml": "- nowhere.windows.reboot:\n",
     "play/empty.yml": "---\n",
@@ -338,13 +334,31 @@ def require_sentence(text: str, words: str) -> None:
 
 
 @pytest.fixture
-def ground(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Ground:
+def collection_finder(monkeypatch: pytest.MonkeyPatch) -> t.Iterator[None]:
+    """Ansible finds this collection. ansible-test sees to that, pytest alone does not."""
+    if AnsibleCollectionConfig.collection_finder is not None:
+        yield
+        return
+    # Ansible knows only collections that its own finder has imported.
+    for name in imported_collections():
+        monkeypatch.delitem(sys.modules, name)
+    init_plugin_loader([str(COLLECTIONS)])
+    yield
+    _AnsibleCollectionFinder._remove()
+    for name in imported_collections():
+        del sys.modules[name]
+
+
+def imported_collections() -> list[str]:
+    return [name for name in sys.modules if name.split(".")[0] == "ansible_collections"]
+
+
+@pytest.fixture
+def ground(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], collection_finder: None
+) -> Ground:
     # Ansible also looks for files in the current folder.
     monkeypatch.chdir(tmp_path)
-    if PYTEST_ALONE:
-        # Ansible knows only collections that its own finder has imported.
-        for name in [name for name in sys.modules if name.split(".")[0] == "ansible_collections"]:
-            monkeypatch.delitem(sys.modules, name)
     monkeypatch.setattr(Display(), "verbosity", 5)
     return Ground(tmp_path, capfd)
 
@@ -449,7 +463,7 @@ def test_short_names_come_from_the_collections_of_the_role(ground: Ground) -> No
 def test_nothing_is_run(ground: Ground, task: str) -> None:
     ground.task_vars["ran"] = trusted("{{ lookup('pipe', 'touch RAN') }}")
     ground.check(f"- {task}\n")
-    assert not (ground.folder / "RAN").exists()
+    assert list(ground.folder.rglob("RAN")) == []
 
 
 def test_extra_variables_win(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
