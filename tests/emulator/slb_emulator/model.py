@@ -186,7 +186,7 @@ class MemberChange:
     def __str__(self) -> str:
         before = "absent" if self.before is None else str(self.before.weight)
         after = "absent" if self.after is None else str(self.after.weight)
-        member = self.server_id if self.port is None else f"{self.vserver_group_id} {self.server_id}:{self.port}"
+        member = self.server_id if self.port is None else f"{self.server_id}:{self.port}"
         return f"{member}: {before} -> {after}"
 
 

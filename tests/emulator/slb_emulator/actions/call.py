@@ -110,13 +110,8 @@ class Call:
         self.changes = change_members(balancer, group, members, self.data_plane)
         balancer.busy_until = group.busy_until = self.now + self.settings.busy_seconds
 
-    def one_listener(self) -> Listener:
-        """The listener that ListenerPort and ListenerProtocol name; InvalidParameter when there is none."""
-        found = self.named_listeners(self.load_balancer())
-        return found[0]
-
     def named_listeners(self, balancer: LoadBalancer) -> list[Listener]:
-        """The listeners that ListenerPort and ListenerProtocol name; without a port InvalidParameter is not raised."""
+        """The listeners that ListenerPort and ListenerProtocol allow; InvalidParameter for a port that has none."""
         port = self.integer("ListenerPort", 0, 1, 65535)
         protocol = self.parameters.get("ListenerProtocol", "")
         found = [
@@ -162,9 +157,11 @@ def json_tags(parameter: str) -> dict[str, str | None]:
     """The tags of [{"TagKey": "team", "TagValue": "shop"}]; InvalidParameter for anything else."""
     try:
         rows = json.loads(parameter or "[]")
-        return {row["TagKey"]: row.get("TagValue") or None for row in rows}
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except ValueError:
         raise invalid_parameter("Tags") from None
+    if not isinstance(rows, list) or not all(isinstance(row, dict) and row.get("TagKey") for row in rows):
+        raise invalid_parameter("Tags")
+    return {str(row["TagKey"]): row.get("TagValue") or None for row in rows}
 
 
 def has_tags(tags: Mapping[str, str], wanted: Mapping[str, str | None]) -> bool:

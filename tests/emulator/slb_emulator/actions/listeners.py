@@ -114,25 +114,29 @@ def listener_row(balancer: LoadBalancer, listener: Listener) -> Answer:
 
 def describe_rules(call: Call) -> Answer:
     """The forwarding rules of one listener of http or https; one of tcp or udp cannot have any."""
-    call.integer("ListenerPort", 0, 1, 65535)
-    listener = call.one_listener()
+    listener = call.named_listeners(call.load_balancer())[0]
     if listener.listener_protocol not in ("http", "https"):
         raise invalid_parameter("ListenerProtocol")
-    return {"Rules": {"Rule": [rule_row(listener, rule) for rule in listener.rules]}}
+    return {"Rules": {"Rule": [rule_row(rule) for rule in listener.rules]}}
 
 
-def rule_row(listener: Listener, rule: Rule) -> Answer:
-    """A rule as DescribeRules shows it; scheduler and health check only when they are its own."""
-    row: Answer = {
-        "RuleId": rule.rule_id,
-        "RuleName": rule.rule_name,
-        "VServerGroupId": rule.vserver_group_id,
-        "ListenerSync": rule.listener_sync,
-    }
+def rule_identification(rule: Rule) -> Answer:
+    """What all answers say about a rule; its domain and its path only when it has them."""
+    row: Answer = {"RuleId": rule.rule_id, "RuleName": rule.rule_name}
     if rule.domain:
         row["Domain"] = rule.domain
     if rule.url:
         row["Url"] = rule.url
+    return row
+
+
+def rule_row(rule: Rule) -> Answer:
+    """A rule as DescribeRules shows it; scheduler and health check only when they are its own."""
+    row = {
+        **rule_identification(rule),
+        "VServerGroupId": rule.vserver_group_id,
+        "ListenerSync": rule.listener_sync,
+    }
     if rule.listener_sync == "off":
         row["Scheduler"] = rule.scheduler
         row["StickySession"] = "off"

@@ -11,6 +11,7 @@ from typing import Any
 
 from ..model import BackendServer, LoadBalancer, VServerGroup, by_key
 from .call import Answer, Call, has_tags, tag_rows
+from .listeners import rule_identification
 from .server_list import additions, parse_servers, with_weights_set, without
 
 
@@ -49,7 +50,7 @@ def listener_rows(balancer: LoadBalancer, group: VServerGroup) -> list[Answer]:
 def rule_rows(balancer: LoadBalancer, group: VServerGroup) -> list[Answer]:
     """The rules that lead to a group. The API does not say here which listener a rule belongs to."""
     return [
-        {"RuleId": rule.rule_id, "RuleName": rule.rule_name, "Domain": rule.domain, "Url": rule.url}
+        rule_identification(rule)
         for listener in balancer.listeners
         for rule in listener.rules
         if rule.vserver_group_id == group.vserver_group_id
