@@ -143,6 +143,102 @@ def test_bad_load_balancers(balancer: t.Any, start: t.Any) -> None:
     assert str(caught.value).endswith(".")
 
 
+GROUP = {"vserver_group_id": "rsp-1", "backend_servers": [{"server_id": "i-1", "port": 80}]}
+PAIR = {
+    "master_slave_server_group_id": "rsp-2",
+    "backend_servers": [
+        {"server_id": "i-1", "port": 80, "server_type": "Master"},
+        {"server_id": "i-2", "port": 80, "server_type": "Slave"},
+    ],
+}
+RULE = {"rule_id": "rule-1", "url": "/api", "vserver_group_id": "rsp-1"}
+GROUPED = {**BALANCER, "vserver_groups": [GROUP], "master_slave_groups": [PAIR]}
+
+
+def with_rules(*rules: t.Any, **listener: t.Any) -> dict[str, t.Any]:
+    """A load balancer with rules on its only listener."""
+    return {**GROUPED, "listeners": [{**LISTENER, **listener, "rules": list(rules)}]}
+
+
+def with_group(**changes: t.Any) -> dict[str, t.Any]:
+    """A load balancer with one vServer group."""
+    return {**GROUPED, "vserver_groups": [{**GROUP, **changes}]}
+
+
+@pytest.mark.parametrize(
+    ("balancer", "start"),
+    [
+        ({**BALANCER, "tags": ["team"]}, f"{PLACE}.tags: must be a mapping"),
+        ({**BALANCER, "tags": {"team": 1}}, f"{PLACE}.tags.team: must be text"),
+        (with_group(backend_servers=[{"server_id": "i-1"}]), f"{PLACE}.vserver_groups[0].backend_servers[0]: lacks "),
+        (
+            with_group(backend_servers=2 * GROUP["backend_servers"]),  # type: ignore[operator]
+            f"{PLACE}.vserver_groups[0].backend_servers[1]: repeats a member",
+        ),
+        ({**GROUPED, "vserver_groups": [GROUP, GROUP]}, "state.load_balancers: has the vserver_group_id 'rsp-1' twice"),
+        (
+            {**GROUPED, "listeners": [{**LISTENER, "vserver_group_id": "rsp-2"}]},
+            f"{PLACE}.vserver_groups: lacks the group 'rsp-2'",
+        ),
+        (
+            {**GROUPED, "listeners": [{**LISTENER, "listener_protocol": "tcp", "master_slave_server_group_id": "x"}]},
+            f"{PLACE}.master_slave_groups: lacks the group 'x'",
+        ),
+        (
+            {
+                **GROUPED,
+                "listeners": [{**LISTENER, "vserver_group_id": "rsp-1", "master_slave_server_group_id": "rsp-2"}],
+            },
+            f"{PLACE}.listeners[0]: has both ",
+        ),
+        (
+            {**GROUPED, "master_slave_groups": [{**PAIR, "backend_servers": PAIR["backend_servers"][:1]}]},
+            f"{PLACE}.master_slave_groups[0].backend_servers: must be one Master and one Slave",
+        ),
+        (with_rules({**RULE, "vserver_group_id": "rsp-3"}), f"{PLACE}.vserver_groups: lacks the group 'rsp-3'"),
+        (with_rules({"rule_id": "r", "vserver_group_id": "rsp-1"}), f"{PLACE}.listeners[0].rules[0]: lacks both "),
+        (with_rules(RULE, {**RULE, "rule_id": "r"}), f"{PLACE}.listeners[0].rules[1]: repeats a domain and url"),
+        (with_rules(RULE, {**RULE, "url": "/b"}), "state.load_balancers: has the rule_id 'rule-1' twice"),
+        (with_rules(RULE, listener_protocol="tcp"), f"{PLACE}.listeners[0].rules: must be on a listener of http"),
+        (with_rules(RULE, listener_forward="on"), f"{PLACE}.listeners[0].rules: must be on a listener of http"),
+        *(
+            (with_rules({**RULE, key: value}), f"{PLACE}.listeners[0].rules[0].{key}: must be ")
+            for key, value in (
+                ("url", "api"),
+                ("url", "/"),
+                ("url", "/a b"),
+                ("url", "/a\n"),
+                ("url", "/a?b"),
+                ("domain", "Example.com"),
+                ("domain", "example"),
+                ("domain", "www.*.com"),
+                ("domain", "*"),
+                ("domain", "a.com\n"),
+                ("scheduler", "sch"),
+                ("listener_sync", "maybe"),
+            )
+        ),
+    ],
+)
+def test_bad_groups_and_rules(balancer: t.Any, start: str) -> None:
+    with pytest.raises(DocumentError) as caught:
+        parse_state({"load_balancers": [balancer]})
+    assert str(caught.value).startswith(start)
+    assert str(caught.value).endswith(".")
+
+
+def test_plain_groups_are_a_state(groups_state: dict[str, t.Any]) -> None:
+    parsed = parse_state(groups_state)
+    assert parse_state(plain_state(parsed)).load_balancers == parsed.load_balancers
+
+
+def test_groups_that_are_only_named() -> None:
+    """Without a list of groups those that listeners name are there, and have no members."""
+    listeners = [{**LISTENER, "vserver_group_id": "rsp-1", "rules": [{**RULE, "vserver_group_id": "rsp-2"}]}]
+    balancer = parse_state({"load_balancers": [{**BALANCER, "listeners": listeners}]}).load_balancers["lb-1"]
+    assert balancer.members_by_group() == {"": (), "rsp-1": (), "rsp-2": ()}
+
+
 @pytest.mark.parametrize("document", [None, [], "text", {}, {"load_balancers": [BALANCER, BALANCER]}])
 def test_bad_documents(document: t.Any) -> None:
     with pytest.raises(DocumentError, match=r"^state"):
