@@ -34,6 +34,24 @@ def test_example() -> None:
     assert state.access_keys["rehearsal"].access_key_secret == "rehearsal-secret"
 
 
+def test_example_with_groups() -> None:
+    """Two servers with two ports each, three listeners, and a way to each group."""
+    shop = load_state(EXAMPLE).load_balancers["lb-shop"]
+    ports = {name: {(m.server_id, m.port) for m in members} for name, members in shop.members_by_group().items()}
+    servers = ("i-shop1", "i-shop2")
+    assert ports == {
+        "": {(server, None) for server in servers},
+        "rsp-web": {(server, port) for server in servers for port in (8080, 8081)},
+        "rsp-api": {(server, port) for server in servers for port in (9000, 9001)},
+    }
+    assert [(route.listener.listener_port, route.vserver_group_id) for route in shop.routes()] == [
+        (80, ""),
+        (8080, "rsp-web"),
+        (443, ""),
+        (443, "rsp-api"),
+    ]
+
+
 def test_plain_state_is_a_state(state: dict[str, t.Any]) -> None:
     parsed = parse_state(state)
     again = parse_state(plain_state(parsed))
