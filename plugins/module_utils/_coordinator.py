@@ -18,7 +18,7 @@ import shlex
 import time
 import typing as t
 
-from ansible_collections.aliyun_community.slb.plugins.module_utils import _plan, _slb
+from ansible_collections.aliyun_community.slb.plugins.module_utils import _listener_findings, _plan, _slb
 from ansible_collections.aliyun_community.slb.plugins.module_utils._batch import (
     Batch,
     Request,
@@ -27,6 +27,7 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._batch import
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import SlbError
 from ansible_collections.aliyun_community.slb.plugins.module_utils._journal import Journal, JournalUnusable
 from ansible_collections.aliyun_community.slb.plugins.module_utils._records import BackendServer, Listener, LoadBalancer
+from ansible_collections.aliyun_community.slb.plugins.module_utils._requested import RequestedWeight
 from ansible_collections.aliyun_community.slb.plugins.module_utils._restorer import (
     SETTLE_SECONDS,
     HealthWait,
@@ -215,7 +216,7 @@ class Coordinator:
     def _judge_listeners(self, snapshot: LoadBalancer, check_listeners: str) -> None:
         if check_listeners == "off":
             return
-        reasons = _plan.ineffective_weight_reasons(snapshot, self._listeners(snapshot.load_balancer_id))
+        reasons = _listener_findings.ineffective_weight_reasons(snapshot, self._listeners(snapshot.load_balancer_id))
         if not reasons:
             return
         finding = f"Weights may have no effect on {snapshot.load_balancer_id}: {'; '.join(reasons)}"
@@ -257,7 +258,7 @@ class Coordinator:
         entries = [entry.moved_to(UPDATING, time.time()) for entry in self._open_entries()]
         if entries:
             bench.record(request.rolling_update_id, entries)
-        return self._with_stats(self._result(changed=False, msg=f"{request.host} gets no new requests."))
+        return self._with_stats(self._result(changed=False, msg=f"{request.host} gets no new requests."), begins=True)
 
     def _prove_member(self, load_balancer_id: str) -> None:
         """By the read of another host, which takes a few seconds to get old, or by a read of this one's own."""
@@ -454,13 +455,21 @@ class Coordinator:
 
     # What the steps share
 
-    def _with_stats(self, result: Json) -> Json:
-        """The result with what is out as a statistic of the run: AWX hands those to the next job of a workflow."""
+    def _with_stats(self, result: Json, *, begins: bool = False) -> Json:
+        """The result with what is out as a statistic of the run: AWX hands those to the next job of a workflow.
+
+        ``begins``: the updates of this batch are about to begin. The results of its hosts reach Ansible in any order, and the
+        last one counts: it must not say that the update of another host has not begun.
+        """
         rolling_update_id = self._request.rolling_update_id
         journal = self._predicted() if self._bench.check_mode else self._bench.folder.read(rolling_update_id)
         if journal is None or result.get("failed"):  # Ansible does not look at those of a failed task
             return result
-        data = {"rolling_update_record": journal._replace(entries=tuple(journal.open_entries)).as_document()}
+        rows = [
+            entry.moved_to(UPDATING, entry.changed) if begins and entry.state == DRAINED else entry
+            for entry in journal.open_entries
+        ]
+        data = {"rolling_update_record": journal._replace(entries=tuple(rows)).as_document()}
         return {**result, "ansible_stats": {"data": data, "per_host": False, "aggregate": False}}
 
     def _predicted(self) -> Journal:
@@ -670,7 +679,7 @@ class _Drain:
         if not applied:
             return
         keys = {change.server.key for change in applied}
-        hosts = {entry.host for entry in work.plan.entries if entry.key[2:5] in keys}
+        hosts = {entry.host for entry in work.plan.entries if entry.key[1:] in keys}
         self._changed |= hosts
         for host in hosts:
             self._batch.remember(f"drained {work.setting.load_balancer_id} {host}", True)
@@ -685,7 +694,8 @@ class _Drain:
         rows = []
         for entry in entries:
             steps = [step_weight(entry.original, percent) for percent in ramps[entry.host]]
-            rows.append(json.dumps(entry.moved_to(DRAINED, entry.changed, *steps)._asdict()))
+            # Whoever needs this does not know whether the update has begun.
+            rows.append(json.dumps(entry.moved_to(UPDATING, entry.changed, *steps)._asdict()))
         self._batch.add_to_list(f"{WOULD_BE_OUT} {self._id}", rows)
 
     def _refuse_already_out(self) -> None:
@@ -745,7 +755,7 @@ class _Work:
         self._announced = False
         self.plan = DrainPlan((), (), (), {}, {}, ())
 
-    def choose(self, group: tuple[BackendServer, ...]) -> t.Sequence[_plan.RequestedWeight]:
+    def choose(self, group: tuple[BackendServer, ...]) -> t.Sequence[RequestedWeight]:
         known = self._bench.folder.known_entries(self.setting.load_balancer_id, self._bench.run)
         self.plan = plan_drain(self._targets, group, known, self.setting)
         return self.plan.requested

@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 import typing as t
 
-from ansible_collections.aliyun_community.slb.plugins.module_utils import _plan, _slb
+from ansible_collections.aliyun_community.slb.plugins.module_utils import _health, _plan, _slb
 from ansible_collections.aliyun_community.slb.plugins.module_utils._batch import wait_for_orphans
 from ansible_collections.aliyun_community.slb.plugins.module_utils._client import Client
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import SlbError
@@ -26,6 +26,7 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._records impo
     BackendServerKey,
     Listener,
 )
+from ansible_collections.aliyun_community.slb.plugins.module_utils._requested import RequestedWeight
 from ansible_collections.aliyun_community.slb.plugins.module_utils._rolling_update import (
     DRAINING,
     LEFT_ALONE,
@@ -48,6 +49,7 @@ LINE_SECONDS = 10.0  # between two lines during a wait
 # How long a request of a killed process may still take effect. A call takes the API 2 to 3 s (vendor page
 # SetBackendServers).
 SETTLE_SECONDS = 10.0
+BEGUN = "its update has begun or may have"
 
 
 class Workbench(t.NamedTuple):
@@ -170,6 +172,13 @@ class Outcome:
         self.left_alone: dict[EntryKey, str] = {}
         self.failed: dict[EntryKey, str] = {}
 
+    def add(self, other: Outcome) -> None:
+        """Take in what became of other entries."""
+        self.changed |= other.changed
+        self.back.update(other.back)
+        self.left_alone.update(other.left_alone)
+        self.failed.update(other.failed)
+
     def was_back(self, entry: Entry) -> bool:
         return entry.key in self.back and entry.key not in self.changed
 
@@ -209,6 +218,12 @@ class Restorer:
             previous = percent
         return outcome
 
+    def look(self, entries: t.Sequence[Entry]) -> Outcome:
+        """Find out which entries are back, or someone else's by now, without a write. The others are ``failed``."""
+        outcome = Outcome()
+        self._take_step(entries, StepOfRamp(100, None, is_last=True, is_look=True), outcome)
+        return outcome
+
     def _take_step(self, entries: t.Sequence[Entry], step: StepOfRamp, outcome: Outcome) -> list[Entry]:
         """One step for all; returns the entries as they are now."""
         after: list[Entry] = []
@@ -240,7 +255,7 @@ class Restorer:
         if setter and setter.ledger.applied:
             self.changed = True
             work.changed = {change.server.key for change in setter.ledger.applied}
-            outcome.changed |= {entry.key for entry in work.entries if entry.key[2:5] in work.changed}
+            outcome.changed |= {entry.key for entry in work.entries if entry.key[1:] in work.changed}
             changes = [
                 f"{change.server.name} {change.server.weight} -> {change.after}" for change in setter.ledger.applied
             ]
@@ -254,6 +269,7 @@ class Restorer:
         left_alone = [(entry, weight) for entry, weight in work.plan.left_alone if entry not in without]
         outcome.left_alone.update((entry.key, left_alone_reason(entry, weight)) for entry, weight in left_alone)
         outcome.failed.update((entry.key, work.error) for entry in work.failed)
+        outcome.failed.update((entry.key, BEGUN) for entry in work.kept)
         skipped = {entry.key for entry in [*without, *work.failed]}
         moved = [entry for entry in work.after() if entry.key not in skipped]
         if work.step.is_last:
@@ -271,17 +287,21 @@ class Restorer:
 
 
 class StepOfRamp(t.NamedTuple):
-    """A step in percent of the original weights, and the one before it, if this restore has taken one."""
+    """A step in percent of the original weights, and the one before it, if this restore has taken one.
+
+    ``is_look``: nothing is written.
+    """
 
     percent: int
     previous: int | None
     is_last: bool
+    is_look: bool = False
 
 
 class _Step:
     """The entries of one load balancer during one step. ``failed``: those that did not get there, because of ``error``.
 
-    ``changed``: the members whose weight was changed.
+    ``changed``: the members whose weight was changed. ``kept``: what a look has found where the rolling update left it.
     """
 
     def __init__(self, load_balancer_id: str, entries: t.Sequence[Entry], step: StepOfRamp) -> None:
@@ -292,9 +312,13 @@ class _Step:
         self.error = ""
         self.failed: t.Sequence[Entry] = ()
         self.changed: set[BackendServerKey] = set()
+        self.kept: t.Sequence[Entry] = ()
 
-    def choose(self, group: tuple[BackendServer, ...]) -> t.Sequence[_plan.RequestedWeight]:
+    def choose(self, group: tuple[BackendServer, ...]) -> t.Sequence[RequestedWeight]:
         self.plan = plan_restore(self.entries, group, self.step.percent, self.step.previous)
+        if self.step.is_look:
+            self.kept = self.plan.entries
+            self.plan = self.plan._replace(requested=(), entries=())
         return self.plan.requested
 
     def failed_after(self, error: str, group: tuple[BackendServer, ...] | None) -> None:
@@ -309,7 +333,7 @@ class _Step:
     @property
     def surprising(self) -> list[Entry]:
         """What is not as the journal says, although nothing was changed here."""
-        put_back = [entry for entry in self.plan.done if entry.is_out and entry.key[2:5] not in self.changed]
+        put_back = [entry for entry in self.plan.done if entry.is_out and entry.key[1:] not in self.changed]
         return [*put_back, *(entry for entry, _weight in self.plan.left_alone)]
 
     def about_to_write(self) -> list[Entry]:
@@ -367,7 +391,7 @@ class HealthWait:
         return unhealthy
 
     def _look_at(self, entries: t.Sequence[Entry]) -> dict[EntryKey, str]:
-        listeners = _plan.checked_listeners(self._listeners_of(entries[0]))
+        listeners = _health.checked_listeners(self._listeners_of(entries[0]))
         if not listeners:
             return {}
         client = self._bench.client_for(entries[0].region)
@@ -375,7 +399,7 @@ class HealthWait:
         found = {}
         for entry in entries:
             server = BackendServer(entry.server_id, entry.original, entry.type, entry.server_ip)
-            states = {listener.name: _plan.health_of(server, listener, rows) for listener in listeners}
+            states = {listener.name: _health.health_of(server, listener, rows) for listener in listeners}
             findings = [
                 f"{'/'.join(sorted(state)) or 'unknown'} on {name}"
                 for name, state in states.items()
