@@ -118,7 +118,8 @@ _ESTABLISHED = "01"
 # "   0: 0100007F:1F90 0200007F:C350 01 ...": number, local and remote address, state.
 _HEADER = re.compile(r"\s*sl\s+local_address\s")
 _ENTRY = re.compile(
-    r"\s*\d+: (?P<local>[0-9A-F]+):(?P<port>[0-9A-F]{4}) (?P<remote>[0-9A-F]+):[0-9A-F]{4} (?P<state>[0-9A-F]{2}) "
+    r"\s*\d+: (?P<local>[0-9A-F]+):(?P<port>[0-9A-F]{4}) (?P<remote>[0-9A-F]+):(?P<remote_port>[0-9A-F]{4})"
+    r" (?P<state>[0-9A-F]{2}) "
 )
 _MAPPED = b"\0" * 10 + b"\xff\xff"
 
@@ -161,7 +162,8 @@ def parse_table(table: str, path: str, port: int) -> t.Counter[str]:
     lines = table.splitlines()
     if not lines or not _HEADER.match(lines[0]):
         raise NotCounted(f"The connections cannot be counted: {path} does not begin as expected.")
-    peers: t.Counter[str] = collections.Counter()
+    # The kernel can list an entry twice if others begin while it hands out its table.
+    found = set()
     for number, line in enumerate(lines[1:], start=2):
         entry = _ENTRY.match(line)
         if not entry or len(entry["local"]) not in (8, 32) or len(entry["remote"]) != len(entry["local"]):
@@ -169,8 +171,8 @@ def parse_table(table: str, path: str, port: int) -> t.Counter[str]:
                 f"The connections cannot be counted: line {number} of {path} is not as expected: {line!r}."
             )
         if entry["state"] == _ESTABLISHED and int(entry["port"], 16) == port:
-            peers[readable_address(entry["remote"])] += 1
-    return peers
+            found.add((entry["local"], entry["remote"], entry["remote_port"]))
+    return collections.Counter(readable_address(remote) for _local, remote, _port in found)
 
 
 def readable_address(digits: str) -> str:

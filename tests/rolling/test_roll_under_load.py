@@ -27,8 +27,8 @@ from slb_rolling.web_server import BROKEN
 
 SetStage = Callable[..., Stage]
 
-# What a proof needs: so many requests while a server was drained. The traffic asks for about 240 a second.
-LEAST_REQUESTS = 200
+# What a proof needs: so many requests while a server was drained. The traffic asks for about 120 a second.
+LEAST_REQUESTS = 100
 THREE = (Member(),) * 3
 
 

@@ -306,7 +306,7 @@ def api_seconds(requests: list[dict[str, Any]]) -> float:
         for earlier, later in itertools.pairwise(ordered)
         if earlier["code"] == BUSY
     ]
-    return LATENCY * len(requests) + sum(pauses)
+    return float(LATENCY * len(requests) + sum(pauses))
 
 
 def processor() -> str:

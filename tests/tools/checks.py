@@ -36,7 +36,6 @@ import docsite
 import emulator_process
 import project
 import readme
-import system_packages
 import workspace
 import yaml
 from emulator_process import EmulatorProcess
@@ -166,6 +165,7 @@ def types(log: Log) -> Result:
     log.run(*mypy, "--package", "slb_emulator", cwd=emulator_folder)
     log.run(*mypy, ".", cwd=emulator_folder / "tests", MYPYPATH=emulator_folder)
     log.run(*mypy, ".", cwd=workspace.COPY / "tests" / "rolling", MYPYPATH=f"{emulator_folder}{os.pathsep}{tools}")
+    log.run(*mypy, ".", cwd=workspace.COPY / "tests" / "plays", MYPYPATH=emulator_folder)
     log.run(*mypy, ".", workspace.COPY / "noxfile.py", cwd=tools)
     log.run(*mypy, ".", cwd=campaign.FOLDER, MYPYPATH=workspace.python_path())
     for name in ("hostile", "secrets"):
@@ -275,7 +275,8 @@ def integration(log: Log) -> Result:
 
 def integration_oldest(log: Log) -> Result:
     """The targets of the modules again, with these under the oldest Python of this machine."""
-    targets = [name.rpartition(".")[2] for name in module_names()]
+    folder = workspace.COPY / "tests" / "integration" / "targets"
+    targets = [path.name for path in sorted(folder.glob("slb_*"))]
     controller = "{}.{}".format(*sys.version_info[:2])
     oldest = next(iter(project.target_pythons()))
     if oldest == controller:
@@ -300,7 +301,6 @@ def run_pytest(log: Log, folder: Path, tests: str = ".", **extra: str | Path) ->
 
 def emulator(log: Log) -> Result:
     """The emulator's own tests; clients that others wrote must be satisfied with it."""
-    system_packages.ensure_haproxy()
     folder = workspace.COPY / "tests" / "emulator"
     return run_pytest(log, folder, PYTHONPATH=folder)
 
@@ -319,7 +319,7 @@ def run_campaign(log: Log, command: list[str | Path]) -> Result:
 
 
 def chaos(log: Log) -> Result:
-    return run_campaign(log, campaign.command("--seed", "1"))
+    return run_campaign(log, campaign.command("-n", "600", "--seed", "1"))
 
 
 def chaos_rolling(log: Log) -> Result:
@@ -333,8 +333,12 @@ def concurrency(log: Log) -> Result:
 
 def rolling(log: Log) -> Result:
     """The proof that a roll with the role loses no request."""
-    system_packages.ensure_haproxy()
     return run_pytest(log, workspace.COPY / "tests" / "rolling", ANSIBLE_COLLECTIONS_PATH=workspace.COLLECTIONS)
+
+
+def plays(log: Log) -> Result:
+    """What users' playbooks do with the role, the actions and the shipped playbooks."""
+    return run_pytest(log, workspace.COPY / "tests" / "plays", ANSIBLE_COLLECTIONS_PATH=workspace.COLLECTIONS)
 
 
 def molecule(log: Log) -> Result:
@@ -520,6 +524,7 @@ CHECKS: dict[str, tuple[str, Check]] = {
     "chaos-rolling": ("rolling updates under faults and signals", chaos_rolling),
     "concurrency": ("16 processes of the module at once", concurrency),
     "rolling": ("a roll under real traffic, and without the role", rolling),
+    "plays": ("playbooks with the role, and the shipped ones", plays),
     "molecule": ("the role's scenario for Molecule", molecule),
     "secrets": ("no secret in any output, log or file", secrets),
     "hostile": ("any answer, argument or file: no traceback, hang or write", hostile),
@@ -544,8 +549,8 @@ OTHER_LANES = (
     # ansible-test in workspace.INTEGRATION_COPY, and what only reads a copy. The longer `rolling` takes, the more requests
     # it serves: it must not have to share the processors with more than it does here.
     ("rolling", "secrets", "hostile", "integration", "integration-oldest"),
-    # What mostly waits, and takes hardly anything from the other two.
-    ("emulator", "concurrency"),
+    # What waits for much of its time.
+    ("emulator", "concurrency", "plays", "chaos-rolling"),
 )
 
 
@@ -564,7 +569,6 @@ def perform(name: str) -> Result:
         OSError,
         subprocess.SubprocessError,
         emulator_process.EmulatorProcessError,
-        system_packages.NotInstalled,
         ansible_core.NoPython,
     ) as error:
         log.write(f"FAILED: {error}")

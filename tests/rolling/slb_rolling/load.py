@@ -26,8 +26,8 @@ import gevent
 from slb_rolling.results import SLOW, Request, to_lines
 
 # Requests per second, of all users.
-RATE = 240
-USERS = 24
+RATE = 120
+USERS = 12
 SLOW_USERS = 12
 SLOW_SECONDS = 3
 FLUSH_SECONDS = 0.2

@@ -66,8 +66,14 @@ def test_entry(line: str, peers: dict[str, int]) -> None:
 
 
 def test_several_entries() -> None:
-    lines = [entry("10.0.0.1", PORT, peer) for peer in ("10.0.0.2", "10.0.0.3", "10.0.0.2")]
+    peers = ("10.0.0.2", "10.0.0.3", "10.0.0.2")
+    lines = [entry("10.0.0.1", PORT, peer, remote_port=50000 + number) for number, peer in enumerate(peers)]
     assert parse_table(HEADER + "".join(lines), "tcp", PORT) == {"10.0.0.2": 2, "10.0.0.3": 1}
+
+
+def test_an_entry_that_the_kernel_lists_twice_is_one_connection() -> None:
+    others = [entry("10.0.0.1", PORT, "10.0.0.2", remote_port=50001), entry("10.0.0.9", PORT, "10.0.0.2")]
+    assert parse_table(HEADER + GOOD * 2 + "".join(others), "tcp", PORT) == {"10.0.0.2": 3}
 
 
 GOOD = entry("10.0.0.1", PORT, "10.0.0.2")
@@ -215,7 +221,7 @@ def test_waits_for_the_last_connection() -> None:
 
 def test_peers_are_few_and_sorted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lines = [entry("10.0.0.1", PORT, f"10.0.1.{number}") for number in range(20)] + [
-        entry("10.0.0.1", PORT, "10.0.1.7")
+        entry("10.0.0.1", PORT, "10.0.1.7", remote_port=50001)
     ]
     monkeypatch.setattr(slb_connections.count_peers, "__defaults__", (folder_with(tmp_path, HEADER + "".join(lines)),))
     found = slb_connections.wait(PORT, 0)

@@ -1,0 +1,44 @@
+# Copyright (c) 2026 aliyun_community.slb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A field as a fixture."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+FOLDER = Path(__file__).resolve().parent
+sys.path[:0] = [str(FOLDER), str(FOLDER.parent / "emulator")]
+
+from field import UPDATE, Document, Field, inventory, play, state  # noqa: E402
+
+from slb_emulator import running  # noqa: E402
+
+
+@pytest.fixture
+def fields(tmp_path: Path) -> Iterator[Any]:
+    """Gives what makes a field with a state, by default with an ordinary inventory, play and update."""
+    with ExitStack() as stack:
+
+        def make(document: Document | None = None) -> Field:
+            document = document or state()
+            names = [balancer["load_balancer_id"] for balancer in document["load_balancers"]]
+            made = Field(tmp_path, stack.enter_context(running(document)), names)
+            made.write(inventory=inventory(), roll=[play()], update=[UPDATE])
+            return made
+
+        yield make
+
+
+@pytest.fixture
+def plain(fields: Any) -> Field:
+    """An ordinary one."""
+    made: Field = fields()
+    return made
