@@ -56,7 +56,7 @@ def group_name(vserver_group_id: str | None, vserver_group_name: str | None) -> 
     """What messages call a server group."""
     if vserver_group_id is None:
         return "the default server group"
-    if vserver_group_name is None:
+    if vserver_group_name in (None, vserver_group_id):
         return f"vServer group {vserver_group_id}"
     return f"vServer group {vserver_group_name} ({vserver_group_id})"
 
@@ -116,6 +116,16 @@ class LoadBalancer(t.NamedTuple):
     status: str | None
     address: str | None
     backend_servers: tuple[BackendServer, ...]
+
+
+class ListedLoadBalancer(t.NamedTuple):
+    """A load balancer, as DescribeLoadBalancers lists it: without its members."""
+
+    load_balancer_id: str
+    name: str | None
+    status: str | None
+    address: str | None
+    resource_group_id: str | None
 
 
 class Listener(t.NamedTuple):
