@@ -11,14 +11,16 @@ from __future__ import annotations
 import time
 import typing as t
 
-from ansible_collections.aliyun_community.slb.plugins.module_utils import _listener_findings
 from ansible_collections.aliyun_community.slb.plugins.module_utils._batch import remove_ended_runs
 from ansible_collections.aliyun_community.slb.plugins.module_utils._context import Context
 from ansible_collections.aliyun_community.slb.plugins.module_utils._entries import Entry, described
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import SlbError
 from ansible_collections.aliyun_community.slb.plugins.module_utils._journal import JournalUnusable
+from ansible_collections.aliyun_community.slb.plugins.module_utils._listener_findings import find, remedies
+from ansible_collections.aliyun_community.slb.plugins.module_utils._plan import Change
 from ansible_collections.aliyun_community.slb.plugins.module_utils._reads import Reads, Snapshot
 from ansible_collections.aliyun_community.slb.plugins.module_utils._rolling_update import (
+    find_members,
     plan_drain,
     same_member,
     too_few_active,
@@ -146,24 +148,24 @@ class Check:
         return already_out
 
     def _judge_listeners(self, snapshot: Snapshot, check_listeners: str) -> None:
+        """A member that is at 0 already counts as drained: it must get no traffic either."""
         if check_listeners == "off":
             return
-        load_balancer = snapshot.load_balancer
-        listeners = self._reads.listeners(load_balancer.load_balancer_id)
-        if self._request.server_groups == "all":
-            listeners = [listener._replace(vserver_group_id=None) for listener in listeners]
-        reasons = _listener_findings.ineffective_weight_reasons(load_balancer, listeners)
-        if not reasons:
+        setting = self._context.setting(snapshot.load_balancer.load_balancer_id)
+        servers = find_members(self._context.target(self._request), snapshot.members, setting)
+        drains = [Change(server._replace(weight=server.weight or 1), 0) for server in servers]
+        findings = find(self._reads.traffic(snapshot), drains, all_groups=self._request.server_groups == "all")
+        if not findings:
             return
-        finding = f"Weights may have no effect on {load_balancer.load_balancer_id}: {'; '.join(reasons)}"
+        text = f"weights may have no effect on {setting.load_balancer_id}: {'; '.join(row.text for row in findings)}"
         if check_listeners == "fail":
             raise SlbError(
                 "WeightsWithoutEffect",
-                finding[0].lower() + finding[1:],
-                advice=f"Fix the listeners, or set {self._context.place.prefix}check_listeners to warn.",
+                text,
+                advice=f"{remedies(findings)} Or set {setting.prefix}check_listeners to warn.",
             )
-        if self._batch.first_time(f"warned {finding}"):
-            self._bench.warn(finding)
+        if self._batch.first_time(f"warned {text}"):
+            self._bench.warn(f"{text[0].upper()}{text[1:]}. {remedies(findings)}")
 
 
 def already_out_error(members: t.Sequence[str], prefix: str) -> SlbError:

@@ -57,14 +57,14 @@ class Entry(t.NamedTuple):
 
     @property
     def key(self) -> EntryKey:
-        return (self.load_balancer_id, *self._member.key)
+        return (self.load_balancer_id, *self.member.key)
 
     @property
     def name(self) -> str:
-        return self._member.name
+        return self.member.name
 
     @property
-    def _member(self) -> BackendServer:
+    def member(self) -> BackendServer:
         """The member with its original weight."""
         return BackendServer(
             self.server_id, self.original, self.type, self.server_ip, None, self.port, self.group, self.group_name

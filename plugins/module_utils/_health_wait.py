@@ -14,21 +14,24 @@ import typing as t
 from ansible_collections.aliyun_community.slb.plugins.module_utils import _health, _slb
 from ansible_collections.aliyun_community.slb.plugins.module_utils._entries import Entry, EntryKey
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import SlbError
-from ansible_collections.aliyun_community.slb.plugins.module_utils._records import BackendServer, Listener
 from ansible_collections.aliyun_community.slb.plugins.module_utils._rolling_update import duration
+from ansible_collections.aliyun_community.slb.plugins.module_utils._routes import Route
 from ansible_collections.aliyun_community.slb.plugins.module_utils._workbench import LINE_SECONDS, Workbench
 
 LOOK_SECONDS = 2.0  # between two looks
 
 
 class HealthWait:
-    """Waits until every listener that checks the health of a member calls it normal."""
+    """Waits until every listener and rule that checks the health of a member calls it normal.
+
+    ``routes_of``: gives the routes of the load balancer of some entries.
+    """
 
     def __init__(
-        self, bench: Workbench, listeners_of: t.Callable[[Entry], t.Sequence[Listener]], timeout: float
+        self, bench: Workbench, routes_of: t.Callable[[t.Sequence[Entry]], t.Sequence[Route]], timeout: float
     ) -> None:
         self._bench = bench
-        self._listeners_of = listeners_of
+        self._routes_of = routes_of
         self._timeout = timeout
 
     def __call__(self, entries: t.Sequence[Entry]) -> dict[EntryKey, str]:
@@ -54,7 +57,7 @@ class HealthWait:
         self._bench.say(f"Waiting for {reasons}: {duration(elapsed)} of at most {duration(self._timeout)}")
 
     def _look(self, entries: t.Sequence[Entry]) -> dict[EntryKey, str]:
-        """One call for each load balancer whose listeners check anything."""
+        """One call for each load balancer that checks the health of an entry."""
         unhealthy: dict[EntryKey, str] = {}
         for load_balancer_id in dict.fromkeys(entry.load_balancer_id for entry in entries):
             mine = [entry for entry in entries if entry.load_balancer_id == load_balancer_id]
@@ -65,20 +68,15 @@ class HealthWait:
         return unhealthy
 
     def _look_at(self, entries: t.Sequence[Entry]) -> dict[EntryKey, str]:
-        listeners = _health.checked_listeners(self._listeners_of(entries[0]))
-        if not listeners:
+        routes = self._routes_of(entries)
+        checked = [entry for entry in entries if _health.checks_of(entry.member, routes)]
+        if not checked:
             return {}
-        client = self._bench.client_for(entries[0].region)
-        rows = _slb.describe_health_status(client, entries[0].load_balancer_id)
-        found = {}
-        for entry in entries:
-            server = BackendServer(entry.server_id, entry.original, entry.type, entry.server_ip)
-            states = {listener.name: _health.health_of(server, listener, rows) for listener in listeners}
-            findings = [
-                f"{'/'.join(sorted(state)) or 'unknown'} on {name}"
-                for name, state in states.items()
-                if state != {"normal"}
-            ]
-            if findings:
-                found[entry.key] = f"{entry.name} of {entry.load_balancer_id} is {', '.join(findings)}"
-        return found
+        client = self._bench.client_for(checked[0].region)
+        rows = _slb.describe_health_status(client, checked[0].load_balancer_id)
+        findings = {entry: ", ".join(_health.findings(entry.member, routes, rows)) for entry in checked}
+        return {
+            entry.key: f"{entry.name} of {entry.load_balancer_id} is {found}"
+            for entry, found in findings.items()
+            if found
+        }

@@ -13,8 +13,9 @@ import typing as t
 
 from ansible_collections.aliyun_community.slb.plugins.module_utils import _slb
 from ansible_collections.aliyun_community.slb.plugins.module_utils._context import Context
-from ansible_collections.aliyun_community.slb.plugins.module_utils._entries import Entry
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import SlbError
+from ansible_collections.aliyun_community.slb.plugins.module_utils._listener_check import ListenerCheck
+from ansible_collections.aliyun_community.slb.plugins.module_utils._listener_findings import Traffic
 from ansible_collections.aliyun_community.slb.plugins.module_utils._records import (
     BackendServer,
     ListedRule,
@@ -27,6 +28,11 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._server_group
     DEFAULT_GROUP,
     Scope,
     ServerGroups,
+)
+from ansible_collections.aliyun_community.slb.plugins.module_utils._shared_routes import (
+    SharedRoutes,
+    route_as_json,
+    route_from_json,
 )
 
 Json = dict[str, t.Any]
@@ -73,6 +79,26 @@ def _group(row: Json) -> ServerGroup:
     )
 
 
+def _traffic_as_json(traffic: Traffic) -> Json:
+    return {
+        "status": traffic.status,
+        "listeners": [list(listener) for listener in traffic.listeners],
+        "routes": [route_as_json(route) for route in traffic.routes],
+        "groups": [_as_json(group) for group in traffic.groups],
+        "pairs": {name: pair and [list(server) for server in pair] for name, pair in traffic.pairs.items()},
+    }
+
+
+def _traffic(row: Json) -> Traffic:
+    return Traffic(
+        row["status"],
+        [Listener(*listener) for listener in row["listeners"]],
+        [route_from_json(route) for route in row["routes"]],
+        [_group(group) for group in row["groups"]],
+        {name: pair and [BackendServer(*server) for server in pair] for name, pair in row["pairs"].items()},
+    )
+
+
 class Reads:
     """The reads of a run that a host shares. They are kept as long as the run, if files can be written."""
 
@@ -81,6 +107,7 @@ class Reads:
         self._batch = context.batch
         self._request = context.request
         self._prefix = context.place.prefix
+        self.routes = SharedRoutes(context.bench, context.request.connection)
 
     @property
     def scope(self) -> Scope:
@@ -104,6 +131,7 @@ class Reads:
         key = self._key("snapshot", load_balancer_id)
         self._batch.remember(key, snapshot.as_json())
         self._batch.remember(f"{key} is old", False)
+        self._batch.forget(self._key("traffic", load_balancer_id))
         return snapshot
 
     def is_old(self, load_balancer_id: str) -> bool:
@@ -176,21 +204,23 @@ class Reads:
         assert groups.load_balancer is not None  # each scope has the default group
         return Snapshot(groups.load_balancer, groups.groups)
 
-    # Listeners
+    # Traffic
 
-    def listeners(self, load_balancer_id: str, region: str | None = None) -> list[Listener]:
-        """The listeners of a load balancer, read once in a run."""
-        key = self._key("listeners", load_balancer_id)
+    def traffic(self, snapshot: Snapshot) -> Traffic:
+        """How traffic gets to the servers, read once for a snapshot. Raises SlbError."""
+        load_balancer_id = snapshot.load_balancer.load_balancer_id
+        key = self._key("traffic", load_balancer_id)
         kept = self._batch.recall(key)
-        if kept is not None:
-            return [Listener(**row) for row in kept]
-        client = self._bench.client_for(region or self._request.region)
-        listeners = _slb.describe_listeners(client, load_balancer_id)
-        self._batch.remember(key, [listener.as_dict() for listener in listeners])
-        return listeners
-
-    def listeners_of_entry(self, entry: Entry) -> list[Listener]:
-        return self.listeners(entry.load_balancer_id, entry.region)
+        if kept is None:
+            client = self._bench.client_for(self._request.region)
+            groups = ServerGroups(client, load_balancer_id)
+            groups.take(snapshot.load_balancer, snapshot.groups, self.listed_groups(load_balancer_id))
+            traffic = ListenerCheck(client, groups).traffic()
+            self.note_listed(groups)
+            self.routes.keep(load_balancer_id, traffic.routes)
+            kept = _traffic_as_json(traffic)
+            self._batch.remember(key, kept)
+        return _traffic(kept)
 
     def _key(self, what: str, load_balancer_id: str) -> str:
         return f"{what} {self._request.connection} {load_balancer_id}"

@@ -639,7 +639,7 @@ def test_unhealthy_server_is_named_and_stays_out(stage: Stage, session: Session)
     stage.set_health("i-2", "abnormal")
     results = session.restore("web1", "web2")
     assert failed(results) == [False, True]
-    assert "i-2 of lb-a is abnormal on http:80" in results[1]["msg"]
+    assert "i-2 of lb-a is abnormal on listener http:80" in results[1]["msg"]
     assert "Still out of traffic: web2 (i-2 of lb-a, goes back to 60)" in results[1]["msg"]
     assert stage.weights() == [100, 0, 3, 40, 40]
     assert [entry.host for entry in stage.open_entries()] == ["web2"]
