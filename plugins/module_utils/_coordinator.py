@@ -258,7 +258,7 @@ class Coordinator:
         entries = [entry.moved_to(UPDATING, time.time()) for entry in self._open_entries()]
         if entries:
             bench.record(request.rolling_update_id, entries)
-        return self._with_stats(self._result(changed=False, msg=f"{request.host} gets no new requests."))
+        return self._with_stats(self._result(changed=False, msg=f"{request.host} gets no new requests."), begins=True)
 
     def _prove_member(self, load_balancer_id: str) -> None:
         """By the read of another host, which takes a few seconds to get old, or by a read of this one's own."""
@@ -455,13 +455,21 @@ class Coordinator:
 
     # What the steps share
 
-    def _with_stats(self, result: Json) -> Json:
-        """The result with what is out as a statistic of the run: AWX hands those to the next job of a workflow."""
+    def _with_stats(self, result: Json, *, begins: bool = False) -> Json:
+        """The result with what is out as a statistic of the run: AWX hands those to the next job of a workflow.
+
+        ``begins``: the updates of this batch are about to begin. The results of its hosts reach Ansible in any order, and the
+        last one counts: it must not say that the update of another host has not begun.
+        """
         rolling_update_id = self._request.rolling_update_id
         journal = self._predicted() if self._bench.check_mode else self._bench.folder.read(rolling_update_id)
         if journal is None or result.get("failed"):  # Ansible does not look at those of a failed task
             return result
-        data = {"rolling_update_record": journal._replace(entries=tuple(journal.open_entries)).as_document()}
+        rows = [
+            entry.moved_to(UPDATING, entry.changed) if begins and entry.state == DRAINED else entry
+            for entry in journal.open_entries
+        ]
+        data = {"rolling_update_record": journal._replace(entries=tuple(rows)).as_document()}
         return {**result, "ansible_stats": {"data": data, "per_host": False, "aggregate": False}}
 
     def _predicted(self) -> Journal:
@@ -686,7 +694,8 @@ class _Drain:
         rows = []
         for entry in entries:
             steps = [step_weight(entry.original, percent) for percent in ramps[entry.host]]
-            rows.append(json.dumps(entry.moved_to(DRAINED, entry.changed, *steps)._asdict()))
+            # Whoever needs this does not know whether the update has begun.
+            rows.append(json.dumps(entry.moved_to(UPDATING, entry.changed, *steps)._asdict()))
         self._batch.add_to_list(f"{WOULD_BE_OUT} {self._id}", rows)
 
     def _refuse_already_out(self) -> None:

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 import typing as t
@@ -44,6 +45,7 @@ _COPY = (
 )
 
 RECOVERED, CLOSED, LISTED = "recovered", "closed", "listed"
+ALL, NOT_BEGUN = "all", "not_begun"
 
 
 def argument_spec() -> dict[str, t.Any]:
@@ -51,6 +53,7 @@ def argument_spec() -> dict[str, t.Any]:
     return {
         "state": {"type": "str", "choices": [RECOVERED, CLOSED, LISTED], "required": True},
         "rolling_update_id": {"type": "str"},
+        "recover": {"type": "str", "choices": [ALL, NOT_BEGUN], "default": ALL},
         "record": {"type": "raw"},
         "record_dir": {"type": "path"},
         "health_timeout": {"type": "raw", "default": 300},
@@ -101,13 +104,17 @@ class Keeper:
             text += f", {left} were left alone because someone else changed them"
         return {"changed": False, "msg": f"{text}."}
 
-    def recover(self, rolling_update_id: str | None, record: t.Any, health_timeout: int) -> Json:
-        """Put back what one journal, or every open journal, says."""
+    def recover(self, rolling_update_id: str | None, record: t.Any, health_timeout: int, which: str = ALL) -> Json:
+        """Put back what one journal, or every open journal, says.
+
+        ``which``: with NOT_BEGUN, a server whose update has begun, or may have, stays where it is.
+        """
         back: list[Entry] = []
         put_back: list[Entry] = []
         problems: list[str] = []
         left_alone: list[str] = []
         changed = False
+        handed_on: Json = {}
         for journal in self._chosen(rolling_update_id, record):
             running = self._running(journal)
             if running:
@@ -123,13 +130,19 @@ class Keeper:
                 continue
             restorer = Restorer(self._bench, journal.rolling_update_id)
             health = HealthWait(self._bench, self._listeners_of, health_timeout)
-            outcome = restorer.restore(entries, before_step=health)
+            kept = [entry for entry in entries if which == NOT_BEGUN and not entry.is_untouched]
+            outcome = restorer.restore([entry for entry in entries if entry not in kept], before_step=health)
+            outcome.add(restorer.look(kept))
             changed = changed or restorer.changed
             back += outcome.back.values()
             put_back += [entry for entry in outcome.back.values() if entry.key in outcome.changed]
             left_alone += outcome.left_alone.values()
             problems += self._problems(entries, outcome)
+            if record:
+                still_out = [entry for entry in entries if entry.key in outcome.failed]
+                handed_on["record"] = self._still_open(journal, still_out)
         return {
+            **handed_on,
             "changed": changed,
             "failed": bool(problems),
             "restored": [shown(entry) for entry in back],
@@ -154,6 +167,15 @@ class Keeper:
                 self._bench.warn(exc.sentence())
         found = self._bench.folder.read(journal.rolling_update_id)
         return found.open_entries if found else entries
+
+    def _still_open(self, journal: Journal, entries: t.Sequence[Entry]) -> Json:
+        """The record for the next job: ``entries`` as the file has them by now. Empty if there are none."""
+        found = None
+        with contextlib.suppress(SlbError):
+            found = self._bench.folder.read(journal.rolling_update_id)
+        now = {entry.key: entry for entry in (found.open_entries if found else ())}
+        rows = tuple(now.get(entry.key, entry) for entry in entries)
+        return journal._replace(entries=rows, closed=None).as_document() if rows else {}
 
     def _account(self, back: t.Sequence[Entry], put_back: t.Sequence[Entry], left_alone: t.Sequence[str]) -> list[str]:
         verb = "Check mode: would put back" if self._bench.check_mode else "Put back"

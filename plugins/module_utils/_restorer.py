@@ -49,6 +49,7 @@ LINE_SECONDS = 10.0  # between two lines during a wait
 # How long a request of a killed process may still take effect. A call takes the API 2 to 3 s (vendor page
 # SetBackendServers).
 SETTLE_SECONDS = 10.0
+BEGUN = "its update has begun or may have"
 
 
 class Workbench(t.NamedTuple):
@@ -171,6 +172,13 @@ class Outcome:
         self.left_alone: dict[EntryKey, str] = {}
         self.failed: dict[EntryKey, str] = {}
 
+    def add(self, other: Outcome) -> None:
+        """Take in what became of other entries."""
+        self.changed |= other.changed
+        self.back.update(other.back)
+        self.left_alone.update(other.left_alone)
+        self.failed.update(other.failed)
+
     def was_back(self, entry: Entry) -> bool:
         return entry.key in self.back and entry.key not in self.changed
 
@@ -208,6 +216,12 @@ class Restorer:
             waiting = [entry for entry in waiting if not outcome.is_settled(entry)]
             waiting = self._take_step(waiting, StepOfRamp(percent, previous, percent == steps[-1]), outcome)
             previous = percent
+        return outcome
+
+    def look(self, entries: t.Sequence[Entry]) -> Outcome:
+        """Find out which entries are back, or someone else's by now, without a write. The others are ``failed``."""
+        outcome = Outcome()
+        self._take_step(entries, StepOfRamp(100, None, is_last=True, is_look=True), outcome)
         return outcome
 
     def _take_step(self, entries: t.Sequence[Entry], step: StepOfRamp, outcome: Outcome) -> list[Entry]:
@@ -255,6 +269,7 @@ class Restorer:
         left_alone = [(entry, weight) for entry, weight in work.plan.left_alone if entry not in without]
         outcome.left_alone.update((entry.key, left_alone_reason(entry, weight)) for entry, weight in left_alone)
         outcome.failed.update((entry.key, work.error) for entry in work.failed)
+        outcome.failed.update((entry.key, BEGUN) for entry in work.kept)
         skipped = {entry.key for entry in [*without, *work.failed]}
         moved = [entry for entry in work.after() if entry.key not in skipped]
         if work.step.is_last:
@@ -272,17 +287,21 @@ class Restorer:
 
 
 class StepOfRamp(t.NamedTuple):
-    """A step in percent of the original weights, and the one before it, if this restore has taken one."""
+    """A step in percent of the original weights, and the one before it, if this restore has taken one.
+
+    ``is_look``: nothing is written.
+    """
 
     percent: int
     previous: int | None
     is_last: bool
+    is_look: bool = False
 
 
 class _Step:
     """The entries of one load balancer during one step. ``failed``: those that did not get there, because of ``error``.
 
-    ``changed``: the members whose weight was changed.
+    ``changed``: the members whose weight was changed. ``kept``: what a look has found where the rolling update left it.
     """
 
     def __init__(self, load_balancer_id: str, entries: t.Sequence[Entry], step: StepOfRamp) -> None:
@@ -293,9 +312,13 @@ class _Step:
         self.error = ""
         self.failed: t.Sequence[Entry] = ()
         self.changed: set[BackendServerKey] = set()
+        self.kept: t.Sequence[Entry] = ()
 
     def choose(self, group: tuple[BackendServer, ...]) -> t.Sequence[RequestedWeight]:
         self.plan = plan_restore(self.entries, group, self.step.percent, self.step.previous)
+        if self.step.is_look:
+            self.kept = self.plan.entries
+            self.plan = self.plan._replace(requested=(), entries=())
         return self.plan.requested
 
     def failed_after(self, error: str, group: tuple[BackendServer, ...] | None) -> None:

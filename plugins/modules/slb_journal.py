@@ -44,6 +44,15 @@ options:
     description:
       - The name of the rolling update. By default all open journals are recovered or listed.
     type: str
+  recover:
+    description:
+      - Which members to put back with O(state=recovered).
+      - With V(not_begun), only those whose update has never begun. The others stay where they are, are named in the message,
+        and the task fails because of them. Use it to recover without a person, since a server whose update was
+        cut short may not work.
+    type: str
+    choices: [all, not_begun]
+    default: all
   record:
     description:
       - The journal itself, if the folder is not at hand, as a rolling update hands it to the next job of an AWX workflow.
@@ -143,6 +152,10 @@ left_alone:
   returned: with O(state=recovered)
   type: list
   elements: str
+record:
+  description: The journal with the members that are still out of traffic, for the next job. Empty if there are none.
+  returned: with O(state=recovered) and O(record)
+  type: dict
 journals:
   description: The rolling updates that have members out of traffic.
   returned: with O(state=listed)

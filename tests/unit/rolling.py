@@ -152,8 +152,8 @@ class Session:
     def keeper(self) -> Keeper:
         return Keeper(self.bench, None)
 
-    def recover(self, rolling_update_id: str | None = None, record: t.Any = None) -> Json:
-        return self.keeper().recover(rolling_update_id, record, 0)
+    def recover(self, rolling_update_id: str | None = None, record: t.Any = None, which: str = "all") -> Json:
+        return self.keeper().recover(rolling_update_id, record, 0, which)
 
 
 class Stage:

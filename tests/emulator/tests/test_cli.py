@@ -192,7 +192,9 @@ def test_data_plane(start: t.Any) -> None:
     # Nothing listens behind the example.
     url = f"http://127.0.0.1:{port}/_rehearsal/data_plane"
     with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=10) as response:
-        first, second = json.loads(response.read())["frontends"]
+        frontends = json.loads(response.read())["frontends"]
+    assert [one["load_balancer_id"] for one in frontends] == ["lb-example"] * 2 + ["lb-shop"] * 3
+    first, second = frontends[:2]
     wait_until(lambda: healths(sdk) == {"abnormal"})
     assert healths(sdk) == {"abnormal"}
     assert answers(first["url"], 2) == {503: 2}
@@ -205,6 +207,7 @@ def test_data_plane(start: t.Any) -> None:
         f"lb-example http 80 takes traffic on {first['url']}",
         f"lb-example https 443 takes traffic on {second['url']}",
     ]
+    assert output.splitlines()[4] == f"lb-shop http 8080 takes traffic on {frontends[3]['url']}"
     assert not is_running(haproxy)
 
 

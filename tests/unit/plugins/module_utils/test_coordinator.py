@@ -782,6 +782,28 @@ def test_check_mode(stage: Stage) -> None:
     assert stage.folder.read_all() == []
 
 
+# What a job hands on
+
+
+def handed_on(result: Json) -> list[tuple[str, str]]:
+    """The host and the state of each entry in the record for the next job."""
+    record = result["ansible_stats"]["data"]["rolling_update_record"]
+    return [(row["host"], row["state"]) for row in record["entries"]]
+
+
+def test_record_while_the_updates_of_a_batch_begin(stage: Stage, session: Session) -> None:
+    """Ansible keeps that of the result that comes last, which may be the first that was made."""
+    results = session.drain("web1", "web2")
+    assert handed_on(results[0]) == [("web1", DRAINED), ("web2", DRAINED)]
+    assert handed_on(session.host("web1").prove()) == [("web1", UPDATING), ("web2", UPDATING)]
+    assert stage.states() == {"web1": UPDATING, "web2": DRAINED}
+
+
+def test_record_of_check_mode_does_not_say_that_an_update_has_not_begun(stage: Stage) -> None:
+    results = stage.session(check_mode=True).drain("web1", "web2")
+    assert handed_on(results[0]) == [("web1", UPDATING), ("web2", UPDATING)]
+
+
 # Runs that end
 
 
