@@ -42,9 +42,9 @@ from emulator_process import EmulatorProcess
 
 # The kinds of files that the artifact is made of.
 ARTIFACT_TOP = {
-    ".ansible-lint", ".yamllint", "CHANGELOG.md", "CONTRIBUTING.md", "FILES.json", "LICENSE", "LICENSES",
-    "MANIFEST.json", "README.md", "REUSE.toml", "SECURITY.md", "changelogs", "docs", "extensions", "meta", "playbooks",
-    "plugins", "pyproject.toml", "roles", "tests",
+    ".ansible-lint", ".yamllint", "CHANGELOG.md", "CODE_OF_CONDUCT.md", "CONTRIBUTING.md", "FILES.json", "LICENSE", "LICENSES",
+    "MAINTAINERS", "MANIFEST.json", "README.md", "REUSE.toml", "SECURITY.md", "changelogs", "docs", "extensions", "meta", "playbooks",
+    "plugins", "pyproject.toml", "roles", "TESTING.md", "tests",
 }  # fmt: skip
 ARTIFACT_FORBIDDEN = re.compile(
     r"(^|/)(__pycache__|\.[a-z_]*cache|\.venv|venv|\.git|\.ci|output|inventory)(/|$)|\.pyc$|\.tar\.gz$|^tests/(awx|docs|mutants|release|requirements|tools)/"
