@@ -22,6 +22,10 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._errors impor
 from ansible_collections.aliyun_community.slb.plugins.module_utils._plan import Plan
 from ansible_collections.aliyun_community.slb.plugins.module_utils._previous_file import PreviousFile, Server
 from ansible_collections.aliyun_community.slb.plugins.module_utils._report import Report, as_option
+from ansible_collections.aliyun_community.slb.plugins.module_utils._requested import (
+    check_load_balancer_id,
+    parse_requested,
+)
 from ansible_collections.aliyun_community.slb.plugins.module_utils._weight_setter import Options, WeightSetter
 from ansible_collections.aliyun_community.slb.plugins.modules.slb_backend_weights import argument_spec
 
@@ -53,8 +57,8 @@ class Run:
 
     def __init__(self, options: t.Mapping[str, t.Any], warn: t.Callable[[str], None]) -> None:
         """Raises SlbError before any request is sent, also for a file that cannot be used."""
-        self._requested = _plan.parse_requested(options["backend_servers"])
-        load_balancer_id = _plan.check_load_balancer_id(options["load_balancer_id"])
+        self._requested = parse_requested(options["backend_servers"], options["server_groups"])
+        load_balancer_id = check_load_balancer_id(options["load_balancer_id"])
         setter_options = Options.parse(options)
         client = open_client(options, os.environ, warn)
         self.setter = WeightSetter(client, load_balancer_id, setter_options)

@@ -18,7 +18,7 @@ import shlex
 import time
 import typing as t
 
-from ansible_collections.aliyun_community.slb.plugins.module_utils import _plan, _slb
+from ansible_collections.aliyun_community.slb.plugins.module_utils import _listener_findings, _plan, _slb
 from ansible_collections.aliyun_community.slb.plugins.module_utils._batch import (
     Batch,
     Request,
@@ -27,6 +27,7 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._batch import
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import SlbError
 from ansible_collections.aliyun_community.slb.plugins.module_utils._journal import Journal, JournalUnusable
 from ansible_collections.aliyun_community.slb.plugins.module_utils._records import BackendServer, Listener, LoadBalancer
+from ansible_collections.aliyun_community.slb.plugins.module_utils._requested import RequestedWeight
 from ansible_collections.aliyun_community.slb.plugins.module_utils._restorer import (
     SETTLE_SECONDS,
     HealthWait,
@@ -215,7 +216,7 @@ class Coordinator:
     def _judge_listeners(self, snapshot: LoadBalancer, check_listeners: str) -> None:
         if check_listeners == "off":
             return
-        reasons = _plan.ineffective_weight_reasons(snapshot, self._listeners(snapshot.load_balancer_id))
+        reasons = _listener_findings.ineffective_weight_reasons(snapshot, self._listeners(snapshot.load_balancer_id))
         if not reasons:
             return
         finding = f"Weights may have no effect on {snapshot.load_balancer_id}: {'; '.join(reasons)}"
@@ -670,7 +671,7 @@ class _Drain:
         if not applied:
             return
         keys = {change.server.key for change in applied}
-        hosts = {entry.host for entry in work.plan.entries if entry.key[2:5] in keys}
+        hosts = {entry.host for entry in work.plan.entries if entry.key[1:] in keys}
         self._changed |= hosts
         for host in hosts:
             self._batch.remember(f"drained {work.setting.load_balancer_id} {host}", True)
@@ -745,7 +746,7 @@ class _Work:
         self._announced = False
         self.plan = DrainPlan((), (), (), {}, {}, ())
 
-    def choose(self, group: tuple[BackendServer, ...]) -> t.Sequence[_plan.RequestedWeight]:
+    def choose(self, group: tuple[BackendServer, ...]) -> t.Sequence[RequestedWeight]:
         known = self._bench.folder.known_entries(self.setting.load_balancer_id, self._bench.run)
         self.plan = plan_drain(self._targets, group, known, self.setting)
         return self.plan.requested

@@ -31,6 +31,7 @@ WEIGHT = Range(0, 100)
 TIMEOUT = Range(1, 24 * 60 * 60)  # seconds; much longer ones overflow in sockets
 SESSION = Range(900)  # seconds; the minimum of STS
 MIN_ACTIVE = Range(0)
+PORT = Range(1, 65535)
 
 
 def whole_number(value: t.Any, name: str, allowed: Range) -> int:

@@ -6,13 +6,13 @@
 
 """Planning: current members + requested weights -> what differs, in which batches, and whether it is allowed.
 
-Pure: no I/O, no Ansible. Takes lists, returns records, raises InvalidArgument or SlbError if the plan is not allowed.
+Pure: no I/O, no Ansible. Takes the members of any number of server groups in one list, since each member names its group.
+Raises InvalidArgument or SlbError if the plan is not allowed.
 """
 
 from __future__ import annotations
 
-import ipaddress
-import re
+import itertools
 import typing as t
 
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import (
@@ -20,47 +20,14 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._errors impor
     SlbError,
     printable,
 )
-from ansible_collections.aliyun_community.slb.plugins.module_utils._numbers import WEIGHT, whole_number
 from ansible_collections.aliyun_community.slb.plugins.module_utils._records import (
     BackendServer,
     BackendServerKey,
-    Health,
-    Listener,
-    LoadBalancer,
+    group_name,
 )
+from ansible_collections.aliyun_community.slb.plugins.module_utils._requested import RequestedWeight
 
-# The vendor's ids are letters, digits and hyphens; anything else is a mistake in the task.
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*", re.ASCII)
 _MEMBERS_LISTED = 20  # in one message
-_WEIGHTED_SCHEDULERS = ("wrr", "wlc")
-
-
-class RequestedWeight(t.NamedTuple):
-    """One element of ``backend_servers``, validated. ``type`` and ``server_ip`` are None if the task does not set them.
-
-    ``expected_weight``: change the member only if it has this weight; None: whatever it has.
-    """
-
-    server_id: str
-    weight: int
-    type: str | None
-    server_ip: str | None
-    expected_weight: int | None = None
-
-    @property
-    def name(self) -> str:
-        return f"{self.server_id} ({self.server_ip})" if self.server_ip else self.server_id
-
-    def matches(self, member: BackendServer) -> bool:
-        return (
-            self.server_id == member.server_id
-            and self.type in (None, member.type)
-            and (self.server_ip is None or _same_address(self.server_ip, member.server_ip))
-        )
-
-    def expects(self, member: BackendServer) -> bool:
-        """Whether the member has the expected weight, or already the requested one."""
-        return self.expected_weight is None or member.weight in (self.expected_weight, self.weight)
 
 
 class Change(t.NamedTuple):
@@ -78,14 +45,36 @@ class Change(t.NamedTuple):
         """The change that undoes this one."""
         return Change(self.target, self.server.weight)
 
+    @property
+    def group_id(self) -> str | None:
+        """The id of the member's vServer group; None: the default group."""
+        return self.server.vserver_group_id
+
     def as_dict(self) -> dict[str, t.Any]:
         server = self.server
         return {
             "server_id": server.server_id,
             "type": server.type,
             "server_ip": server.server_ip,
+            "port": server.port,
+            "vserver_group_id": server.vserver_group_id,
+            "vserver_group_name": server.vserver_group_name,
             "before": server.weight,
             "after": self.after,
+        }
+
+
+class Skipped(t.NamedTuple):
+    """A member that is left alone because it has an unexpected weight."""
+
+    server: BackendServer
+    requested: RequestedWeight
+
+    def as_dict(self) -> dict[str, t.Any]:
+        return {
+            **self.server.as_dict(),
+            "requested_weight": self.requested.weight,
+            "expected_weight": list(self.requested.expected_weight or ()),
         }
 
 
@@ -93,127 +82,115 @@ class Plan(t.NamedTuple):
     """What a task does.
 
     ``requested``: the members named by the task, as they were read, with their target weights. ``changes``: those that
-    differ, increases first, so capacity never drops below the lower of its initial and final level. ``missing``: what
-    the task names that is not a member. ``group``: the whole default group after the changes.
+    differ, one group after the other, and in each group increases first, so its capacity never drops below the lower of
+    its initial and final level. ``missing``: what the task names that is not a member. ``group``: the members of all
+    groups that were read, after the changes. ``skipped``: members that the task names and leaves alone.
     """
 
     requested: tuple[Change, ...]
     changes: tuple[Change, ...]
     missing: tuple[RequestedWeight, ...]
     group: tuple[BackendServer, ...]
+    skipped: tuple[Skipped, ...] = ()
 
     @property
     def drains(self) -> tuple[Change, ...]:
         return tuple(change for change in self.changes if not change.after)
 
 
-def batches(changes: tuple[Change, ...], size: int) -> list[tuple[Change, ...]]:
-    """The changes in their order, ``size`` at a time."""
-    return [changes[start : start + size] for start in range(0, len(changes), size)]
+def batches(changes: t.Sequence[Change], size: int) -> list[tuple[Change, ...]]:
+    """The changes in their order, ``size`` at a time, those of each group apart."""
+    return [
+        tuple(of_group[start : start + size])
+        for of_group in (list(rows) for _group, rows in itertools.groupby(changes, lambda change: change.group_id))
+        for start in range(0, len(of_group), size)
+    ]
 
 
-def check_load_balancer_id(load_balancer_id: str) -> str:
-    """The id itself. Raises InvalidArgument if it is not valid."""
-    if not _ID.fullmatch(load_balancer_id):
-        raise InvalidArgument(
-            f"load_balancer_id {load_balancer_id!r} is not a valid load balancer id",
-            "Use the id that the console shows, such as lb-bp1qjwo61pqz3ahltv0mw.",
-        )
-    return load_balancer_id
+def group_ids(changes: t.Iterable[Change]) -> list[str | None]:
+    """The groups of these changes, in their order, each once."""
+    return list(dict.fromkeys(change.group_id for change in changes))
 
 
-def parse_requested(servers: t.Sequence[t.Mapping[str, t.Any]]) -> list[RequestedWeight]:
-    """Validate the elements of ``backend_servers``, without the load balancer. Raises InvalidArgument."""
-    if not servers:
-        raise InvalidArgument("backend_servers is empty", "List at least one server.")
-    weights = [_parse_server(index, server) for index, server in enumerate(servers)]
-    seen: set[tuple[str, str | None, str | None]] = set()
-    for server in weights:
-        identity = (server.server_id, server.type, server.server_ip)
-        if identity in seen:
-            raise InvalidArgument(f"backend_servers lists {server.name} more than once", "List each member once.")
-        seen.add(identity)
-    return weights
-
-
-def _parse_server(index: int, server: t.Mapping[str, t.Any]) -> RequestedWeight:
-    server_id = server.get("server_id") or ""
-    place = f"backend_servers[{index}]"
-    if not _ID.fullmatch(server_id):
-        raise InvalidArgument(
-            f"server_id of {place} is {server_id!r}, which is not a valid server id",
-            "Use the id of the instance or network interface, such as i-bp1c3zrr37ablp8ujo7v.",
-        )
-    weight = whole_number(server.get("weight"), f"weight of {place} ({server_id})", WEIGHT)
-    expected = server.get("expected_weight")
-    if expected is not None:
-        expected = whole_number(expected, f"expected_weight of {place} ({server_id})", WEIGHT)
-    server_ip = server.get("server_ip") or None
-    if server_ip is not None and _address(server_ip) is None:
-        raise InvalidArgument(
-            f"server_ip of {place} ({server_id}) is {server_ip!r}, which is not a valid IP address",
-            "Use an IPv4 or IPv6 address.",
-        )
-    return RequestedWeight(server_id, weight, server.get("type"), server_ip, expected)
-
-
-def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        return ipaddress.ip_address(text)
-    except ValueError:
-        return None
-
-
-def _same_address(requested: str, known: str | None) -> bool:
-    return known is not None and (requested == known or _address(requested) == _address(known))
-
-
-def plan_weights(members: t.Sequence[BackendServer], weights: t.Sequence[RequestedWeight]) -> Plan:
+def plan_weights(
+    members: t.Sequence[BackendServer], weights: t.Sequence[RequestedWeight], on_unexpected: str = "fail"
+) -> Plan:
     """Compare the current weights with the requested ones.
 
-    Raises InvalidArgument if an id matches several members or a member is listed twice, SlbError if a member has
-    neither the requested nor the expected weight.
+    ``on_unexpected``: ``fail``, or ``skip`` for leaving a member alone that has neither the requested nor an expected
+    weight. Raises InvalidArgument if an id matches several members of a group or a member is listed twice, and SlbError
+    for an unexpected weight.
     """
-    by_id: dict[str, list[BackendServer]] = {}
-    for member in members:
-        by_id.setdefault(member.server_id, []).append(member)
-    requested: dict[BackendServerKey, Change] = {}
-    missing: list[RequestedWeight] = []
-    unexpected: list[str] = []
+    planner = _Planner(members)
     for server in weights:
-        found = [member for member in by_id.get(server.server_id, ()) if server.matches(member)]
+        planner.add(server)
+    if planner.skipped and on_unexpected == "fail":
+        raise _unexpected_weight(planner.skipped)
+    return planner.plan()
+
+
+class _Planner:
+    def __init__(self, members: t.Sequence[BackendServer]) -> None:
+        self.skipped: list[Skipped] = []
+        self._members = members
+        self._taken: set[BackendServerKey] = set()
+        self._requested: list[Change] = []
+        self._missing: list[RequestedWeight] = []
+        self._by_id: dict[str, list[BackendServer]] = {}
+        for member in members:
+            self._by_id.setdefault(member.server_id, []).append(member)
+
+    def add(self, server: RequestedWeight) -> None:
+        found = [member for member in self._by_id.get(server.server_id, ()) if server.matches(member)]
         if not found:
-            missing.append(server)
-            continue
-        if len(found) > 1:
-            raise _ambiguous(server, found)
-        member = found[0]
-        if member.key in requested:
-            raise InvalidArgument(f"backend_servers lists {member.name} more than once", "List each member once.")
-        requested[member.key] = Change(member, server.weight)
-        if not server.expects(member):
-            unexpected.append(f"{member.name} has {member.weight}, not {server.expected_weight}")
-    if unexpected:
-        raise _unexpected_weight(unexpected)
-    changes = [change for change in requested.values() if change.after != change.server.weight]
-    changes.sort(key=lambda change: change.after < change.server.weight)  # stable: the order of the task otherwise
-    return Plan(
-        requested=tuple(requested.values()),
-        changes=tuple(changes),
-        missing=tuple(missing),
-        group=with_changes(members, requested.values()),
-    )
+            self._missing.append(server)
+        _check_addresses(server, found)
+        for member in found:
+            if member.key in self._taken:
+                raise InvalidArgument(f"backend_servers lists {member.name} more than once", "List each member once.")
+            self._taken.add(member.key)
+            if server.expects(member):
+                self._requested.append(Change(member, server.weight))
+            else:
+                self.skipped.append(Skipped(member, server))
+
+    def plan(self) -> Plan:
+        changes = [change for change in self._requested if change.after != change.server.weight]
+        order = {group: number for number, group in enumerate(dict.fromkeys(m.vserver_group_id for m in self._members))}
+        # Stable: the order of the task otherwise.
+        changes.sort(key=lambda change: (order[change.group_id], change.after < change.server.weight))
+        return Plan(
+            requested=tuple(self._requested),
+            changes=tuple(changes),
+            missing=tuple(self._missing),
+            group=with_changes(self._members, self._requested),
+            skipped=tuple(self.skipped),
+        )
+
+
+def _check_addresses(server: RequestedWeight, found: t.Sequence[BackendServer]) -> None:
+    """Refuse an id that is several members of a group. Only ports may differ: an entry without one is about all."""
+    for group in dict.fromkeys(member.vserver_group_id for member in found):
+        mine = {member.key[2:4]: member for member in found if member.vserver_group_id == group}
+        if len(mine) > 1:
+            raise _ambiguous(server, list(mine.values()))
 
 
 def _ambiguous(server: RequestedWeight, found: t.Sequence[BackendServer]) -> InvalidArgument:
     choices = ", ".join(f"{member.type} {member.server_ip or 'without address'}" for member in found)
+    group_id = found[0].vserver_group_id
+    place = "the load balancer" if group_id is None else group_name(group_id, found[0].vserver_group_name)
     return InvalidArgument(
-        f"server_id {server.server_id} matches {len(found)} members of the load balancer: {choices}",
+        f"server_id {server.server_id} matches {len(found)} members of {place}: {choices}",
         "Add server_ip, and type if the addresses are the same.",
     )
 
 
-def _unexpected_weight(unexpected: t.Sequence[str]) -> SlbError:
+def _unexpected_weight(skipped: t.Sequence[Skipped]) -> SlbError:
+    unexpected = [
+        f"{row.server.name} has {row.server.weight}, not {' or '.join(map(str, row.requested.expected_weight or ()))}"
+        for row in skipped
+    ]
     return SlbError(
         "UnexpectedWeight",
         f"unexpected weight: {', '.join(unexpected)}",
@@ -221,22 +198,52 @@ def _unexpected_weight(unexpected: t.Sequence[str]) -> SlbError:
     )
 
 
+def missing_places(plan: Plan) -> list[tuple[str, list[RequestedWeight]]]:
+    """What is missing, by the phrase that says where, such as ``not in the default server group``."""
+    places: dict[str, list[RequestedWeight]] = {}
+    for server in plan.missing:
+        places.setdefault(_place(server, plan.group), []).append(server)
+    return list(places.items())
+
+
+def _place(server: RequestedWeight, members: t.Sequence[BackendServer]) -> str:
+    if server.everywhere:
+        return "in none of the server groups"
+    name = next((m.vserver_group_name for m in members if m.vserver_group_id == server.vserver_group), None)
+    return f"not in {group_name(server.vserver_group, name)}"
+
+
 def check_missing(plan: Plan) -> None:
     """Refuse a plan with servers that are not members: none is ever added."""
-    if plan.missing:
-        unknown = ", ".join(server.name for server in plan.missing)
-        raise SlbError(
-            "UnknownMember",
-            f"not in the default server group: {unknown}. Its members are: {_named(plan.group)}",
-            advice="Check the ids, or skip such servers with on_missing: ignore.",
-        )
+    if not plan.missing:
+        return
+    sentences = []
+    for place, missing in missing_places(plan):
+        unknown = ", ".join(server.name for server in missing)
+        sentences.append(f"{place}: {unknown}. {_members_there(missing, plan.group)}")
+    raise SlbError(
+        "UnknownMember",
+        "; ".join(sentences),
+        advice="Check the ids, or skip such servers with on_missing: ignore.",
+    )
 
 
-def _named(members: t.Sequence[BackendServer]) -> str:
-    names = [member.name for member in members[:_MEMBERS_LISTED]]
-    if len(members) > len(names):
-        names.append(f"and {len(members) - len(names)} more")
-    return ", ".join(names) or "none"
+def _members_there(missing: t.Sequence[RequestedWeight], members: t.Sequence[BackendServer]) -> str:
+    """The members of the group in which something is missing; first those that only have another port or address."""
+    if missing[0].everywhere:
+        names = dict.fromkeys(member._replace(port=None).short_name for member in members)
+        return f"Their members are: {_listed(list(names))}"
+    ids = {server.server_id for server in missing}
+    there = [member for member in members if member.vserver_group_id == missing[0].vserver_group]
+    there.sort(key=lambda member: member.server_id not in ids)
+    return f"Its members are: {_listed([member.short_name for member in there])}"
+
+
+def _listed(names: t.Sequence[str]) -> str:
+    listed = list(names[:_MEMBERS_LISTED])
+    if len(names) > len(listed):
+        listed.append(f"and {len(names) - len(listed)} more")
+    return ", ".join(listed) or "none"
 
 
 def active_count(members: t.Iterable[BackendServer]) -> int:
@@ -245,89 +252,31 @@ def active_count(members: t.Iterable[BackendServer]) -> int:
 
 
 def check_min_active(plan: Plan, min_active: int) -> None:
-    """Refuse to drain members if fewer than ``min_active`` would be left in traffic.
+    """Refuse to drain members of a group if fewer than ``min_active`` of it would be left in traffic.
 
-    A plan without drains always passes; otherwise a group that is already too small could not be refilled.
+    A group without drains always passes; otherwise a group that is already too small could not be refilled.
     """
-    left = active_count(plan.group)
-    if plan.drains and left < min_active:
+    for group, active, total in too_few_active(plan, plan.group, min_active):
         raise SlbError(
             "MinActive",
-            f"{left} of {len(plan.group)} members would have a weight above 0, but min_active is {min_active}",
+            f"{active} of {total} members{group} would have a weight above 0, but min_active is {min_active}",
             advice="Restore other members first, or drain fewer at a time.",
         )
 
 
-def ineffective_weight_reasons(load_balancer: LoadBalancer, listeners: t.Sequence[Listener]) -> list[str]:
-    """Why weights of the default server group have no effect: one phrase for each listener concerned.
+def too_few_active(plan: Plan, members: t.Sequence[BackendServer], min_active: int) -> list[tuple[str, int, int]]:
+    """The groups that the plan drains members of and that have fewer than ``min_active`` in traffic.
 
-    Sources: vendor guide "CLB server groups" (weights act with weighted scheduling only); DescribeLoadBalancerListeners
-    (a listener with a vServer group does not use the default group). Whether weight 0 drains a server under
-    schedulers other than wrr and wlc is undocumented.
+    For each the words `` of GROUP`` (empty for the default group), how many are in traffic, and how many there are.
+    ``members``: of all groups, at the time that the answer is about.
     """
-    reasons = []
-    if load_balancer.status not in (None, "active"):
-        reasons.append(f"the load balancer is {load_balancer.status}")
-    if not listeners:
-        reasons.append("it has no listener")
-    for listener in listeners:
-        reason = _ineffective_weight_reason(listener)
-        if reason:
-            reasons.append(f"listener {listener.name} {reason}")
-    return reasons
-
-
-def checked_listeners(listeners: t.Iterable[Listener]) -> list[Listener]:
-    """The listeners that check the health of the members of the default server group."""
-    return [
-        listener
-        for listener in listeners
-        if listener.health_check and listener.uses_default_group and listener.status != "stopped"
-    ]
-
-
-def health_of(server: BackendServer, listener: Listener, rows: t.Iterable[Health]) -> set[str]:
-    """What the listener's health check says about a member: ``normal``, ``abnormal``, ``unavailable``, or several.
-
-    Empty if no row is about this member: its health is unknown. Members that share a server id are told apart by their
-    addresses, if the rows have them. A row without a protocol is about every protocol of its port.
-    """
-    found = [
-        row
-        for row in rows
-        if row.server_id == server.server_id
-        and row.listener_port == listener.port
-        and row.protocol in (None, listener.protocol)
-    ]
-    if server.type != "ecs" and server.server_ip:
-        own = [row for row in found if row.server_ip and _same_address(row.server_ip, server.server_ip)]
-        found = own or [row for row in found if row.server_ip is None]
-    return {row.status for row in found}
-
-
-def unhealthy(
-    servers: t.Iterable[BackendServer], listeners: t.Iterable[Listener], rows: t.Iterable[Health]
-) -> list[BackendServer]:
-    """The members that some listener which checks them does not call healthy, unknown health included.
-
-    ``listeners``: all of the load balancer. ``rows``: all of DescribeHealthStatus.
-    """
-    checks, rows = checked_listeners(listeners), list(rows)
-    return [server for server in servers if any(health_of(server, listener, rows) != {"normal"} for listener in checks)]
-
-
-def _ineffective_weight_reason(listener: Listener) -> str | None:
-    if listener.forward:
-        return None  # it redirects, so it has no servers
-    if listener.vserver_group_id:
-        return f"uses vServer group {listener.vserver_group_id}"
-    if listener.master_slave_server_group_id:
-        return f"uses master/slave server group {listener.master_slave_server_group_id}"
-    if listener.status == "stopped":
-        return "is stopped"
-    if listener.scheduler is not None and listener.scheduler not in _WEIGHTED_SCHEDULERS:
-        return f"schedules by {listener.scheduler}"
-    return None
+    found = []
+    for group in group_ids(plan.drains):
+        mine = [member for member in members if member.vserver_group_id == group]
+        if active_count(mine) < min_active:
+            words = "" if group is None or not mine else f" of {group_name(group, mine[0].vserver_group_name)}"
+            found.append((words, active_count(mine), len(mine)))
+    return found
 
 
 def differing(changes: t.Iterable[Change], members: t.Iterable[BackendServer]) -> list[tuple[Change, int | None]]:

@@ -22,7 +22,7 @@ import tempfile
 import typing as t
 
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import InvalidArgument
-from ansible_collections.aliyun_community.slb.plugins.module_utils._plan import parse_requested
+from ansible_collections.aliyun_community.slb.plugins.module_utils._requested import parse_requested
 
 # An element of the option ``backend_servers``: what identifies a member, and its weight.
 Server = dict[str, t.Any]

@@ -13,16 +13,18 @@ import typing as t
 from ansible_collections.aliyun_community.slb.plugins.module_utils._plan import (
     Change,
     Plan,
+    Skipped,
     active_count,
     diff_text,
+    group_ids,
 )
-from ansible_collections.aliyun_community.slb.plugins.module_utils._records import BackendServer, Listener
+from ansible_collections.aliyun_community.slb.plugins.module_utils._records import BackendServer, Listener, ServerGroup
 
 
 class Report(t.NamedTuple):
     """Everything known at the end of a run. The defaults are those of a run that asked the API nothing.
 
-    ``applied`` and ``unknown``: as in Ledger. ``plan``, ``group`` and ``listeners`` are None until they were read.
+    ``applied`` and ``unknown``: as in Ledger. ``plan``, ``groups`` and ``listeners`` are None until they were read.
     """
 
     load_balancer_id: str
@@ -32,7 +34,7 @@ class Report(t.NamedTuple):
     applied: t.Sequence[Change] = ()
     unknown: t.Sequence[Change] = ()
     plan: Plan | None = None
-    group: tuple[BackendServer, ...] | None = None
+    groups: tuple[ServerGroup, ...] | None = None
     listeners: t.Sequence[Listener] | None = None
 
     def result(self) -> dict[str, t.Any]:
@@ -45,14 +47,22 @@ class Report(t.NamedTuple):
             "api_calls": self.api_calls,
             "request_ids": list(self.request_ids),
         }
-        if self.group is not None:
-            result["backend_servers"] = _as_dicts(self.group)
-            result["active_count"] = active_count(self.group)
+        if self.groups is not None:
+            result["backend_servers"] = [row for group in self.groups for row in _as_dicts(group.backend_servers)]
+            result["server_groups"] = [counts(group) for group in self.groups]
+            result["active_count"] = self._smallest_active_count(self.groups)
         if self.listeners is not None:
             result["listeners"] = _as_dicts(self.listeners)
         if self.plan is not None:
             result["previous"] = [as_option(change.server) for change in self.plan.requested]
+            result["skipped"] = _as_dicts(self.plan.skipped)
         return result
+
+    def _smallest_active_count(self, groups: t.Sequence[ServerGroup]) -> int:
+        """Of the groups that have a requested member; of all if none has one. An empty group says nothing about others."""
+        concerned = group_ids(self.plan.requested) if self.plan else []
+        chosen = [group for group in groups if group.vserver_group_id in concerned] or groups
+        return min((active_count(group.backend_servers) for group in chosen), default=0)
 
     def account(self) -> dict[str, t.Any]:
         """The further result keys of a failed task: what became of each planned change."""
@@ -75,7 +85,17 @@ class Report(t.NamedTuple):
         }
 
 
-def _as_dicts(records: t.Iterable[Change | BackendServer | Listener]) -> list[dict[str, t.Any]]:
+def counts(group: ServerGroup) -> dict[str, t.Any]:
+    """A server group, with the number of its members and of those that get new requests."""
+    return {
+        "vserver_group_id": group.vserver_group_id,
+        "vserver_group_name": group.vserver_group_name,
+        "member_count": len(group.backend_servers),
+        "active_count": active_count(group.backend_servers),
+    }
+
+
+def _as_dicts(records: t.Iterable[Change | BackendServer | Listener | Skipped]) -> list[dict[str, t.Any]]:
     return [record.as_dict() for record in records]
 
 
@@ -84,4 +104,7 @@ def as_option(server: BackendServer) -> dict[str, t.Any]:
     option: dict[str, t.Any] = {"server_id": server.server_id, "weight": server.weight, "type": server.type}
     if server.server_ip:
         option["server_ip"] = server.server_ip
+    if server.vserver_group_id is not None:
+        option["vserver_group"] = server.vserver_group_id
+        option["port"] = server.port
     return option

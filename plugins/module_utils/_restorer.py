@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 import typing as t
 
-from ansible_collections.aliyun_community.slb.plugins.module_utils import _plan, _slb
+from ansible_collections.aliyun_community.slb.plugins.module_utils import _health, _plan, _slb
 from ansible_collections.aliyun_community.slb.plugins.module_utils._batch import wait_for_orphans
 from ansible_collections.aliyun_community.slb.plugins.module_utils._client import Client
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import SlbError
@@ -26,6 +26,7 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._records impo
     BackendServerKey,
     Listener,
 )
+from ansible_collections.aliyun_community.slb.plugins.module_utils._requested import RequestedWeight
 from ansible_collections.aliyun_community.slb.plugins.module_utils._rolling_update import (
     DRAINING,
     LEFT_ALONE,
@@ -240,7 +241,7 @@ class Restorer:
         if setter and setter.ledger.applied:
             self.changed = True
             work.changed = {change.server.key for change in setter.ledger.applied}
-            outcome.changed |= {entry.key for entry in work.entries if entry.key[2:5] in work.changed}
+            outcome.changed |= {entry.key for entry in work.entries if entry.key[1:] in work.changed}
             changes = [
                 f"{change.server.name} {change.server.weight} -> {change.after}" for change in setter.ledger.applied
             ]
@@ -293,7 +294,7 @@ class _Step:
         self.failed: t.Sequence[Entry] = ()
         self.changed: set[BackendServerKey] = set()
 
-    def choose(self, group: tuple[BackendServer, ...]) -> t.Sequence[_plan.RequestedWeight]:
+    def choose(self, group: tuple[BackendServer, ...]) -> t.Sequence[RequestedWeight]:
         self.plan = plan_restore(self.entries, group, self.step.percent, self.step.previous)
         return self.plan.requested
 
@@ -309,7 +310,7 @@ class _Step:
     @property
     def surprising(self) -> list[Entry]:
         """What is not as the journal says, although nothing was changed here."""
-        put_back = [entry for entry in self.plan.done if entry.is_out and entry.key[2:5] not in self.changed]
+        put_back = [entry for entry in self.plan.done if entry.is_out and entry.key[1:] not in self.changed]
         return [*put_back, *(entry for entry, _weight in self.plan.left_alone)]
 
     def about_to_write(self) -> list[Entry]:
@@ -367,7 +368,7 @@ class HealthWait:
         return unhealthy
 
     def _look_at(self, entries: t.Sequence[Entry]) -> dict[EntryKey, str]:
-        listeners = _plan.checked_listeners(self._listeners_of(entries[0]))
+        listeners = _health.checked_listeners(self._listeners_of(entries[0]))
         if not listeners:
             return {}
         client = self._bench.client_for(entries[0].region)
@@ -375,7 +376,7 @@ class HealthWait:
         found = {}
         for entry in entries:
             server = BackendServer(entry.server_id, entry.original, entry.type, entry.server_ip)
-            states = {listener.name: _plan.health_of(server, listener, rows) for listener in listeners}
+            states = {listener.name: _health.health_of(server, listener, rows) for listener in listeners}
             findings = [
                 f"{'/'.join(sorted(state)) or 'unknown'} on {name}"
                 for name, state in states.items()

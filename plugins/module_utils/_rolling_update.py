@@ -16,8 +16,8 @@ import math
 import typing as t
 
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import InvalidArgument, SlbError
-from ansible_collections.aliyun_community.slb.plugins.module_utils._plan import RequestedWeight
 from ansible_collections.aliyun_community.slb.plugins.module_utils._records import BackendServer
+from ansible_collections.aliyun_community.slb.plugins.module_utils._requested import RequestedWeight
 
 DRAINING = "draining"  # weight 0 is about to be written, or was sent
 DRAINED = "drained"  # weight 0 is in effect, and the update has not begun
@@ -85,7 +85,7 @@ class Entry(t.NamedTuple):
         return f"{self.host} ({self.name} of {self.load_balancer_id}, goes back to {self.original})"
 
     def is_of(self, server: BackendServer) -> bool:
-        return self.key[2:5] == server.key
+        return self.key[1:] == server.key
 
     def drained(self, now: float) -> Entry:
         """The entry once weight 0 is in effect."""
@@ -203,7 +203,7 @@ class _DrainPlanner:
             return
         self._entries.append(entry)
         if server.weight:
-            self._requested.append(_exactly(server, 0))
+            self._requested.append(RequestedWeight.of(server, 0))
 
     def _fresh_entry(self, target: Target, server: BackendServer) -> Entry:
         setting = self._setting
@@ -349,13 +349,9 @@ def plan_restore(
         ):
             left_alone.append((entry, weight))
         else:
-            requested.append(_exactly(server, step_weight(entry.original, percent)))
+            requested.append(RequestedWeight.of(server, step_weight(entry.original, percent)))
             changing.append(entry)
     return RestorePlan(tuple(requested), tuple(changing), tuple(done), tuple(left_alone))
-
-
-def _exactly(server: BackendServer, weight: int) -> RequestedWeight:
-    return RequestedWeight(server.server_id, weight, server.type, None if server.type == "ecs" else server.server_ip)
 
 
 def step_weight(original: int, percent: int) -> int:

@@ -16,37 +16,40 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._client impor
 from ansible_collections.aliyun_community.slb.plugins.module_utils._deadline import Deadline
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import OutcomeUnknown, SlbError
 from ansible_collections.aliyun_community.slb.plugins.module_utils._ledger import Ledger
+from ansible_collections.aliyun_community.slb.plugins.module_utils._listener_findings import ineffective_weight_reasons
 from ansible_collections.aliyun_community.slb.plugins.module_utils._numbers import MIN_ACTIVE, whole_number
-from ansible_collections.aliyun_community.slb.plugins.module_utils._plan import Change, Plan, RequestedWeight
-from ansible_collections.aliyun_community.slb.plugins.module_utils._records import (
-    BackendServer,
-    Listener,
-    LoadBalancer,
-)
+from ansible_collections.aliyun_community.slb.plugins.module_utils._plan import Change, Plan
+from ansible_collections.aliyun_community.slb.plugins.module_utils._records import BackendServer, Listener
 from ansible_collections.aliyun_community.slb.plugins.module_utils._report import Report
-from ansible_collections.aliyun_community.slb.plugins.module_utils._slb import (
-    MAX_SERVERS_PER_CALL,
-    describe_listeners,
-    describe_load_balancer,
-    set_backend_servers,
+from ansible_collections.aliyun_community.slb.plugins.module_utils._requested import RequestedWeight, resolve_groups
+from ansible_collections.aliyun_community.slb.plugins.module_utils._server_groups import (
+    ALL_GROUPS,
+    DEFAULT_GROUP,
+    Scope,
+    ServerGroups,
 )
+from ansible_collections.aliyun_community.slb.plugins.module_utils._slb import MAX_SERVERS_PER_CALL, describe_listeners
 
 # How long a weight that is neither the old nor the new one may be a stale read before it counts as someone's change.
 # The weight reaches the data path about 2 s after a call returns (measured by the author of a public drain tool).
 SETTLE_SECONDS = 5.0
 
+# The members of all groups that were read.
 Group = tuple[BackendServer, ...]
-# What is requested, or a function that decides it on the group as it was read.
+# What is requested, or a function that decides it on the members as they were read.
 Request = t.Union[t.Sequence[RequestedWeight], t.Callable[[Group], t.Sequence[RequestedWeight]]]
 
 
 class Options(t.NamedTuple):
     """The options of the module that say how to work.
 
+    ``server_groups``: ``default`` or ``all``, the groups of which members are read for a function that decides.
     ``count_again``: count the members in traffic after the write, too; False for a caller that does so itself.
     """
 
+    server_groups: str = "default"
     on_missing: str = "fail"
+    on_unexpected: str = "fail"
     min_active: int = 0
     check_listeners: str = "off"
     verify: bool = True
@@ -68,62 +71,73 @@ class WeightSetter:
         self._client = client
         self._id = load_balancer_id
         self._options = options
+        self.groups = ServerGroups(client, load_balancer_id)
         self._planned: Plan | None = None
-        self._group: Group | None = None
+        self._sent_to: dict[str | None, None] = {}  # the groups that writes were sent to, in order
         self._listeners: list[Listener] | None = None
 
     @property
     def plan(self) -> Plan | None:
-        """None until the group was read and a plan was made."""
+        """None until the groups were read and a plan was made."""
         return self._planned
 
     @property
     def group(self) -> Group | None:
-        """The newest knowledge of the whole default server group: as read, or as written since. None until it was read."""
-        return self._group
+        """The newest knowledge of the members of all groups: as read, or as written since. None until all were read."""
+        return self.groups.members if self.groups.is_read else None
 
     def run(
-        self, requested: Request, *, check_mode: bool, before_write: t.Callable[[Plan], None] | None = None
+        self,
+        requested: Request,
+        *,
+        check_mode: bool,
+        before_write: t.Callable[[Plan], None] | None = None,
+        scope: Scope | None = None,
     ) -> None:
         """Set the requested weights. Raises SlbError; ``result()`` and ``account()`` then say what had been done.
 
-        ``requested``: the weights, or a function that is called once with the group as read and returns them; if it
+        ``requested``: the weights, or a function that is called once with the members as read and returns them; if it
         returns none, nothing is written. The write is based on the very read that the function saw.
         ``before_write``: called once with the plan after all guards, right before the first write. Not called in check
         mode or if nothing differs. If it raises, nothing is written.
+        ``scope``: the groups to read; by default those of the weights or, for a function, those of the options.
         """
-        load_balancer = self._read()
-        self._group = load_balancer.backend_servers
-        weights = requested(self._group) if callable(requested) else requested
-        self._planned = plan = _plan.plan_weights(self._group, weights)
+        self.groups.read(scope or self._scope_of(requested))
+        weights = requested(self.groups.members) if callable(requested) else requested
+        weights = resolve_groups(weights, self.groups.groups, self._id)
+        self._planned = plan = _plan.plan_weights(self.groups.members, weights, self._options.on_unexpected)
         self._check_missing(plan)
         if not plan.changes:
             return
         _plan.check_min_active(plan, self._options.min_active)
-        self._check_listeners(load_balancer)
+        self._check_listeners()
         if check_mode:
             self.ledger.predict(plan.changes)
-            self._group = plan.group
+            self.groups.note(plan.changes)
             return
         if before_write:
             before_write(plan)
         self._write_and_verify(plan)
 
-    def _read(self) -> LoadBalancer:
-        return describe_load_balancer(self._client, self._id)
+    def _scope_of(self, requested: Request) -> Scope:
+        if callable(requested):
+            return ALL_GROUPS if self._options.server_groups == "all" else DEFAULT_GROUP
+        return Scope.of(requested)
 
     def _check_missing(self, plan: Plan) -> None:
         if self._options.on_missing == "fail":
             _plan.check_missing(plan)
-        elif plan.missing:
-            names = ", ".join(server.name for server in plan.missing)
-            self.warnings.append(f"Skipped, not in the default server group of {self._id}: {names}")
+            return
+        for place, missing in _plan.missing_places(plan):
+            names = ", ".join(server.name for server in missing)
+            self.warnings.append(f"Skipped, {place} of {self._id}: {names}")
 
-    def _check_listeners(self, load_balancer: LoadBalancer) -> None:
+    def _check_listeners(self) -> None:
         if self._options.check_listeners == "off":
             return
         self._listeners = describe_listeners(self._client, self._id)
-        reasons = _plan.ineffective_weight_reasons(load_balancer, self._listeners)
+        load_balancer = self.groups.load_balancer
+        reasons = ineffective_weight_reasons(load_balancer, self._listeners) if load_balancer else []
         if not reasons:
             return
         finding = f"weights may have no effect on {self._id}: {'; '.join(reasons)}"
@@ -142,11 +156,19 @@ class WeightSetter:
                 self._verify(plan)
             self._check_min_active_again(plan)
         except SlbError:
-            # One more read, so that the report reflects the actual state, not the intended one.
-            with contextlib.suppress(SlbError):
-                self._group = self._read().backend_servers
-            self.ledger.review(self._group or ())
+            self._read_what_was_sent()
+            self.ledger.review(self.groups.members)
             raise
+
+    def _read_what_was_sent(self) -> None:
+        """One more read of each group, so that the report reflects the actual state, not the intended one.
+
+        Groups of unconfirmed changes come first: after the deadline there may be time for one read only.
+        """
+        unconfirmed = _plan.group_ids(self.ledger.unconfirmed)
+        for group_id in [*unconfirmed, *(group for group in self._sent_to if group not in unconfirmed)]:
+            with contextlib.suppress(SlbError):
+                self.groups.read_group(group_id)
 
     def _write_all(self, changes: tuple[Change, ...]) -> None:
         for batch in _plan.batches(changes, MAX_SERVERS_PER_CALL):
@@ -155,41 +177,46 @@ class WeightSetter:
     def _write(self, batch: tuple[Change, ...], changes: tuple[Change, ...]) -> None:
         """Write a batch of the changes. If no response comes, read what became of it before sending it again."""
         attempts = 0
+        self._sent_to[batch[0].group_id] = None
         while batch:
             attempts += 1
             self.ledger.sending(batch)
             try:
-                set_backend_servers(self._client, self._id, [change.target for change in batch])
+                self.groups.write(batch)
             except OutcomeUnknown:
                 self.ledger.lost(batch)
                 if not self._client.deadline.pause(attempts):
                     raise
-                batch = self._not_yet_shown(changes)
+                batch = self._not_yet_shown(batch[0].group_id, changes)
             else:
                 self.ledger.confirmed(batch)
-                self._group = _plan.with_changes(self._group or (), batch)
                 return
 
-    def _not_yet_shown(self, changes: tuple[Change, ...]) -> tuple[Change, ...]:
+    def _not_yet_shown(self, group_id: str | None, changes: tuple[Change, ...]) -> tuple[Change, ...]:
         """Read the group and return what was sent and is not shown.
 
         Raises for a third weight of any member that is still to be written: it is not overwritten.
         """
-        self._group = self._read().backend_servers
-        self.ledger.observe(self._group)
-        foreign = _foreign(_plan.differing(self.ledger.outstanding(changes), self._group))
+        self.groups.read_group(group_id)
+        members = self.groups.members
+        self.ledger.observe(members)
+        foreign = _foreign(_plan.differing(self.ledger.outstanding(changes), members))
         if foreign:
             raise _changed_by_others(foreign)
         return self.ledger.unconfirmed
 
     def _verify(self, plan: Plan) -> None:
-        """Read until the group shows all requested weights. A third weight that stays is someone else's."""
+        """Read each changed group until it shows all requested weights."""
+        for group_id in _plan.group_ids(plan.changes):
+            self._verify_group(group_id, [change for change in plan.requested if change.group_id == group_id])
+
+    def _verify_group(self, group_id: str | None, requested: t.Sequence[Change]) -> None:
+        """A third weight that stays is someone else's."""
         settling = Deadline(SETTLE_SECONDS)
         attempts = 0
         while True:
             attempts += 1
-            self._group = self._read().backend_servers
-            differing = _plan.differing(plan.requested, self._group)
+            differing = _plan.differing(requested, self.groups.read_group(group_id).backend_servers)
             if not differing:
                 return
             foreign = _foreign(differing)
@@ -201,15 +228,18 @@ class WeightSetter:
     def _check_min_active_again(self, plan: Plan) -> None:
         """Concurrent tasks may each have left enough members in traffic, and together too few.
 
-        The task that wrote last reads what all of them did, so at least its drain is undone; perhaps others' too.
+        The task that wrote last reads what all of them did, so at least its drains are undone; perhaps others' too.
         """
-        if not plan.drains or not self._options.min_active or not self._options.count_again:
+        min_active = self._options.min_active
+        if not plan.drains or not min_active or not self._options.count_again:
             return
         if not self._options.verify:
-            self._group = self._read().backend_servers
-        left = _plan.active_count(self._group or ())
-        if left >= self._options.min_active:
+            for group_id in _plan.group_ids(plan.drains):
+                self.groups.read_group(group_id)
+        too_few = _plan.too_few_active(plan, self.groups.members, min_active)
+        if not too_few:
             return
+        group, active, _total = too_few[0]
         outcome = "this task undid its drain"
         try:
             self._write_all(tuple(change.undoing for change in plan.drains))
@@ -217,8 +247,8 @@ class WeightSetter:
             outcome = f"this task could not undo its drain ({exc.message})"
         raise SlbError(
             "MinActive",
-            f"another task drained members at the same time: {left} were left in traffic, but min_active is "
-            f"{self._options.min_active}; {outcome}",
+            f"another task drained members{group} at the same time: {active} were left in traffic, but min_active is "
+            f"{min_active}; {outcome}",
             advice="Rerun the task after the other one has ended.",
         )
 
@@ -232,7 +262,7 @@ class WeightSetter:
             applied=self.ledger.applied,
             unknown=self.ledger.unknown,
             plan=self._planned,
-            group=self._group,
+            groups=self.groups.groups if self.groups.is_read else None,
             listeners=self._listeners,
         )
 

@@ -200,7 +200,8 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._client impor
 from ansible_collections.aliyun_community.slb.plugins.module_utils._connection import connection_argument_spec
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import SlbError
 from ansible_collections.aliyun_community.slb.plugins.module_utils._module import create_module, fail, open_client
-from ansible_collections.aliyun_community.slb.plugins.module_utils._plan import active_count, check_load_balancer_id
+from ansible_collections.aliyun_community.slb.plugins.module_utils._plan import active_count
+from ansible_collections.aliyun_community.slb.plugins.module_utils._requested import check_load_balancer_id
 from ansible_collections.aliyun_community.slb.plugins.module_utils._slb import (
     describe_health_status,
     describe_listeners,

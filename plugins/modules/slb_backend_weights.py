@@ -275,11 +275,11 @@ import typing as t
 from ansible_collections.aliyun_community.slb.plugins.module_utils._connection import connection_argument_spec
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import SlbError, printable
 from ansible_collections.aliyun_community.slb.plugins.module_utils._module import create_module, fail, open_client
-from ansible_collections.aliyun_community.slb.plugins.module_utils._plan import (
+from ansible_collections.aliyun_community.slb.plugins.module_utils._report import Report
+from ansible_collections.aliyun_community.slb.plugins.module_utils._requested import (
     check_load_balancer_id,
     parse_requested,
 )
-from ansible_collections.aliyun_community.slb.plugins.module_utils._report import Report
 from ansible_collections.aliyun_community.slb.plugins.module_utils._weight_setter import Options, WeightSetter
 
 
@@ -289,6 +289,8 @@ def argument_spec() -> dict[str, t.Any]:
         "weight": {"type": "raw", "required": True},
         "type": {"type": "str", "choices": ["ecs", "eni", "eci"]},
         "server_ip": {"type": "str"},
+        "port": {"type": "raw"},
+        "vserver_group": {"type": "str"},
         "expected_weight": {"type": "raw"},
     }
     return {
@@ -300,7 +302,9 @@ def argument_spec() -> dict[str, t.Any]:
             "aliases": ["servers"],
             "options": server,
         },
+        "server_groups": {"type": "str", "choices": ["default", "all"], "default": "default"},
         "on_missing": {"type": "str", "choices": ["fail", "ignore"], "default": "fail"},
+        "on_unexpected": {"type": "str", "choices": ["fail", "skip"], "default": "fail"},
         "min_active": {"type": "raw", "default": 0},
         "check_listeners": {"type": "str", "choices": ["off", "warn", "fail"], "default": "off"},
         "verify": {"type": "bool", "default": True},
@@ -312,7 +316,7 @@ def main() -> None:
     module, setter = create_module(argument_spec()), None
     params, load_balancer_id = module.params, module.params["load_balancer_id"]
     try:
-        requested = parse_requested(params["backend_servers"])
+        requested = parse_requested(params["backend_servers"], params["server_groups"])
         check_load_balancer_id(load_balancer_id)
         options = Options.parse(params)
         setter = WeightSetter(open_client(module), load_balancer_id, options)

@@ -21,7 +21,7 @@ from tempfile import TemporaryDirectory
 
 from schedule import LOAD_BALANCER, PLAIN_OPTIONS, Document, Schedule
 
-from ansible_collections.aliyun_community.slb.plugins.module_utils import _client, _deadline, _plan, _weight_setter
+from ansible_collections.aliyun_community.slb.plugins.module_utils import _client, _deadline, _requested, _weight_setter
 from ansible_collections.aliyun_community.slb.plugins.module_utils._connection import Connection
 from ansible_collections.aliyun_community.slb.plugins.module_utils._credentials.base import (
     Credentials,
@@ -149,7 +149,7 @@ def run_task(schedule: Schedule, emulator: Emulator) -> tuple[Document | None, s
     options = schedule.options
     connection = Connection("cn-hangzhou", emulator.url, True, 5, options["read_timeout"])
     try:
-        requested = _plan.parse_requested(schedule.backend_servers)
+        requested = _requested.parse_requested(schedule.backend_servers)
         client = _client.Client(
             connection,
             StaticCredentials(Credentials("rehearsal", "rehearsal-secret")),

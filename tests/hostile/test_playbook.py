@@ -20,7 +20,7 @@ from conftest import STATE
 from modules import LOAD_BALANCER
 from test_answers import ANSWERS, answering
 
-import slb_emulator.actions
+import slb_emulator.actions.server_list
 from slb_emulator import BackendServer, Emulator, running
 from slb_emulator.model import MemberEdit
 
@@ -159,7 +159,7 @@ def test_arguments_are_refused_in_one_sentence(slb: Emulator, tmp_path: Path) ->
 def test_role_leaves_strange_names_and_words_alone(
     slb: Emulator, tmp_path: Path, canary: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(slb_emulator.actions, "DESCRIPTION", re.compile("(?s).*"))
+    monkeypatch.setattr(slb_emulator.actions.server_list, "DESCRIPTION", re.compile("(?s).*"))
     texts = temptations(canary)
     strangers = [BackendServer(text, 100, "eni", text, text) for text in texts]
     web1 = BackendServer("i-web1", 100, "ecs", "", texts[0])

@@ -62,8 +62,10 @@ def api_request() -> ApiRequest:
 
 def plain_change(change: MemberChange) -> dict[str, Any]:
     """A changed member for the control API; null weights stand for "not a member"."""
+    place = {"vserver_group_id": change.vserver_group_id, "port": change.port} if change.vserver_group_id else {}
     return {
         "server_id": change.server_id,
+        **place,
         "weight_before": None if change.before is None else change.before.weight,
         "weight_after": None if change.after is None else change.after.weight,
     }

@@ -15,11 +15,13 @@ import threading
 import time
 from pathlib import Path
 
+from .data_plane import DataPlane
 from .documents import DocumentError, seconds
 from .haproxy import DATA_PLANES, make_data_plane
-from .model import DataPlane, SlbState
+from .model import SlbState
 from .server import LoopbackServer, is_loopback, tls_context
-from .service import RecordedRequest, Service, Settings
+from .service import RecordedRequest, Service
+from .settings import NUMBER_TYPES, Settings
 from .state_document import load_state
 
 DESCRIPTION = """\
@@ -78,7 +80,7 @@ def parser() -> argparse.ArgumentParser:
     add(
         "--set-weight-as",
         default="str",
-        choices=("str", "int"),
+        choices=NUMBER_TYPES,
         help="type of a weight in answers to SetBackendServers and AddBackendServers (default: %(default)s)",
     )
     add(

@@ -14,9 +14,10 @@ from typing import Any, Union
 
 from .faults import parse_fault
 from .haproxy import make_data_plane
-from .model import BackendServer, MemberEdit
+from .model import DEFAULT_GROUP, BackendServer, MemberEdit
 from .server import LoopbackServer, tls_context
-from .service import RecordedRequest, Service, Settings
+from .service import RecordedRequest, Service
+from .settings import Settings
 from .state_document import load_state, parse_state
 
 PathLike = Union[str, Path]
@@ -48,15 +49,12 @@ class Emulator:
         self._service.faults.put([])
 
     def change_settings(self, document: Mapping[str, Any]) -> None:
-        """Change some of busy_seconds, latency, set_weight_as and data_plane_delay.
-
-        DocumentError when a value is not valid.
-        """
+        """Change some of the settings; DocumentError when one is unknown or its value is not valid."""
         self._service.change_settings(dict(document))
 
-    def members(self, load_balancer_id: str) -> list[BackendServer]:
-        """The current members; KeyError for an unknown load balancer."""
-        return self._service.members(load_balancer_id)
+    def members(self, load_balancer_id: str, vserver_group_id: str = DEFAULT_GROUP) -> list[BackendServer]:
+        """The current members of the default group or of a vServer group; KeyError for an unknown id."""
+        return self._service.members(load_balancer_id, vserver_group_id)
 
     def frontend_url(self, load_balancer_id: str, listener_port: int) -> str:
         """Where the data plane takes the traffic of a listener; KeyError when it takes none."""
@@ -70,12 +68,22 @@ class Emulator:
         return self._service.data_plane.describe()
 
     def edit(self, load_balancer_id: str, edits: Sequence[MemberEdit]) -> None:
-        """Change members behind the API's back; KeyError for an unknown load balancer or server."""
+        """Change members behind the API's back; KeyError for an unknown load balancer, group or server."""
         self._service.edit(load_balancer_id, edits)
 
-    def set_weight(self, load_balancer_id: str, server_id: str, weight: int) -> None:
-        """Change a weight behind the API's back; KeyError for an unknown load balancer or server."""
-        self._service.edit(load_balancer_id, [MemberEdit(server_id, weight=weight)])
+    def set_weight(
+        self,
+        load_balancer_id: str,
+        server_id: str,
+        weight: int,
+        vserver_group_id: str = DEFAULT_GROUP,
+        port: int | None = None,
+    ) -> None:
+        """Change a weight behind the API's back; KeyError for an unknown load balancer, group or server.
+
+        In a vServer group without a port: those of all ports of the server.
+        """
+        self.edit(load_balancer_id, [MemberEdit(server_id, weight, vserver_group_id=vserver_group_id, port=port)])
 
 
 @contextmanager

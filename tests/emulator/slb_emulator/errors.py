@@ -28,6 +28,10 @@ ERRORS: dict[str, ErrorEntry] = {
     "ServiceIsConfiguring": ErrorEntry(400, "A previous configuration is pending; please try again later."),
     "OperationBusy": ErrorEntry(400, "A previous operation is pending."),
     "SystemBusy": ErrorEntry(400, "The system is busy."),
+    "VServerGroupProcessing": ErrorEntry(
+        400, "A previous configuration of the VServer group is pending; please try again later."
+    ),
+    "OperationFailed.ServiceGroupProcessing": ErrorEntry(400, "The specified service group is processing."),
     "ServiceIsStopping": ErrorEntry(409, "The specified Listener is stopping, please retry later."),
     "BackendServerProcessing": ErrorEntry(400, "Backend Server is adding, please try again later."),
     "ProcessingSameRequest": ErrorEntry(400, "The same request is being processed. Please try later."),
@@ -129,3 +133,8 @@ def missing_parameter(name: str) -> ApiError:
 def invalid_parameter(name: str) -> ApiError:
     """The error for a parameter whose value is outside its documented range."""
     return ApiError("InvalidParameter", f"The specified {name} is not valid.")
+
+
+def group_not_found(name: str) -> ApiError:
+    """The error for a server group that does not exist: there is no code of its own for it."""
+    return ApiError("InvalidParameter", f"The specified {name} does not exist.", 404)

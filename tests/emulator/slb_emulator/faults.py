@@ -16,7 +16,7 @@ from .actions import ACTIONS
 from .documents import Check, DocumentError, Key, boolean, integer, list_of, mapping, one_of, seconds, text
 from .errors import ERRORS
 from .model import MemberEdit
-from .state_document import backend_server
+from .state_document import PORT, backend_server, group_member
 
 # Keys of a fault besides action, times, skip and kind: (required, optional).
 KINDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -86,19 +86,38 @@ EDIT: Check = mapping(
         "weight": Key(integer(0, 100)),
         "remove": Key(boolean),
         "add": Key(anything),
+        "vserver_group_id": Key(text),
+        "port": Key(PORT),
+        "remove_group": Key(boolean),
     }
 )
+# What an edit may consist of, apart from vserver_group_id and, with a group and a server, port.
+EDITS = ({"server_id", "weight"}, {"server_id", "remove"}, {"add"})
 
 
 def member_edit(value: Any, place: str) -> MemberEdit:
-    """{server_id, weight}, {server_id, remove: true} or {add: {a member as in the state document}}."""
+    """An edit of a group: a weight, a removal, an addition, or the removal of the whole vServer group.
+
+    {server_id, weight}, {server_id, remove: true} or {add: {a member as in the state document}}; of a vServer group
+    with vserver_group_id, and port to mean one port of the server. Or {vserver_group_id, remove_group: true}.
+    """
     checked = EDIT(value, place)
-    if "add" in checked and len(checked) == 1:
-        server = backend_server(checked["add"], f"{place}.add")
-        return MemberEdit(server.server_id, add=server)
-    if set(checked) == {"server_id", "weight"} or (set(checked) == {"server_id", "remove"} and checked["remove"]):
-        return MemberEdit(**checked)
-    raise DocumentError(place, "must have server_id and weight, or server_id and remove: true, or add alone")
+    group_id = checked.pop("vserver_group_id", "")
+    if group_id and checked == {"remove_group": True}:
+        return MemberEdit("", vserver_group_id=group_id, remove_group=True)
+    has_port = group_id and "server_id" in checked and "port" in checked
+    kind = set(checked) - ({"port"} if has_port else set())
+    if kind not in EDITS or checked.get("remove", True) is False:
+        raise DocumentError(
+            place,
+            "must have server_id and weight, or server_id and remove: true, or add alone, each of them in a vServer"
+            " group with vserver_group_id, or vserver_group_id and remove_group: true",
+        )
+    if "add" in checked:
+        read = group_member if group_id else backend_server
+        server = read(checked["add"], f"{place}.add")
+        return MemberEdit(server.server_id, add=server, vserver_group_id=group_id)
+    return MemberEdit(**checked, vserver_group_id=group_id)
 
 
 FAULT: Check = mapping(

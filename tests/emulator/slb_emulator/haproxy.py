@@ -20,10 +20,12 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, Callable
 
+from .data_plane import DataPlane, Route
 from .data_ports import DataPorts
 from .documents import DocumentError
 from .haproxy_config import (
     Frontend,
+    Pool,
     Server,
     configuration,
     frontends,
@@ -32,7 +34,7 @@ from .haproxy_config import (
 )
 from .haproxy_process import Haproxy, find_haproxy, start_haproxy
 from .haproxy_runtime import RuntimeApiError, ServerStats, Stats, ask, kept_state, stats, tell
-from .model import BackendServer, DataPlane, Listener, LoadBalancer, MemberChange, SlbState
+from .model import BackendServer, LoadBalancer, SlbState
 
 # How often the keeper looks after processes when nobody asks it for something.
 LOOK_SECONDS = 0.1
@@ -45,12 +47,12 @@ LONGEST_FOLDER = 60
 
 
 class Due:
-    """Members that are to take effect at a point on the monotonic clock."""
+    """Members of each group that are to take effect at a point on the monotonic clock."""
 
-    def __init__(self, at: float, load_balancer_id: str, members: Sequence[BackendServer]) -> None:
+    def __init__(self, at: float, load_balancer: LoadBalancer) -> None:
         self.at = at
-        self.load_balancer_id = load_balancer_id
-        self.members = members
+        self.load_balancer_id = load_balancer.load_balancer_id
+        self.groups = load_balancer.members_by_group()
 
 
 class HaproxyDataPlane(DataPlane):
@@ -98,23 +100,24 @@ class HaproxyDataPlane(DataPlane):
         balancers = list(state.load_balancers.values())
         self._ask_keeper(lambda: self._serve(balancers))
 
-    def on_weights_changed(self, load_balancer: LoadBalancer, changes: Sequence[MemberChange]) -> None:
+    def on_members_changed(self, load_balancer: LoadBalancer) -> None:
         """Let new members take effect after the delay; without a delay before this returns."""
-        due = Due(time.monotonic() + self.delay, load_balancer.load_balancer_id, load_balancer.backend_servers)
+        due = Due(time.monotonic() + self.delay, load_balancer)
         if self.delay > 0:
             self._jobs.put(lambda: self._due.append(due))
         else:
             self._ask_keeper(lambda: self._take_effect(due))
 
-    def health_of(self, load_balancer: LoadBalancer, listener: Listener, member: BackendServer) -> str:
+    def health_of(self, load_balancer: LoadBalancer, route: Route, member: BackendServer) -> str:
         """What HAProxy's check found; unavailable for what it does not check, or when it does not answer."""
-        frontend = self._frontend(load_balancer.load_balancer_id, listener.listener_port)
-        if frontend is None or frontend.listener.listener_protocol != listener.listener_protocol:
+        frontend = self._frontend(load_balancer.load_balancer_id, route.listener.listener_port)
+        if frontend is None or frontend.listener.listener_protocol != route.listener.listener_protocol:
             return "unavailable"
         found = self._recent_stats()
-        for server in frontend.servers:
-            if server.identity == member.identity and (frontend.name, server.name) in found:
-                return found[frontend.name, server.name].health
+        for pool in frontend.pools:
+            for server in pool.servers if pool.route.rule == route.rule else ():
+                if server.key == member.key and (pool.name, server.name) in found:
+                    return found[pool.name, server.name].health
         return "unavailable"
 
     def frontend_url(self, load_balancer_id: str, listener_port: int) -> str | None:
@@ -144,17 +147,22 @@ class HaproxyDataPlane(DataPlane):
             "scheduler": listener.scheduler,
             "address": frontend.address,
             "url": frontend.url,
-            "servers": [self._described_server(frontend, server, found) for server in frontend.servers],
+            "servers": [
+                self._described_server(pool, server, found) for pool in frontend.pools for server in pool.servers
+            ],
         }
 
-    def _described_server(self, frontend: Frontend, server: Server, found: Stats) -> dict[str, Any]:
-        server_id, server_type, server_ip = server.identity
-        key = (frontend.name, server.name)
+    def _described_server(self, pool: Pool, server: Server, found: Stats) -> dict[str, Any]:
+        (server_id, server_type, server_ip), port = server.key
+        key = (pool.name, server.name)
         numbers = found.get(key, ServerStats("unknown", "", server.weight, 0, 0))
         return {
+            "vserver_group_id": pool.route.vserver_group_id or None,
+            "rule_id": pool.route.rule.rule_id if pool.route.rule else None,
             "server_id": server_id,
             "type": server_type,
             "server_ip": server_ip,
+            "port": port,
             "address": server.address,
             "status": numbers.status,
             "health": numbers.health,
@@ -222,7 +230,7 @@ class HaproxyDataPlane(DataPlane):
         earlier = self._due[: self._due.index(due) + 1] if due in self._due else list(self._due)
         self._due = [one for one in self._due if one not in earlier or one.load_balancer_id != due.load_balancer_id]
         plan = tuple(
-            one.with_members(due.members) if one.load_balancer_id == due.load_balancer_id else one for one in self._plan
+            one.with_members(due.groups) if one.load_balancer_id == due.load_balancer_id else one for one in self._plan
         )
         try:
             self._change_members(plan)
@@ -250,7 +258,8 @@ class HaproxyDataPlane(DataPlane):
 
     def _change_members(self, plan: tuple[Frontend, ...]) -> None:
         """Make the running process serve a plan of the same frontends; by a reload when it will not."""
-        commands = [command for old, new in zip(self._plan, plan) for command in self._commands(old, new)]
+        pairs = zip(all_pools(self._plan), all_pools(plan))
+        commands = [command for old, new in pairs for command in self._commands(old, new)]
         self._plan = plan
         if not commands or self._current is None or self._problem:
             return
@@ -263,8 +272,8 @@ class HaproxyDataPlane(DataPlane):
             self._report(f"HAProxy does not answer: {error}.")
         self._forget_stats()
 
-    def _commands(self, old: Frontend, new: Frontend) -> list[str]:
-        """The commands that turn the servers of a frontend into others.
+    def _commands(self, old: Pool, new: Pool) -> list[str]:
+        """The commands that turn the servers of a pool into others.
 
         A server that is no member any more goes into maintenance: its connections run on, it gets no new ones.
         """
@@ -279,7 +288,7 @@ class HaproxyDataPlane(DataPlane):
             elif (new.name, name) in self._leaving:
                 commands += [f"set weight {place} {server.weight}", f"set server {place} state ready"]
             else:
-                commands += added(new.listener, place, server)
+                commands += added(new.route, place, server)
         self._leaving |= {(new.name, name) for name in before if name not in after}
         self._leaving -= {(new.name, name) for name in after}
         return commands
@@ -290,7 +299,7 @@ class HaproxyDataPlane(DataPlane):
         self._started += 1
         base = self._folder / f"haproxy-{self._started}"
         state_file, socket_path = base.with_suffix(".state"), base.with_suffix(".sock")
-        addresses = {(one.name, server.name): server.address for one in plan for server in one.servers}
+        addresses = {(one.name, server.name): server.address for one in all_pools(plan) for server in one.servers}
         state_file.write_text("" if previous is None else self._handed_over(previous, addresses), encoding="utf-8")
         config_path = base.with_suffix(".cfg")
         config_path.write_text(configuration(plan, socket_path, state_file), encoding="utf-8")
@@ -301,7 +310,9 @@ class HaproxyDataPlane(DataPlane):
             self._ending.append(previous)
         self._current, self._plan, self._problem, self._leaving = started, plan, "", set()
         self._counted = counted
-        weights = [f"set weight {one.name}/{server.name} {server.weight}" for one in plan for server in one.servers]
+        weights = [
+            f"set weight {one.name}/{server.name} {server.weight}" for one in all_pools(plan) for server in one.servers
+        ]
         try:
             tell(started.socket_path, weights)
         except (OSError, RuntimeApiError) as error:
@@ -364,10 +375,15 @@ class HaproxyDataPlane(DataPlane):
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
-def added(listener: Listener, place: str, server: Server) -> list[str]:
+def all_pools(plan: Sequence[Frontend]) -> list[Pool]:
+    """The pools of all frontends."""
+    return [pool for frontend in plan for pool in frontend.pools]
+
+
+def added(route: Route, place: str, server: Server) -> list[str]:
     """The commands that add a server. A new one is in maintenance, and its check does not run."""
-    commands = [f"add server {place} {server.address} {server_options(listener, server.weight)}"]
-    if listener.health_check == "on":
+    commands = [f"add server {place} {server.address} {server_options(route, server.weight)}"]
+    if route.health_check == "on":
         commands.append(f"enable health {place}")
     return [*commands, f"set server {place} state ready"]
 

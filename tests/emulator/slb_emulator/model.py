@@ -2,14 +2,17 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the emulator knows: access keys, load balancers, members, listeners. No HTTP, no files."""
+"""What the emulator knows: access keys, load balancers, server groups, members. No HTTP, no files."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Optional, Union
+
+from .data_plane import DataPlane, Route
+from .listeners import Listener
 
 SERVER_TYPES = ("ecs", "eni", "eci")
 HEALTH_STATES = ("normal", "abnormal", "unavailable")
@@ -17,8 +20,12 @@ HEALTH_STATES = ("normal", "abnormal", "unavailable")
 ADDABLE_SERVER_ID = re.compile(r"^(i|eni|eci)-")
 TYPE_OF_PREFIX = {"i": "ecs", "eni": "eni", "eci": "eci"}
 
-# A member is known by (ServerId, Type, ServerIp): one ENI id may be present several times with different addresses.
+# A server is known by (ServerId, Type, ServerIp): one ENI id may be present several times with different addresses.
 Identity = tuple[str, str, str]
+# A member is known by its server and, in a vServer group, its port: the same server may be there with several.
+MemberKey = tuple[Identity, Optional[int]]
+# The default group among the groups of a load balancer.
+DEFAULT_GROUP = ""
 
 
 @dataclass(frozen=True)
@@ -34,7 +41,7 @@ class AccessKey:
 
 @dataclass(frozen=True)
 class BackendServer:
-    """A member of the default server group. Weight 0..100; empty text stands for "not set"."""
+    """A member of a server group. Weight 0..100; empty text stands for "not set"."""
 
     server_id: str
     weight: int = 100
@@ -44,43 +51,57 @@ class BackendServer:
     health: str = "normal"
     # Of the real process behind the member, for a data plane: host or host:port on loopback.
     address: str = ""
+    # None in the default group, where the listener's backend_server_port counts.
+    port: int | None = None
 
     @property
     def identity(self) -> Identity:
         """ServerId, Type, ServerIp."""
         return (self.server_id, self.type, self.server_ip)
 
+    @property
+    def key(self) -> MemberKey:
+        """What the member is known by in its group."""
+        return (self.identity, self.port)
+
+
+@dataclass
+class VServerGroup:
+    """A vServer group. backend_servers is replaced as a whole, never edited, so a reader may keep it."""
+
+    vserver_group_id: str
+    vserver_group_name: str = ""
+    create_time: str = "2026-01-01T00:00:00Z"
+    tags: Mapping[str, str] = field(default_factory=dict)
+    backend_servers: tuple[BackendServer, ...] = ()
+    # As it was before the newest write: what a stale read sees.
+    previous_backend_servers: tuple[BackendServer, ...] | None = None
+    # Point on the monotonic clock, in seconds, until which other writes are refused.
+    busy_until: float = 0.0
+
 
 @dataclass(frozen=True)
-class Listener:
-    """A listener. One with a server group of its own does not use the default group."""
+class MasterSlaveServer:
+    """One of the two servers of a master/slave group. server_type is Master or Slave."""
 
-    listener_port: int
-    listener_protocol: str
-    # Always there on a listener that uses the default group.
-    backend_server_port: int | None = None
-    scheduler: str = "wrr"
-    status: str = "running"
-    vserver_group_id: str = ""
-    master_slave_server_group_id: str = ""
-    listener_forward: str = "off"
-    forward_port: int | None = None
-    health_check: str = "on"
-    connection_drain: str = "off"
-    connection_drain_timeout: int | None = None
+    server_id: str
+    port: int
+    server_type: str
+    weight: int = 100
+    type: str = "ecs"
+    server_ip: str = ""
     description: str = ""
-    # For a data plane: where it takes traffic (None or 0: a free port) and how it checks health.
-    data_port: int | None = None
-    health_check_uri: str = "/"
-    health_check_interval: float = 0.5
-    healthy_threshold: int = 2
-    unhealthy_threshold: int = 2
 
-    @property
-    def uses_default_group(self) -> bool:
-        """Whether traffic of this listener goes to the members of the default group."""
-        has_own_group = bool(self.vserver_group_id or self.master_slave_server_group_id)
-        return not has_own_group and self.listener_forward != "on"
+
+@dataclass(frozen=True)
+class MasterSlaveGroup:
+    """A master/slave server group: no action changes its weights."""
+
+    master_slave_server_group_id: str
+    master_slave_server_group_name: str = ""
+    create_time: str = "2026-01-01T00:00:00Z"
+    tags: Mapping[str, str] = field(default_factory=dict)
+    backend_servers: tuple[MasterSlaveServer, ...] = ()
 
 
 @dataclass
@@ -105,20 +126,50 @@ class LoadBalancer:
     resource_group_id: str = "rg-example"
     bandwidth: int = 5120
     create_time: str = "2026-01-01T00:00:00Z"
+    tags: Mapping[str, str] = field(default_factory=dict)
     backend_servers: tuple[BackendServer, ...] = ()
+    vserver_groups: tuple[VServerGroup, ...] = ()
+    master_slave_groups: tuple[MasterSlaveGroup, ...] = ()
     listeners: tuple[Listener, ...] = ()
     # As it was before the newest write: what a stale read sees.
     previous_backend_servers: tuple[BackendServer, ...] | None = None
     # Point on the monotonic clock, in seconds, until which other writes are refused.
     busy_until: float = 0.0
 
+    def group(self, vserver_group_id: str) -> ServerGroup | None:
+        """A group by its id, the default group by DEFAULT_GROUP; None when the load balancer has none of this id."""
+        if vserver_group_id == DEFAULT_GROUP:
+            return self
+        return next((group for group in self.vserver_groups if group.vserver_group_id == vserver_group_id), None)
+
+    def members_by_group(self) -> dict[str, tuple[BackendServer, ...]]:
+        """The members of each group, by its id; those of the default group by DEFAULT_GROUP."""
+        groups = {group.vserver_group_id: group.backend_servers for group in self.vserver_groups}
+        return {DEFAULT_GROUP: self.backend_servers, **groups}
+
+    def routes(self) -> Iterator[Route]:
+        """Every way of traffic to the members of the default group or of a vServer group."""
+        for listener in self.listeners:
+            if listener.uses_default_group or listener.vserver_group_id:
+                yield Route(listener, None, listener.vserver_group_id or DEFAULT_GROUP)
+            for rule in listener.rules:
+                yield Route(listener, rule, rule.vserver_group_id)
+
+
+# What holds members that actions change: a load balancer is its own default group.
+ServerGroup = Union[LoadBalancer, VServerGroup]
+
 
 @dataclass(frozen=True)
 class MemberChange:
-    """A member before and after a write; None where it was not, or is no longer, a member."""
+    """A member before and after a write; None where it was not, or is no longer, a member.
+
+    vserver_group_id is empty in the default group.
+    """
 
     before: BackendServer | None
     after: BackendServer | None
+    vserver_group_id: str = DEFAULT_GROUP
 
     @property
     def server_id(self) -> str:
@@ -126,41 +177,17 @@ class MemberChange:
         member = self.after or self.before
         return member.server_id if member else ""
 
+    @property
+    def port(self) -> int | None:
+        """The port of the member that changed; None in the default group."""
+        member = self.after or self.before
+        return member.port if member else None
+
     def __str__(self) -> str:
         before = "absent" if self.before is None else str(self.before.weight)
         after = "absent" if self.after is None else str(self.after.weight)
-        return f"{self.server_id}: {before} -> {after}"
-
-
-class DataPlane:
-    """Where weights go and health comes from. This one moves no traffic: health is what the state file says."""
-
-    # Seconds until a change of the members takes effect on the traffic.
-    delay: float = 0.0
-
-    def start(self, state: SlbState) -> None:
-        """Serve the first state. DocumentError, fit to print, when that cannot be."""
-
-    def stop(self) -> None:
-        """End what was started. May be called more than once."""
-
-    def on_state_replaced(self, state: SlbState) -> None:
-        """Called before a state takes the place of another, while both are locked. DocumentError refuses it."""
-
-    def on_weights_changed(self, load_balancer: LoadBalancer, changes: Sequence[MemberChange]) -> None:
-        """Called after every change of the members, while the state is locked."""
-
-    def health_of(self, load_balancer: LoadBalancer, listener: Listener, member: BackendServer) -> str:
-        """ServerHealthStatus of a member behind a listener: normal, abnormal or unavailable."""
-        return member.health
-
-    def frontend_url(self, load_balancer_id: str, listener_port: int) -> str | None:
-        """Where the traffic of a listener goes in; None when it takes none."""
-        return None
-
-    def describe(self) -> dict[str, Any]:
-        """What moves where, for the control API."""
-        return {"kind": "none", "problem": None, "frontends": [], "skipped": []}
+        member = self.server_id if self.port is None else f"{self.server_id}:{self.port}"
+        return f"{member}: {before} -> {after}"
 
 
 @dataclass
@@ -170,8 +197,19 @@ class SlbState:
     access_keys: dict[str, AccessKey]
     load_balancers: dict[str, LoadBalancer]
     known_servers: frozenset[str] | None = None
-    # Of the processes behind servers, by ServerId and ServerIp: what a server has when the API adds it.
-    addresses: dict[tuple[str, str], str] = field(default_factory=dict)
+    # Of the processes behind servers, by ServerId, ServerIp and port: what a server has when the API adds it.
+    addresses: dict[tuple[str, str, int | None], str] = field(default_factory=dict)
+
+    def load_balancer_of_group(self, vserver_group_id: str) -> LoadBalancer | None:
+        """The load balancer that has a vServer group; None when none has it."""
+        return next(
+            (
+                balancer
+                for balancer in self.load_balancers.values()
+                if any(group.vserver_group_id == vserver_group_id for group in balancer.vserver_groups)
+            ),
+            None,
+        )
 
     def may_be_added(self, server_id: str, server_type: str) -> bool:
         """Whether a server of this id and type exists, so that it can become a member."""
@@ -182,64 +220,93 @@ class SlbState:
 
 
 def find_member(
-    members: dict[Identity, BackendServer], server_id: str, server_type: str, server_ip: str
+    members: Mapping[MemberKey, BackendServer], identity: Identity, port: int | None = None
 ) -> BackendServer | None:
     """The member an element of BackendServers means, or None.
 
     An ECS member is found without its ServerIp, an ENI or ECI only with it.
     """
-    member = members.get((server_id, server_type, server_ip))
+    member = members.get((identity, port))
+    server_id, server_type, server_ip = identity
     if member is not None or server_type != "ecs" or server_ip:
         return member
-    return next((m for m in members.values() if m.server_id == server_id and m.type == "ecs"), None)
+    same = (m for m in members.values() if m.server_id == server_id and m.type == "ecs" and m.port == port)
+    return next(same, None)
 
 
-def by_identity(members: Sequence[BackendServer]) -> dict[Identity, BackendServer]:
-    """Members by their identity, in their order."""
-    return {member.identity: member for member in members}
+def by_key(members: Sequence[BackendServer]) -> dict[MemberKey, BackendServer]:
+    """Members by their keys, in their order."""
+    return {member.key: member for member in members}
 
 
-def differences(before: Sequence[BackendServer], after: Sequence[BackendServer]) -> list[MemberChange]:
-    """What a write changed; unchanged members are left out."""
-    old, new = by_identity(before), by_identity(after)
+def differences(
+    before: Sequence[BackendServer], after: Sequence[BackendServer], vserver_group_id: str = DEFAULT_GROUP
+) -> list[MemberChange]:
+    """What a write changed in a group; unchanged members are left out."""
+    old, new = by_key(before), by_key(after)
     changes = []
     for key, member in new.items():
         previous = old.get(key)
         # Most members of a large group are the same object: no need to compare them field by field.
         if previous is not member and previous != member:
-            changes.append(MemberChange(previous, member))
-    changes.extend(MemberChange(member, None) for key, member in old.items() if key not in new)
+            changes.append(MemberChange(previous, member, vserver_group_id))
+    changes.extend(MemberChange(member, None, vserver_group_id) for key, member in old.items() if key not in new)
     return changes
 
 
 def change_members(
-    load_balancer: LoadBalancer, members: Sequence[BackendServer], data_plane: DataPlane
+    load_balancer: LoadBalancer, group: ServerGroup, members: Sequence[BackendServer], data_plane: DataPlane
 ) -> list[MemberChange]:
-    """Put members in place of the current ones; the only way members change. Returns what changed."""
-    changes = differences(load_balancer.backend_servers, members)
-    load_balancer.previous_backend_servers = load_balancer.backend_servers
-    load_balancer.backend_servers = tuple(members)
-    data_plane.on_weights_changed(load_balancer, changes)
+    """Put members in place of those of a group; the only way members change. Returns what changed."""
+    group_id = group.vserver_group_id if isinstance(group, VServerGroup) else DEFAULT_GROUP
+    changes = differences(group.backend_servers, members, group_id)
+    group.previous_backend_servers = group.backend_servers
+    group.backend_servers = tuple(members)
+    data_plane.on_members_changed(load_balancer)
     return changes
+
+
+def remove_vserver_group(
+    load_balancer: LoadBalancer, vserver_group_id: str, data_plane: DataPlane
+) -> list[MemberChange]:
+    """Take a vServer group away, unless a listener or a rule uses it: then the API would refuse that too."""
+    if any(route.vserver_group_id == vserver_group_id for route in load_balancer.routes()):
+        return []
+    groups = load_balancer.vserver_groups
+    load_balancer.vserver_groups = tuple(group for group in groups if group.vserver_group_id != vserver_group_id)
+    data_plane.on_members_changed(load_balancer)
+    gone = (group for group in groups if group.vserver_group_id == vserver_group_id)
+    return [change for group in gone for change in differences(group.backend_servers, (), vserver_group_id)]
 
 
 @dataclass(frozen=True)
 class MemberEdit:
-    """A change from outside the API, by server id: a weight, a removal or an addition."""
+    """A change from outside the API, by server id: a weight, a removal or an addition.
+
+    In a vServer group port narrows it to one member; without a port it is about all ports of the server.
+    remove_group takes the whole group away.
+    """
 
     server_id: str
     weight: int | None = None
     remove: bool = False
     add: BackendServer | None = None
+    vserver_group_id: str = DEFAULT_GROUP
+    port: int | None = None
+    remove_group: bool = False
+
+    def is_about(self, member: BackendServer) -> bool:
+        """Whether the edit is about this member of its group."""
+        return member.server_id == self.server_id and self.port in (None, member.port)
 
 
 def edited(members: Sequence[BackendServer], edit: MemberEdit) -> tuple[BackendServer, ...]:
-    """The members after an edit. An edit of a server that is no member changes nothing."""
+    """The members of a group after an edit. An edit of a server that is no member changes nothing."""
     if edit.add is not None:
         return (*members, edit.add)
     if edit.remove:
-        return tuple(member for member in members if member.server_id != edit.server_id)
+        return tuple(member for member in members if not edit.is_about(member))
     weight = edit.weight
     if weight is None:
         return tuple(members)
-    return tuple(replace(m, weight=weight) if m.server_id == edit.server_id else m for m in members)
+    return tuple(replace(m, weight=weight) if edit.is_about(m) else m for m in members)

@@ -17,7 +17,7 @@ from typing import Any
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 
 from .app import create_app
-from .model import DataPlane
+from .data_plane import DataPlane
 from .service import Service
 
 # How long, in seconds, the accept loop may take to notice that it should end.

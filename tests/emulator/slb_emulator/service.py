@@ -15,20 +15,22 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Callable
 
 from .actions import ACTIONS, Call, run_action
-from .documents import Key, mapping, one_of, seconds
+from .data_plane import DataPlane
 from .errors import ApiError
 from .faults import Fault, FaultQueue
 from .gateway import ApiRequest, UsedNonces, check_request
 from .model import (
+    DEFAULT_GROUP,
     BackendServer,
-    DataPlane,
     LoadBalancer,
     MemberChange,
     MemberEdit,
     SlbState,
     change_members,
     edited,
+    remove_vserver_group,
 )
+from .settings import SETTINGS, Settings
 
 HOST_ID = "slb.aliyuncs.com"
 JSON_TYPE = "application/json;charset=utf-8"
@@ -80,8 +82,8 @@ class RecordedRequest:
 
     def __str__(self) -> str:
         outcome = "cut" if self.http_status is None else str(self.http_status)
-        load_balancer = self.parameters.get("LoadBalancerId", "-")
-        parts = [self.action or "-", load_balancer, outcome, self.code or "", ", ".join(map(str, self.changes))]
+        target = self.parameters.get("LoadBalancerId") or self.parameters.get("VServerGroupId") or "-"
+        parts = [self.action or "-", target, outcome, self.code or "", ", ".join(map(str, self.changes))]
         fault = f"[fault: {self.fault}]" if self.fault else ""
         return " ".join(printable(part) for part in (*parts, fault) if part)
 
@@ -89,29 +91,6 @@ class RecordedRequest:
 def printable(part: str) -> str:
     """Text from a request, fit for one line of a log."""
     return "".join(character if character.isprintable() else "?" for character in part[:300])
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How the service behaves: busy and latency in seconds, the type of a weight in answers to Set and Add.
-
-    data_plane_delay is how many seconds later a change reaches the traffic.
-    """
-
-    busy_seconds: float = 0.0
-    latency: float = 0.0
-    set_weight_as: str = "str"
-    data_plane_delay: float = 0.0
-
-
-SETTINGS = mapping(
-    {
-        "busy_seconds": Key(seconds),
-        "latency": Key(seconds),
-        "set_weight_as": Key(one_of(("str", "int"))),
-        "data_plane_delay": Key(seconds),
-    }
-)
 
 
 @dataclass
@@ -216,8 +195,7 @@ class Service:
             self.state,
             request.parameters,
             self.data_plane,
-            self.settings.set_weight_as,
-            busy_seconds=self.settings.busy_seconds,
+            self.settings,
             stale=stale,
         )
         try:
@@ -229,15 +207,28 @@ class Service:
         return Outcome(request_id, 200, None, as_json({"RequestId": request_id, **answer}), changes=tuple(call.changes))
 
     def _apply_edits(self, fault: Fault, request: ApiRequest) -> list[MemberChange]:
-        load_balancer_id = fault.load_balancer_id or request.parameters.get("LoadBalancerId", "")
-        balancer = self.state.load_balancers.get(load_balancer_id)
+        parameters = request.parameters
+        balancer = self.state.load_balancers.get(fault.load_balancer_id or parameters.get("LoadBalancerId", ""))
+        if balancer is None and not fault.load_balancer_id:
+            balancer = self.state.load_balancer_of_group(parameters.get("VServerGroupId", ""))
         return [] if balancer is None else self._edit(balancer, fault.edits)
 
     def _edit(self, balancer: LoadBalancer, edits: Sequence[MemberEdit]) -> list[MemberChange]:
-        members = balancer.backend_servers
-        for edit in edits:
-            members = edited(members, edit)
-        return change_members(balancer, members, self.data_plane)
+        """Edit groups one after the other, each in one step: a group shows either none of its edits or all."""
+        changes = []
+        for group_id in dict.fromkeys(edit.vserver_group_id for edit in edits):
+            group = balancer.group(group_id)
+            if group is None:
+                continue
+            mine = [edit for edit in edits if edit.vserver_group_id == group_id]
+            if any(edit.remove_group for edit in mine):
+                changes += remove_vserver_group(balancer, group_id, self.data_plane)
+                continue
+            members = group.backend_servers
+            for edit in mine:
+                members = edited(members, edit)
+            changes += change_members(balancer, group, members, self.data_plane)
+        return changes
 
     def _record(
         self,
@@ -276,20 +267,23 @@ class Service:
         with self._lock:
             self._requests.clear()
 
-    def members(self, load_balancer_id: str) -> list[BackendServer]:
-        """The current members of a load balancer; KeyError when there is none of this id."""
+    def members(self, load_balancer_id: str, vserver_group_id: str = DEFAULT_GROUP) -> list[BackendServer]:
+        """The current members of a group; KeyError when there is no load balancer or no group of this id."""
         with self._lock:
-            return list(self.state.load_balancers[load_balancer_id].backend_servers)
+            group = self.state.load_balancers[load_balancer_id].group(vserver_group_id)
+            if group is None:
+                raise KeyError(vserver_group_id)
+            return list(group.backend_servers)
 
     def edit(self, load_balancer_id: str, edits: Sequence[MemberEdit]) -> None:
-        """Change members behind the API's back; KeyError for an unknown load balancer or server."""
+        """Change members behind the API's back; KeyError for an unknown load balancer, group or server."""
         with self._lock:
-            balancer = self.state.load_balancers[load_balancer_id]
-            present = {member.server_id for member in balancer.backend_servers}
             for edit in edits:
-                if edit.add is None and edit.server_id not in present:
+                members = self.members(load_balancer_id, edit.vserver_group_id)
+                is_known = edit.add is not None or edit.remove_group or any(map(edit.is_about, members))
+                if not is_known:
                     raise KeyError(edit.server_id)
-            self._edit(balancer, edits)
+            self._edit(self.state.load_balancers[load_balancer_id], edits)
 
     def replace_state(self, state: SlbState) -> None:
         """Put a new state in place; without access keys in it the current ones stay.

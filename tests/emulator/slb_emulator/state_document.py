@@ -6,12 +6,10 @@
 
 from __future__ import annotations
 
-import ipaddress
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable, TypeVar
 
 import yaml
 
@@ -24,69 +22,29 @@ from .documents import (
     list_of,
     mapping,
     one_of,
-    seconds,
     switch,
     text,
 )
+from .listeners import Listener, Rule
 from .model import (
     HEALTH_STATES,
     SERVER_TYPES,
     AccessKey,
     BackendServer,
-    Listener,
     LoadBalancer,
+    MasterSlaveGroup,
+    MasterSlaveServer,
     SlbState,
+    VServerGroup,
 )
+from .state_values import check_interval, check_uri, description, domain, loopback_address, rule_url, tags, utc_time
 
-# 1 to 80 characters: letters (the Chinese page allows Chinese), digits, - / . _
-DESCRIPTION = re.compile(r"^[\w\-/.]{1,80}$")
-UTC_TIME = re.compile(r"^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T([01]\d|2[0-3]):[0-5]\d:[0-5]\dZ$")
+Made = TypeVar("Made")
 PROTOCOLS = ("http", "https", "tcp", "udp")
 SCHEDULERS = ("wrr", "wlc", "rr", "sch", "tch", "qch")
-CHECK_URI = re.compile(r"^/[A-Za-z0-9\-._~/%?&=+,:;@!]{0,79}\Z")
+# Those of listeners of http and https (vendor's reference of DescribeRules).
+RULE_SCHEDULERS = ("wrr", "wlc", "rr")
 PORT = integer(1, 65535)
-
-
-def description(value: Any, place: str) -> str:
-    """A description of a member, as the API would take it."""
-    if DESCRIPTION.match(text(value, place)) is None:
-        raise DocumentError(place, "must be 1 to 80 letters, digits, '-', '/', '.' or '_'")
-    return str(value)
-
-
-def utc_time(value: Any, place: str) -> str:
-    """A time in UTC, as text; YAML reads an unquoted one as a date."""
-    if not isinstance(value, str) or UTC_TIME.match(value) is None:
-        raise DocumentError(place, 'must be a quoted time in UTC such as "2026-01-01T00:00:00Z"')
-    return value
-
-
-def loopback_address(value: Any, place: str) -> str:
-    """host or host:port, on loopback; an IPv6 host with a port stands in brackets."""
-    match = re.match(r"^(?:\[([0-9a-fA-F:]+)\]|([^\[\]:]+))(?::(\d{1,5}))?$", text(value, place))
-    host, port = (match.group(1) or match.group(2), match.group(3)) if match else ("", None)
-    host = "127.0.0.1" if host == "localhost" else host
-    try:
-        is_valid = ipaddress.ip_address(host).is_loopback and 1 <= int(port or 1) <= 65535
-    except ValueError:
-        is_valid = False
-    if not is_valid:
-        raise DocumentError(place, "must be host or host:port on loopback, such as 127.0.0.1:8081 or [::1]:8081")
-    return (f"[{host}]" if ":" in host else host) + (f":{int(port)}" if port else "")
-
-
-def check_uri(value: Any, place: str) -> str:
-    """The path of a health check, as the API would take it, without a fragment."""
-    if CHECK_URI.match(text(value, place)) is None:
-        raise DocumentError(place, "must be '/' and up to 79 of letters, digits and -._~/%?&=+,:;@!")
-    return str(value)
-
-
-def check_interval(value: Any, place: str) -> float:
-    """Seconds between two health checks. The API has whole ones from 1 to 50; the emulator allows shorter ones."""
-    if not 0.05 <= seconds(value, place) <= 50:
-        raise DocumentError(place, "must be a number of seconds from 0.05 to 50")
-    return float(value)
 
 
 ACCESS_KEY: Check = mapping(
@@ -98,15 +56,48 @@ ACCESS_KEY: Check = mapping(
         "token_expired": Key(boolean),
     }
 )
-BACKEND_SERVER: Check = mapping(
+SERVER: dict[str, Key] = {
+    "server_id": Key(text, required=True),
+    "weight": Key(integer(0, 100)),
+    "type": Key(one_of(SERVER_TYPES)),
+    "server_ip": Key(text),
+    "description": Key(description),
+}
+MEMBER: dict[str, Key] = {**SERVER, "health": Key(one_of(HEALTH_STATES)), "address": Key(loopback_address)}
+BACKEND_SERVER: Check = mapping(MEMBER)
+GROUP_MEMBER: Check = mapping({**MEMBER, "port": Key(PORT, required=True)})
+MASTER_SLAVE_SERVER: Check = mapping(
+    {**SERVER, "port": Key(PORT, required=True), "server_type": Key(one_of(("Master", "Slave")), required=True)}
+)
+VSERVER_GROUP: Check = mapping(
     {
-        "server_id": Key(text, required=True),
-        "weight": Key(integer(0, 100)),
-        "type": Key(one_of(SERVER_TYPES)),
-        "server_ip": Key(text),
-        "description": Key(description),
-        "health": Key(one_of(HEALTH_STATES)),
-        "address": Key(loopback_address),
+        "vserver_group_id": Key(text, required=True),
+        "vserver_group_name": Key(text),
+        "create_time": Key(utc_time),
+        "tags": Key(tags),
+        "backend_servers": Key(list_of(GROUP_MEMBER)),
+    }
+)
+MASTER_SLAVE_GROUP: Check = mapping(
+    {
+        "master_slave_server_group_id": Key(text, required=True),
+        "master_slave_server_group_name": Key(text),
+        "create_time": Key(utc_time),
+        "tags": Key(tags),
+        "backend_servers": Key(list_of(MASTER_SLAVE_SERVER)),
+    }
+)
+RULE: Check = mapping(
+    {
+        "rule_id": Key(text, required=True),
+        "vserver_group_id": Key(text, required=True),
+        "rule_name": Key(text),
+        "domain": Key(domain),
+        "url": Key(rule_url),
+        "listener_sync": Key(switch),
+        "scheduler": Key(one_of(RULE_SCHEDULERS)),
+        "health_check": Key(switch),
+        "health_check_uri": Key(check_uri),
     }
 )
 LISTENER: Check = mapping(
@@ -124,6 +115,7 @@ LISTENER: Check = mapping(
         "connection_drain": Key(switch),
         "connection_drain_timeout": Key(integer(10, 900)),
         "description": Key(text),
+        "rules": Key(list_of(RULE)),
         "data_port": Key(integer(0, 65535)),
         "health_check_uri": Key(check_uri),
         "health_check_interval": Key(check_interval),
@@ -151,7 +143,10 @@ LOAD_BALANCER: Check = mapping(
         "resource_group_id": Key(text),
         "bandwidth": Key(integer(-1, 1_000_000)),
         "create_time": Key(utc_time),
+        "tags": Key(tags),
         "backend_servers": Key(list_of(BACKEND_SERVER)),
+        "vserver_groups": Key(list_of(VSERVER_GROUP)),
+        "master_slave_groups": Key(list_of(MASTER_SLAVE_GROUP)),
         "listeners": Key(list_of(LISTENER)),
     }
 )
@@ -178,10 +173,65 @@ def backend_server(value: Any, place: str) -> BackendServer:
     return BackendServer(**BACKEND_SERVER(value, place))
 
 
+def group_member(value: Any, place: str) -> BackendServer:
+    """A member of a vServer group, from its mapping."""
+    return BackendServer(**GROUP_MEMBER(value, place))
+
+
+def vserver_group(entry: dict[str, Any], place: str) -> VServerGroup:
+    """A vServer group from its checked mapping."""
+    servers = tuple(BackendServer(**server) for server in entry.pop("backend_servers", []))
+    what = "a member of the same server_id, type, server_ip and port"
+    refuse_duplicates([server.key for server in servers], f"{place}.backend_servers", what)
+    name = entry.pop("vserver_group_name", entry["vserver_group_id"])
+    return VServerGroup(**entry, vserver_group_name=name, backend_servers=servers)
+
+
+def master_slave_group(entry: dict[str, Any], place: str) -> MasterSlaveGroup:
+    """A master/slave group from its checked mapping: no servers, or one of each kind."""
+    servers = tuple(MasterSlaveServer(**server) for server in entry.pop("backend_servers", []))
+    if sorted(server.server_type for server in servers) not in ([], ["Master", "Slave"]):
+        raise DocumentError(f"{place}.backend_servers", "must be one Master and one Slave")
+    name = entry.pop("master_slave_server_group_name", entry["master_slave_server_group_id"])
+    return MasterSlaveGroup(**entry, master_slave_server_group_name=name, backend_servers=servers)
+
+
+def listener(entry: dict[str, Any], place: str) -> Listener:
+    """A listener from its checked mapping."""
+    rules = tuple(rule(each, f"{place}.rules[{index}]") for index, each in enumerate(entry.pop("rules", [])))
+    made = Listener(**entry, rules=rules)
+    if made.uses_default_group and made.backend_server_port is None:
+        raise DocumentError(place, "lacks the key 'backend_server_port' and has no server group of its own")
+    if made.vserver_group_id and made.master_slave_server_group_id:
+        raise DocumentError(place, "has both a vserver_group_id and a master_slave_server_group_id")
+    if rules and (made.listener_protocol not in ("http", "https") or made.listener_forward == "on"):
+        raise DocumentError(f"{place}.rules", "must be on a listener of http or https that does not forward")
+    refuse_duplicates([(each.domain, each.url) for each in rules], f"{place}.rules", "a domain and url")
+    return made
+
+
+def rule(entry: dict[str, Any], place: str) -> Rule:
+    """A forwarding rule from its checked mapping."""
+    made = Rule(**{"rule_name": entry["rule_id"], **entry})
+    if not made.domain and not made.url:
+        raise DocumentError(place, "lacks both of the keys 'domain' and 'url'")
+    return made
+
+
+def placed(
+    make: Callable[[dict[str, Any], str], Made], entry: dict[str, Any], key: str, place: str
+) -> tuple[Made, ...]:
+    """What a list of checked mappings describes. The list is taken out of the entry."""
+    return tuple(make(each, f"{place}.{key}[{index}]") for index, each in enumerate(entry.pop(key, [])))
+
+
 def load_balancer(entry: dict[str, Any], place: str) -> LoadBalancer:
     """A load balancer from its checked mapping; members and listeners may not repeat."""
+    describes_groups = "vserver_groups" in entry, "master_slave_groups" in entry
     servers = tuple(BackendServer(**server) for server in entry.pop("backend_servers", []))
-    listeners = tuple(Listener(**listener) for listener in entry.pop("listeners", []))
+    groups = placed(vserver_group, entry, "vserver_groups", place)
+    pairs = placed(master_slave_group, entry, "master_slave_groups", place)
+    listeners = placed(listener, entry, "listeners", place)
     refuse_duplicates(
         [server.identity for server in servers],
         f"{place}.backend_servers",
@@ -192,15 +242,53 @@ def load_balancer(entry: dict[str, Any], place: str) -> LoadBalancer:
         f"{place}.listeners",
         "a listener_port",
     )
-    for index, listener in enumerate(listeners):
-        if listener.uses_default_group and listener.backend_server_port is None:
-            reason = "lacks the key 'backend_server_port' and has no server group of its own"
-            raise DocumentError(f"{place}.listeners[{index}]", reason)
-    balancer = LoadBalancer(**entry, backend_servers=servers, listeners=listeners)
+    used, used_pairs = used_groups(listeners)
+    if describes_groups[0]:
+        refuse_unknown(used, [group.vserver_group_id for group in groups], f"{place}.vserver_groups")
+    else:
+        groups = tuple(VServerGroup(group_id, group_id) for group_id in used)
+    if describes_groups[1]:
+        described = [pair.master_slave_server_group_id for pair in pairs]
+        refuse_unknown(used_pairs, described, f"{place}.master_slave_groups")
+    else:
+        pairs = tuple(MasterSlaveGroup(group_id, group_id) for group_id in used_pairs)
+    balancer = LoadBalancer(
+        **entry, backend_servers=servers, vserver_groups=groups, master_slave_groups=pairs, listeners=listeners
+    )
     balancer.load_balancer_name = balancer.load_balancer_name or balancer.load_balancer_id
     balancer.master_zone_id = balancer.master_zone_id or f"{balancer.region_id}-b"
     balancer.slave_zone_id = balancer.slave_zone_id or f"{balancer.region_id}-d"
     return balancer
+
+
+def used_groups(listeners: Sequence[Listener]) -> tuple[list[str], list[str]]:
+    """The ids of vServer groups and of master/slave groups that listeners and rules name, each once."""
+    groups = [item.vserver_group_id for item in listeners]
+    groups += [each.vserver_group_id for item in listeners for each in item.rules]
+    pairs = [item.master_slave_server_group_id for item in listeners]
+    return [one for one in dict.fromkeys(groups) if one], [one for one in dict.fromkeys(pairs) if one]
+
+
+def refuse_unknown(used: Sequence[str], described: Sequence[str], place: str) -> None:
+    """Raise DocumentError when a listener or a rule names a group that is not described."""
+    for group_id in used:
+        if group_id not in described:
+            raise DocumentError(place, f"lacks the group {group_id!r} that a listener or rule uses")
+
+
+def refuse_groups_used_twice(balancers: Sequence[LoadBalancer]) -> None:
+    """Raise DocumentError when two groups or two rules have the same id: the API finds them by it alone."""
+    place = "state.load_balancers"
+    groups = [group.vserver_group_id for balancer in balancers for group in balancer.vserver_groups]
+    pairs = [pair.master_slave_server_group_id for balancer in balancers for pair in balancer.master_slave_groups]
+    rules = [each.rule_id for balancer in balancers for item in balancer.listeners for each in item.rules]
+    for ids, what in (
+        (groups, "vserver_group_id"),
+        (pairs, "master_slave_server_group_id"),
+        (rules, "rule_id"),
+    ):
+        for repeated in sorted({one for one in ids if ids.count(one) > 1}):
+            raise DocumentError(place, f"has the {what} {repeated!r} twice")
 
 
 def refuse_data_ports_used_twice(balancers: Sequence[LoadBalancer]) -> None:
@@ -213,12 +301,13 @@ def refuse_data_ports_used_twice(balancers: Sequence[LoadBalancer]) -> None:
                 raise DocumentError(place, f"repeats {places[listener.data_port]}")
 
 
-def known_addresses(balancers: Sequence[LoadBalancer]) -> dict[tuple[str, str], str]:
-    """The addresses of members, by server_id and server_ip, and without server_ip too."""
-    addresses: dict[tuple[str, str], str] = {}
-    for server in (server for balancer in balancers for server in balancer.backend_servers if server.address):
-        addresses[server.server_id, server.server_ip] = server.address
-        addresses.setdefault((server.server_id, ""), server.address)
+def known_addresses(balancers: Sequence[LoadBalancer]) -> dict[tuple[str, str, int | None], str]:
+    """The addresses of members, by server_id, server_ip and port, and without server_ip too."""
+    addresses: dict[tuple[str, str, int | None], str] = {}
+    groups = [group for balancer in balancers for group in balancer.members_by_group().values()]
+    for server in (server for group in groups for server in group if server.address):
+        addresses[server.server_id, server.server_ip, server.port] = server.address
+        addresses.setdefault((server.server_id, "", server.port), server.address)
     return addresses
 
 
@@ -233,6 +322,7 @@ def parse_state(document: Any) -> SlbState:
     refuse_duplicates(
         [balancer.load_balancer_id for balancer in balancers], "state.load_balancers", "a load_balancer_id"
     )
+    refuse_groups_used_twice(balancers)
     refuse_data_ports_used_twice(balancers)
     known = checked.get("known_servers")
     return SlbState(
@@ -257,7 +347,7 @@ def load_state(path: Path) -> SlbState:
 def plain(record: Any, keys: Sequence[str]) -> dict[str, Any]:
     """The attributes of a record that are set, as a mapping."""
     values = {name: getattr(record, name) for name in keys}
-    return {name: value for name, value in values.items() if value is not None and value != ""}
+    return {name: value for name, value in values.items() if value not in (None, "", {}, ())}
 
 
 def names_of(record_type: Any) -> list[str]:
@@ -265,13 +355,33 @@ def names_of(record_type: Any) -> list[str]:
     return [entry.name for entry in fields(record_type)]
 
 
+def plain_record(record: Any, *nested: str) -> dict[str, Any]:
+    """A record as the state document has it, but for nested attributes and those that only the emulator knows."""
+    left_out = (*nested, "previous_backend_servers", "busy_until")
+    return plain(record, [name for name in names_of(type(record)) if name not in left_out])
+
+
+def plain_listener(item: Listener) -> dict[str, Any]:
+    """A listener as the state document has it."""
+    rules = [plain_record(each) for each in item.rules]
+    return {**plain_record(item, "rules"), **({"rules": rules} if rules else {})}
+
+
+def plain_group(group: VServerGroup | MasterSlaveGroup) -> dict[str, Any]:
+    """A server group as the state document has it."""
+    servers = [plain_record(server) for server in group.backend_servers]
+    return {**plain_record(group, "backend_servers"), "backend_servers": servers}
+
+
 def plain_load_balancer(balancer: LoadBalancer) -> dict[str, Any]:
     """A load balancer as the state document has it."""
-    nested = ("backend_servers", "listeners", "previous_backend_servers", "busy_until")
+    nested = ("backend_servers", "vserver_groups", "master_slave_groups", "listeners")
     return {
-        **plain(balancer, [name for name in names_of(LoadBalancer) if name not in nested]),
-        "backend_servers": [plain(server, names_of(BackendServer)) for server in balancer.backend_servers],
-        "listeners": [plain(listener, names_of(Listener)) for listener in balancer.listeners],
+        **plain_record(balancer, *nested),
+        "backend_servers": [plain_record(server) for server in balancer.backend_servers],
+        "vserver_groups": [plain_group(group) for group in balancer.vserver_groups],
+        "master_slave_groups": [plain_group(group) for group in balancer.master_slave_groups],
+        "listeners": [plain_listener(item) for item in balancer.listeners],
     }
 
 

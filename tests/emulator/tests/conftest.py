@@ -86,6 +86,96 @@ STATE = {
     ],
 }
 
+# One server with two ports in one group, listeners of every kind, and rules with and without a scheduler of their own.
+GROUPS_STATE = {
+    "access_keys": STATE["access_keys"],
+    "load_balancers": [
+        {
+            "load_balancer_id": "lb-groups",
+            "region_id": "cn-hangzhou",
+            "load_balancer_name": "groups",
+            "resource_group_id": "rg-shop",
+            "tags": {"team": "shop", "stage": "test"},
+            "backend_servers": [{"server_id": "i-web1", "weight": 100}],
+            "vserver_groups": [
+                {
+                    "vserver_group_id": "rsp-app",
+                    "vserver_group_name": "app",
+                    "create_time": "2026-02-03T04:05:06Z",
+                    "tags": {"team": "shop"},
+                    "backend_servers": [
+                        {"server_id": "i-web1", "port": 8080, "weight": 100, "description": "web/1"},
+                        {"server_id": "i-web1", "port": 8081, "weight": 50, "health": "abnormal"},
+                        {"server_id": "i-web2", "port": 8080, "weight": 0, "server_ip": "10.0.0.2"},
+                        {"server_id": "eni-1", "port": 8080, "type": "eni", "server_ip": "10.0.1.1", "weight": 10},
+                        {"server_id": "eni-1", "port": 8080, "type": "eni", "server_ip": "10.0.1.2", "weight": 20},
+                    ],
+                },
+                {
+                    "vserver_group_id": "rsp-api",
+                    "vserver_group_name": "api",
+                    "backend_servers": [{"server_id": "i-api1", "port": 9000, "server_ip": "10.0.2.1"}],
+                },
+                {"vserver_group_id": "rsp-spare", "vserver_group_name": "api"},
+            ],
+            "master_slave_groups": [
+                {
+                    "master_slave_server_group_id": "rsp-pair",
+                    "master_slave_server_group_name": "database",
+                    "tags": {"team": "data"},
+                    "backend_servers": [
+                        {"server_id": "i-db1", "port": 3306, "server_type": "Master", "weight": 100},
+                        {"server_id": "i-db2", "port": 3306, "server_type": "Slave", "description": "standby"},
+                    ],
+                }
+            ],
+            "listeners": [
+                {
+                    "listener_port": 80,
+                    "listener_protocol": "http",
+                    "backend_server_port": 8080,
+                    "rules": [
+                        {
+                            "rule_id": "rule-1",
+                            "rule_name": "shop",
+                            "domain": "a.example.com",
+                            "vserver_group_id": "rsp-app",
+                        },
+                        {
+                            "rule_id": "rule-2",
+                            "url": "/api",
+                            "vserver_group_id": "rsp-api",
+                            "listener_sync": "off",
+                            "scheduler": "rr",
+                            "health_check": "off",
+                        },
+                        {"rule_id": "rule-3", "url": "/v2", "domain": "*.example.com", "vserver_group_id": "rsp-api"},
+                    ],
+                },
+                {"listener_port": 81, "listener_protocol": "http", "vserver_group_id": "rsp-app"},
+                {"listener_port": 53, "listener_protocol": "tcp", "vserver_group_id": "rsp-api"},
+                {"listener_port": 53, "listener_protocol": "udp", "vserver_group_id": "rsp-api"},
+                {"listener_port": 3306, "listener_protocol": "tcp", "master_slave_server_group_id": "rsp-pair"},
+            ],
+        },
+        {"load_balancer_id": "lb-other", "region_id": "cn-hangzhou", "tags": {"team": "other"}},
+        {
+            "load_balancer_id": "lb-far",
+            "region_id": "eu-central-1",
+            "vserver_groups": [{"vserver_group_id": "rsp-far"}],
+            "master_slave_groups": [{"master_slave_server_group_id": "rsp-far-pair"}],
+        },
+        {
+            "load_balancer_id": "lb-locked",
+            "region_id": "cn-hangzhou",
+            "load_balancer_status": "locked",
+            "vserver_groups": [
+                {"vserver_group_id": "rsp-locked", "backend_servers": [{"server_id": "i-web1", "port": 80}]}
+            ],
+        },
+    ],
+}
+
 
 @pytest.fixture(autouse=True)
 def _quiet_surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,6 +203,25 @@ def emulator(state: dict[str, t.Any]) -> t.Iterator[Emulator]:
 def sdk(emulator: Emulator) -> SdkClient:
     """The vendor's SDK core with the key `testid`, pointed at the emulator."""
     return SdkClient(emulator.url)
+
+
+@pytest.fixture
+def groups_state() -> dict[str, t.Any]:
+    """A state document with server groups and rules, of one's own."""
+    return copy.deepcopy(GROUPS_STATE)
+
+
+@pytest.fixture
+def grouped(groups_state: dict[str, t.Any]) -> t.Iterator[Emulator]:
+    """A running emulator with server groups and rules."""
+    with running(groups_state) as running_emulator:
+        yield running_emulator
+
+
+@pytest.fixture
+def groups(grouped: Emulator) -> SdkClient:
+    """The vendor's SDK core, pointed at the emulator with server groups."""
+    return SdkClient(grouped.url)
 
 
 @pytest.fixture

@@ -106,7 +106,18 @@ def test_one_fault(emulator: Emulator) -> None:
 def test_settings(emulator: Emulator, sdk: SdkClient) -> None:
     settings = {"busy_seconds": 3600, "set_weight_as": "int"}
     answer = control(emulator, "PATCH", "settings", settings)
-    assert answer == (200, {"busy_seconds": 3600.0, "latency": 0.0, "set_weight_as": "int", "data_plane_delay": 0.0})
+    assert answer == (
+        200,
+        {
+            "busy_seconds": 3600.0,
+            "latency": 0.0,
+            "set_weight_as": "int",
+            "data_plane_delay": 0.0,
+            "group_numbers_as": "int",
+            "health_of_groups": True,
+            "set_non_members": "refuse",
+        },
+    )
     element = {"ServerId": "i-web1", "Weight": "1"}
     assert sdk.set(element)["BackendServers"]["BackendServer"][0]["Weight"] == 1
     with pytest.raises(ServerException, match=r"BackendServer\.configuring"):

@@ -10,7 +10,8 @@ import pytest
 
 from slb_emulator.haproxy_config import haproxy_weight, safe_name, server_address, server_name
 from slb_emulator.haproxy_runtime import ServerStats, kept_state, parse_stats
-from slb_emulator.model import BackendServer, Listener
+from slb_emulator.listeners import Listener
+from slb_emulator.model import BackendServer
 
 
 @pytest.mark.parametrize("scheduler", ["wrr", "wlc"])

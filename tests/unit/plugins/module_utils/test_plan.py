@@ -10,14 +10,9 @@ import typing as t
 
 import pytest
 
-from ansible_collections.aliyun_community.slb.plugins.module_utils import _plan
+from ansible_collections.aliyun_community.slb.plugins.module_utils import _plan, _requested
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import InvalidArgument, SlbError
-from ansible_collections.aliyun_community.slb.plugins.module_utils._records import (
-    BackendServer,
-    Health,
-    Listener,
-    LoadBalancer,
-)
+from ansible_collections.aliyun_community.slb.plugins.module_utils._records import BackendServer
 from ansible_collections.aliyun_community.slb.tests.unit.refusals import refusal
 
 WEB1 = BackendServer("i-web1", 100, description="web 1")
@@ -26,8 +21,8 @@ ENI_A = BackendServer("eni-1", 100, "eni", "192.168.0.11")
 ENI_B = BackendServer("eni-1", 50, "eni", "192.168.0.12")
 
 
-def wanted(*servers: dict[str, t.Any]) -> list[_plan.RequestedWeight]:
-    return _plan.parse_requested(servers)
+def wanted(*servers: dict[str, t.Any]) -> list[_requested.RequestedWeight]:
+    return _requested.parse_requested(servers)
 
 
 def changes_of(plan: _plan.Plan) -> list[tuple[str, int, int]]:
@@ -69,12 +64,12 @@ def test_server_id_must_look_like_one(server_id: str | None) -> None:
 @pytest.mark.parametrize("load_balancer_id", ["", "lb 1", "lb-1,lb-2", "lb-1\n", "../lb"])
 def test_load_balancer_id_must_look_like_one(load_balancer_id: str) -> None:
     with refusal(InvalidArgument, "not a valid load balancer id"):
-        _plan.check_load_balancer_id(load_balancer_id)
+        _requested.check_load_balancer_id(load_balancer_id)
 
 
 @pytest.mark.parametrize("load_balancer_id", ["lb-bp1qjwo61pqz3ahltv0mw", "139a00604ad-cn-east-hangzhou-01"])
 def test_load_balancer_ids_of_the_vendor_pass(load_balancer_id: str) -> None:
-    assert _plan.check_load_balancer_id(load_balancer_id) == load_balancer_id
+    assert _requested.check_load_balancer_id(load_balancer_id) == load_balancer_id
 
 
 def test_server_ip_must_be_an_address() -> None:
@@ -116,7 +111,16 @@ def test_plan_takes_only_what_differs() -> None:
 def test_change_is_told_with_all_that_names_the_member() -> None:
     plan = _plan.plan_weights([ENI_A], wanted({"server_id": "eni-1", "weight": 0}))
     assert [change.as_dict() for change in plan.changes] == [
-        {"server_id": "eni-1", "type": "eni", "server_ip": "192.168.0.11", "before": 100, "after": 0}
+        {
+            "server_id": "eni-1",
+            "type": "eni",
+            "server_ip": "192.168.0.11",
+            "port": None,
+            "vserver_group_id": None,
+            "vserver_group_name": None,
+            "before": 100,
+            "after": 0,
+        }
     ]
 
 
@@ -252,118 +256,6 @@ def test_min_active(weights: list[int], targets: list[int], min_active: int, ref
     with refusal(SlbError) as caught:
         _plan.check_min_active(plan, min_active)
     assert caught.value.code == "MinActive"
-
-
-LISTENER = Listener(80, "http", 8080, "wrr", "running", None, None, True, False, None)
-BALANCER = LoadBalancer("lb-1", "web", "active", "192.0.2.1", (WEB1,))
-
-
-@pytest.mark.parametrize(
-    ("listener", "reason"),
-    [
-        ({}, None),
-        ({"scheduler": "wlc"}, None),
-        ({"scheduler": None}, None),
-        ({"forward": True, "scheduler": "rr"}, None),
-        ({"scheduler": "rr"}, "listener http:80 schedules by rr"),
-        ({"scheduler": "sch"}, "listener http:80 schedules by sch"),
-        ({"vserver_group_id": "rsp-1"}, "listener http:80 uses vServer group rsp-1"),
-        ({"master_slave_server_group_id": "rsp-2"}, "listener http:80 uses master/slave server group rsp-2"),
-        ({"status": "stopped"}, "listener http:80 is stopped"),
-    ],
-)
-def test_listeners_on_which_weights_do_nothing(listener: dict[str, t.Any], reason: str | None) -> None:
-    found = _plan.ineffective_weight_reasons(BALANCER, [LISTENER._replace(**listener)])
-    assert found == ([reason] if reason else [])
-
-
-def test_load_balancer_that_serves_nothing() -> None:
-    assert _plan.ineffective_weight_reasons(BALANCER, []) == ["it has no listener"]
-    locked = BALANCER._replace(status="locked")
-    assert _plan.ineffective_weight_reasons(locked, [LISTENER]) == ["the load balancer is locked"]
-
-
-@pytest.mark.parametrize(
-    ("listener", "checks"),
-    [
-        ({}, True),
-        ({"status": None}, True),
-        ({"status": "starting"}, True),
-        ({"status": "stopped"}, False),
-        ({"health_check": False}, False),
-        ({"health_check": None}, False),
-        ({"forward": True}, False),
-        ({"vserver_group_id": "rsp-1"}, False),
-        ({"master_slave_server_group_id": "rsp-2"}, False),
-    ],
-)
-def test_listeners_that_check_the_default_group(listener: dict[str, t.Any], checks: bool) -> None:
-    given = LISTENER._replace(**listener)
-    assert _plan.checked_listeners([given]) == ([given] if checks else [])
-
-
-HEALTHY = Health("i-web1", None, "ecs", 80, "http", 8080, "normal")
-OF_A, OF_B = (HEALTHY._replace(server_id="eni-1", server_ip=server.server_ip) for server in (ENI_A, ENI_B))
-
-
-@pytest.mark.parametrize(
-    ("server", "rows", "statuses"),
-    [
-        (WEB1, [], set()),
-        (WEB1, [HEALTHY], {"normal"}),
-        (WEB1, [HEALTHY._replace(status="abnormal")], {"abnormal"}),
-        (WEB1, [HEALTHY, HEALTHY._replace(port=8081, status="unavailable")], {"normal", "unavailable"}),
-        (WEB1, [HEALTHY._replace(server_id="i-web2")], set()),
-        (WEB1, [HEALTHY._replace(listener_port=443)], set()),
-        (WEB1, [HEALTHY._replace(listener_port=None)], set()),
-        (WEB1, [HEALTHY._replace(protocol="tcp")], set()),
-        (WEB1, [HEALTHY._replace(protocol=None)], {"normal"}),
-        # An ECS instance is a member once, whatever address a row has.
-        (WEB1, [HEALTHY._replace(server_ip="192.168.0.9")], {"normal"}),
-        (WEB1._replace(server_ip="192.168.0.1"), [HEALTHY._replace(server_ip="192.168.0.9")], {"normal"}),
-        # Members of one network interface are told apart by their addresses.
-        (ENI_A, [OF_A, OF_B._replace(status="abnormal")], {"normal"}),
-        (ENI_B, [OF_A, OF_B._replace(status="abnormal")], {"abnormal"}),
-        (ENI_B, [OF_A], set()),
-        (ENI_B, [OF_A, OF_B._replace(server_ip=None, status="abnormal")], {"abnormal"}),
-        (ENI_B, [OF_A._replace(server_ip=None, status="abnormal"), OF_B], {"normal"}),
-        (ENI_B._replace(server_ip=None), [OF_A, OF_B._replace(status="abnormal")], {"normal", "abnormal"}),
-        (
-            ENI_A._replace(server_ip="2001:db8::1"),
-            [OF_A._replace(server_ip="2001:0db8:0:0::0001")],
-            {"normal"},
-        ),
-    ],
-)
-def test_health_of_a_member(server: BackendServer, rows: list[Health], statuses: set[str]) -> None:
-    assert _plan.health_of(server, LISTENER, rows) == statuses
-
-
-@pytest.mark.parametrize(
-    ("rows", "servers"),
-    [
-        ([], [WEB1, WEB2]),
-        ([HEALTHY], [WEB1, WEB2]),
-        ([HEALTHY, HEALTHY._replace(listener_port=443)], [WEB2]),
-        ([HEALTHY, HEALTHY._replace(listener_port=443, status="unavailable")], [WEB1, WEB2]),
-        ([HEALTHY, HEALTHY._replace(status="abnormal"), HEALTHY._replace(listener_port=443)], [WEB1, WEB2]),
-        (
-            [
-                HEALTHY._replace(server_id=name, listener_port=port)
-                for name in ("i-web1", "i-web2")
-                for port in (80, 443)
-            ],
-            [],
-        ),
-    ],
-)
-def test_members_that_some_listener_does_not_call_healthy(rows: list[Health], servers: list[BackendServer]) -> None:
-    listeners = [LISTENER, LISTENER._replace(port=443), LISTENER._replace(port=81, health_check=False)]
-    assert _plan.unhealthy([WEB1, WEB2], listeners, iter(rows)) == servers
-
-
-def test_members_that_no_listener_checks_are_not_called_unhealthy() -> None:
-    assert _plan.unhealthy([WEB1], [LISTENER._replace(health_check=False)], []) == []
 
 
 def test_differing_shows_what_a_later_read_has() -> None:

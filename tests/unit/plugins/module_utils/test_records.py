@@ -10,19 +10,28 @@ import typing as t
 
 import pytest
 
-from ansible_collections.aliyun_community.slb.plugins.module_utils._records import BackendServer, Health, Listener
+from ansible_collections.aliyun_community.slb.plugins.module_utils._records import (
+    BackendServer,
+    BackendServerKey,
+    Health,
+    Listener,
+)
 
 
 @pytest.mark.parametrize(
     ("member", "key", "name"),
     [
-        (BackendServer("i-1", 5), ("i-1", "ecs", ""), "i-1"),
-        (BackendServer("i-1", 5, "ecs", "192.168.0.1"), ("i-1", "ecs", ""), "i-1"),
-        (BackendServer("eni-1", 5, "eni", "192.168.0.1"), ("eni-1", "eni", "192.168.0.1"), "eni-1 (192.168.0.1)"),
-        (BackendServer("eci-1", 5, "eci"), ("eci-1", "eci", ""), "eci-1"),
+        (BackendServer("i-1", 5), (None, "i-1", "ecs", "", None), "i-1"),
+        (BackendServer("i-1", 5, "ecs", "192.168.0.1"), (None, "i-1", "ecs", "", None), "i-1"),
+        (
+            BackendServer("eni-1", 5, "eni", "192.168.0.1"),
+            (None, "eni-1", "eni", "192.168.0.1", None),
+            "eni-1 (192.168.0.1)",
+        ),
+        (BackendServer("eci-1", 5, "eci"), (None, "eci-1", "eci", "", None), "eci-1"),
     ],
 )
-def test_member(member: BackendServer, key: tuple[str, str, str], name: str) -> None:
+def test_member(member: BackendServer, key: BackendServerKey, name: str) -> None:
     assert (member.key, member.name) == (key, name)
 
 
@@ -33,6 +42,9 @@ def test_records_are_shown_by_the_names_of_their_fields() -> None:
         "type": "ecs",
         "server_ip": None,
         "description": "web",
+        "port": None,
+        "vserver_group_id": None,
+        "vserver_group_name": None,
     }
     listener = Listener(80, "http", 8080, "wrr", "running", None, None, True, False, None)
     assert listener.name == "http:80"

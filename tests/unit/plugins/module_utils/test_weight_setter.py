@@ -12,7 +12,13 @@ import typing as t
 
 import pytest
 
-from ansible_collections.aliyun_community.slb.plugins.module_utils import _client, _deadline, _plan, _weight_setter
+from ansible_collections.aliyun_community.slb.plugins.module_utils import (
+    _client,
+    _deadline,
+    _plan,
+    _requested,
+    _weight_setter,
+)
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import SlbError
 from ansible_collections.aliyun_community.slb.plugins.module_utils._slb import describe_load_balancer
 from ansible_collections.aliyun_community.slb.tests.unit.refusals import refusal
@@ -34,9 +40,9 @@ def large(clean_environment: pytest.MonkeyPatch) -> t.Iterator[t.Any]:
         yield emulator
 
 
-def wanted(weights: dict[str, int]) -> list[_plan.RequestedWeight]:
+def wanted(weights: dict[str, int]) -> list[_requested.RequestedWeight]:
     servers = [{"server_id": server_id, "weight": weight} for server_id, weight in weights.items()]
-    return _plan.parse_requested(servers)
+    return _requested.parse_requested(servers)
 
 
 def new_task(client: _client.Client, **options: t.Any) -> _weight_setter.WeightSetter:
@@ -83,9 +89,24 @@ def test_account_of_a_change(slb: t.Any, open_client: t.Any) -> None:
         "load_balancer_id": "lb-web",
         "region": "cn-hangzhou",
         "backend_servers": [before[0], {**before[1], "weight": 0}, *before[2:]],
+        "server_groups": [
+            {"vserver_group_id": None, "vserver_group_name": None, "member_count": 4, "active_count": 3},
+        ],
         "active_count": 3,
         "previous": [{"server_id": server_id, "weight": 100, "type": "ecs"} for server_id in ("i-web1", "i-web2")],
-        "changed_servers": [{"server_id": "i-web2", "type": "ecs", "server_ip": None, "before": 100, "after": 0}],
+        "skipped": [],
+        "changed_servers": [
+            {
+                "server_id": "i-web2",
+                "type": "ecs",
+                "server_ip": None,
+                "port": None,
+                "vserver_group_id": None,
+                "vserver_group_name": None,
+                "before": 100,
+                "after": 0,
+            },
+        ],
         "api_calls": 3,
         "request_ids": [request.request_id for request in slb.requests],
     }
@@ -454,7 +475,7 @@ def test_drain_that_was_perhaps_taken_back_is_unconfirmed(
 def test_function_decides_on_the_read_that_the_write_is_based_on(slb: t.Any, open_client: t.Any) -> None:
     seen: list[_weight_setter.Group] = []
 
-    def drain_the_first(group: _weight_setter.Group) -> list[_plan.RequestedWeight]:
+    def drain_the_first(group: _weight_setter.Group) -> list[_requested.RequestedWeight]:
         seen.append(group)
         return wanted({group[0].server_id: 0})
 
@@ -568,11 +589,11 @@ def test_previous_has_the_shape_of_the_option(slb: t.Any, open_client: t.Any) ->
         {"server_id": "eni-web3", "server_ip": "192.168.0.12", "weight": 0},
         {"server_id": "i-web2", "weight": 0},
     ]
-    task.run(_plan.parse_requested(servers), check_mode=False)
+    task.run(_requested.parse_requested(servers), check_mode=False)
     previous = task.result()["previous"]
     assert previous == [
         {"server_id": "eni-web3", "weight": 60, "type": "eni", "server_ip": "192.168.0.12"},
         {"server_id": "i-web2", "weight": 100, "type": "ecs"},
     ]
-    new_task(client).run(_plan.parse_requested(previous), check_mode=False)
+    new_task(client).run(_requested.parse_requested(previous), check_mode=False)
     assert weights_of(slb) == [100, 100, 60, 60]

@@ -1,0 +1,103 @@
+# Copyright (c) 2026 aliyun_community.slb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What health checks say about members."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+from ansible_collections.aliyun_community.slb.plugins.module_utils import _health
+from ansible_collections.aliyun_community.slb.plugins.module_utils._records import BackendServer, Health, Listener
+
+WEB1 = BackendServer("i-web1", 100, description="web 1")
+WEB2 = BackendServer("i-web2", 60)
+ENI_A = BackendServer("eni-1", 100, "eni", "192.168.0.11")
+ENI_B = BackendServer("eni-1", 50, "eni", "192.168.0.12")
+LISTENER = Listener(80, "http", 8080, "wrr", "running", None, None, True, False, None)
+
+
+@pytest.mark.parametrize(
+    ("listener", "checks"),
+    [
+        ({}, True),
+        ({"status": None}, True),
+        ({"status": "starting"}, True),
+        ({"status": "stopped"}, False),
+        ({"health_check": False}, False),
+        ({"health_check": None}, False),
+        ({"forward": True}, False),
+        ({"vserver_group_id": "rsp-1"}, False),
+        ({"master_slave_server_group_id": "rsp-2"}, False),
+    ],
+)
+def test_listeners_that_check_the_default_group(listener: dict[str, t.Any], checks: bool) -> None:
+    given = LISTENER._replace(**listener)
+    assert _health.checked_listeners([given]) == ([given] if checks else [])
+
+
+HEALTHY = Health("i-web1", None, "ecs", 80, "http", 8080, "normal")
+OF_A, OF_B = (HEALTHY._replace(server_id="eni-1", server_ip=server.server_ip) for server in (ENI_A, ENI_B))
+
+
+@pytest.mark.parametrize(
+    ("server", "rows", "statuses"),
+    [
+        (WEB1, [], set()),
+        (WEB1, [HEALTHY], {"normal"}),
+        (WEB1, [HEALTHY._replace(status="abnormal")], {"abnormal"}),
+        (WEB1, [HEALTHY, HEALTHY._replace(port=8081, status="unavailable")], {"normal", "unavailable"}),
+        (WEB1, [HEALTHY._replace(server_id="i-web2")], set()),
+        (WEB1, [HEALTHY._replace(listener_port=443)], set()),
+        (WEB1, [HEALTHY._replace(listener_port=None)], set()),
+        (WEB1, [HEALTHY._replace(protocol="tcp")], set()),
+        (WEB1, [HEALTHY._replace(protocol=None)], {"normal"}),
+        # An ECS instance is a member once, whatever address a row has.
+        (WEB1, [HEALTHY._replace(server_ip="192.168.0.9")], {"normal"}),
+        (WEB1._replace(server_ip="192.168.0.1"), [HEALTHY._replace(server_ip="192.168.0.9")], {"normal"}),
+        # Members of one network interface are told apart by their addresses.
+        (ENI_A, [OF_A, OF_B._replace(status="abnormal")], {"normal"}),
+        (ENI_B, [OF_A, OF_B._replace(status="abnormal")], {"abnormal"}),
+        (ENI_B, [OF_A], set()),
+        (ENI_B, [OF_A, OF_B._replace(server_ip=None, status="abnormal")], {"abnormal"}),
+        (ENI_B, [OF_A._replace(server_ip=None, status="abnormal"), OF_B], {"normal"}),
+        (ENI_B._replace(server_ip=None), [OF_A, OF_B._replace(status="abnormal")], {"normal", "abnormal"}),
+        (
+            ENI_A._replace(server_ip="2001:db8::1"),
+            [OF_A._replace(server_ip="2001:0db8:0:0::0001")],
+            {"normal"},
+        ),
+    ],
+)
+def test_health_of_a_member(server: BackendServer, rows: list[Health], statuses: set[str]) -> None:
+    assert _health.health_of(server, LISTENER, rows) == statuses
+
+
+@pytest.mark.parametrize(
+    ("rows", "servers"),
+    [
+        ([], [WEB1, WEB2]),
+        ([HEALTHY], [WEB1, WEB2]),
+        ([HEALTHY, HEALTHY._replace(listener_port=443)], [WEB2]),
+        ([HEALTHY, HEALTHY._replace(listener_port=443, status="unavailable")], [WEB1, WEB2]),
+        ([HEALTHY, HEALTHY._replace(status="abnormal"), HEALTHY._replace(listener_port=443)], [WEB1, WEB2]),
+        (
+            [
+                HEALTHY._replace(server_id=name, listener_port=port)
+                for name in ("i-web1", "i-web2")
+                for port in (80, 443)
+            ],
+            [],
+        ),
+    ],
+)
+def test_members_that_some_listener_does_not_call_healthy(rows: list[Health], servers: list[BackendServer]) -> None:
+    listeners = [LISTENER, LISTENER._replace(port=443), LISTENER._replace(port=81, health_check=False)]
+    assert _health.unhealthy([WEB1, WEB2], listeners, iter(rows)) == servers
+
+
+def test_members_that_no_listener_checks_are_not_called_unhealthy() -> None:
+    assert _health.unhealthy([WEB1], [LISTENER._replace(health_check=False)], []) == []
