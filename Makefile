@@ -35,7 +35,7 @@ demo: ## show what the collection does, on an emulator on this machine; SAVE=1 k
 test: ## run the checks; CHECKS="lint units" picks some, CHECKS=list names all; ONLY picks tests of one
 	$(RUN) tests checks.py
 
-matrix: ## run sanity, units and integration under each ansible-core; SESSIONS=2.20-py3.12 picks one; SAVE=1 keeps the table
+matrix: ## run sanity, units and integration under each ansible-core; SESSIONS=2.20-py3.12 picks one
 	$(RUN) tests matrix.py
 
 docs: ## build the site of guides and reference in .cache/docs/html

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from docutils import nodes
 from sphinx.addnodes import pending_xref
@@ -54,15 +55,68 @@ def refer_to_ansible(
     return nodes.reference("", "", text, refuri=ANSIBLE + page, internal=False) if page else None
 
 
-# Full names are broken at the width of a phone, and of the list of pages at any.
-PAGE_TITLE = re.compile(rf"^{re.escape(project)}\.(?=\w+ (?:module|role) -- )", re.MULTILINE)
+# Full names would be broken at the width of a phone, and in the list of pages at any width.
+PAGE_TITLE = re.compile(rf"^{re.escape(project)}\.(?=\w+ (?:module|role|inventory) -- )", re.MULTILINE)
+SECTION = re.compile(r"^(?P<title>[^\n]+)\n-+\n\n\.\. toctree::\n(?P<indent> +)", re.MULTILINE)
+PAGE_OF_PLUGIN = re.compile(r"^(?P<indent> +)(?P<name>\w+)_(?P<kind>module|role|inventory)$", re.MULTILINE)
+DESCRIPTION = re.compile(r"^Description\n-+\n.*?(?=^\*\*Author:\*\*)", re.MULTILINE | re.DOTALL)
+START = Path(__file__).with_name("start.rst")
 
 
-def shorten_title(_app: Sphinx, _page: str, source: list[str]) -> None:
-    """Title the pages of modules and roles by their short names, and the first one as the collection is spelt."""
-    source[0] = PAGE_TITLE.sub("", source[0], count=1).replace(f"\n{project.title()}\n", f"\n{project}\n", 1)
+def start_page(text: str) -> str:
+    """The first page: spelt as the collection is, with a start, and with groups and short names in the list of pages."""
+    text = text.replace(f"\n{project.title()}\n", f"\n{project}\n", 1)
+    text = DESCRIPTION.sub(lambda _found: START.read_text(encoding="utf-8"), text, count=1)
+    text = SECTION.sub(r"\g<0>:caption: \g<title>\n\g<indent>", text)
+    text = text.replace(":hidden:\n", ":hidden:\n    :caption: Reference\n", 1)
+    return PAGE_OF_PLUGIN.sub(r"\g<indent>\g<name> <\g<name>_\g<kind>>", text)
+
+
+ENTRY_POINT = re.compile(r"^\.\. _\S+_role__entrypoint-(?P<name>\w+):$", re.MULTILINE)
+
+
+def main_first(text: str) -> str:
+    """Put the entry point ``main`` of a role before the others, which antsibull-docs sorts by name."""
+    starts = [found.start() for found in ENTRY_POINT.finditer(text)]
+    if not starts:
+        return text
+    parts = [text[start:end] for start, end in zip(starts, [*starts[1:], len(text)])]
+    ordered = sorted(parts, key=lambda part: "_role__entrypoint-main:" not in part.partition("\n")[0])
+    return text[: starts[0]] + "".join(ordered)
+
+
+# Ansible's type int takes true for 1 and cuts fractions off, so whole numbers are declared as ``raw`` and checked later.
+ROW = re.compile(r"^  \* - .*?(?=^  \* - |\Z)", re.MULTILINE | re.DOTALL)
+ANY, WHOLE_NUMBER = ":ansible-option-type:`any`", ":ansible-option-type:`whole number`"
+
+
+def name_whole_numbers(text: str) -> str:
+    """Show the type of options that take whole numbers."""
+    return ROW.sub(lambda row: row[0].replace(ANY, WHOLE_NUMBER) if "A whole number" in row[0] else row[0], text)
+
+
+def improve_page(_app: Sphinx, page: str, source: list[str]) -> None:
+    """Change what antsibull-docs has written."""
+    if page == "index":
+        source[0] = start_page(source[0])
+    elif "/" not in page:
+        source[0] = name_whole_numbers(main_first(PAGE_TITLE.sub("", source[0], count=1)))
+
+
+def label_cells(_app: Sphinx, document: nodes.document) -> None:
+    """Put the heads of columns into the cells: on a phone, rows of tables are stacked, and heads are hidden."""
+    for table in document.findall(nodes.table):
+        if "ansible-option-table" in table["classes"]:
+            continue
+        heads = [entry.astext() for entry in next(iter(table.findall(nodes.thead)), table).findall(nodes.entry)]
+        for row in (row for body in table.findall(nodes.tbody) for row in body.findall(nodes.row)):
+            for head, entry in list(zip(heads, row.children))[1:]:
+                first = next(iter(entry.findall(nodes.paragraph)), None)
+                if head and first is not None:
+                    first.insert(0, nodes.inline("", f"{head}: ", classes=["cell-head"]))
 
 
 def setup(app: Sphinx) -> None:
-    app.connect("source-read", shorten_title)
+    app.connect("source-read", improve_page)
+    app.connect("doctree-read", label_cells)
     app.connect("missing-reference", refer_to_ansible)

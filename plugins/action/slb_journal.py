@@ -49,4 +49,4 @@ class ActionModule(ActionBase):
             return keeper.check_closed(rolling_update_id)
         prefix = _controller.prefix_of(self)
         timeout = whole_number(values["health_timeout"], f"{prefix}health_timeout", _drain_options.SECONDS)
-        return keeper.recover(rolling_update_id, values["record"], timeout)
+        return keeper.recover(rolling_update_id, values["record"], timeout, values["recover"])

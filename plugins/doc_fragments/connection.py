@@ -120,6 +120,7 @@ options:
     type: raw
     default: 120
 requirements:
+  - python >= 3.9
   - aliyun-python-sdk-core >= 2.16.1
   - aliyun-python-sdk-slb >= 3.3.22
 notes:

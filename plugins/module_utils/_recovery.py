@@ -8,34 +8,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 import typing as t
 
-from ansible_collections.aliyun_community.slb.plugins.module_utils import _slb
 from ansible_collections.aliyun_community.slb.plugins.module_utils._batch import Batch
 from ansible_collections.aliyun_community.slb.plugins.module_utils._connection import connection_argument_spec
-from ansible_collections.aliyun_community.slb.plugins.module_utils._coordinator import (
-    ALREADY_OUT,
-    described,
-    recover_command,
-    shown,
-)
-from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import InvalidArgument, SlbError
-from ansible_collections.aliyun_community.slb.plugins.module_utils._journal import Journal, JournalUnusable, other_run
-from ansible_collections.aliyun_community.slb.plugins.module_utils._records import Listener
-from ansible_collections.aliyun_community.slb.plugins.module_utils._restorer import (
-    HealthWait,
-    Outcome,
-    Restorer,
-    Workbench,
-)
-from ansible_collections.aliyun_community.slb.plugins.module_utils._rolling_update import (
+from ansible_collections.aliyun_community.slb.plugins.module_utils._context import ALREADY_OUT, recover_command
+from ansible_collections.aliyun_community.slb.plugins.module_utils._entries import (
     LEFT_ALONE,
     RESTORED,
     Entry,
-    duration,
+    described,
+    shown,
 )
+from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import InvalidArgument, SlbError
+from ansible_collections.aliyun_community.slb.plugins.module_utils._health_wait import HealthWait
+from ansible_collections.aliyun_community.slb.plugins.module_utils._journal import Journal, JournalUnusable, other_run
+from ansible_collections.aliyun_community.slb.plugins.module_utils._restorer import Outcome, Restorer
+from ansible_collections.aliyun_community.slb.plugins.module_utils._rolling_update import duration
+from ansible_collections.aliyun_community.slb.plugins.module_utils._shared_routes import SharedRoutes
+from ansible_collections.aliyun_community.slb.plugins.module_utils._workbench import Workbench
 
 Json = dict[str, t.Any]
 
@@ -44,6 +38,7 @@ _COPY = (
 )
 
 RECOVERED, CLOSED, LISTED = "recovered", "closed", "listed"
+ALL, NOT_BEGUN = "all", "not_begun"
 
 
 def argument_spec() -> dict[str, t.Any]:
@@ -51,6 +46,7 @@ def argument_spec() -> dict[str, t.Any]:
     return {
         "state": {"type": "str", "choices": [RECOVERED, CLOSED, LISTED], "required": True},
         "rolling_update_id": {"type": "str"},
+        "recover": {"type": "str", "choices": [ALL, NOT_BEGUN], "default": ALL},
         "record": {"type": "raw"},
         "record_dir": {"type": "path"},
         "health_timeout": {"type": "raw", "default": 300},
@@ -101,13 +97,17 @@ class Keeper:
             text += f", {left} were left alone because someone else changed them"
         return {"changed": False, "msg": f"{text}."}
 
-    def recover(self, rolling_update_id: str | None, record: t.Any, health_timeout: int) -> Json:
-        """Put back what one journal, or every open journal, says."""
+    def recover(self, rolling_update_id: str | None, record: t.Any, health_timeout: int, which: str = ALL) -> Json:
+        """Put back what one journal, or every open journal, says.
+
+        ``which``: with NOT_BEGUN, a server whose update has begun, or may have, stays where it is.
+        """
         back: list[Entry] = []
         put_back: list[Entry] = []
         problems: list[str] = []
         left_alone: list[str] = []
         changed = False
+        handed_on: Json = {}
         for journal in self._chosen(rolling_update_id, record):
             running = self._running(journal)
             if running:
@@ -122,14 +122,20 @@ class Keeper:
                 self._bench.say(f"Rolling update {journal.rolling_update_id}: nothing is out of traffic.")
                 continue
             restorer = Restorer(self._bench, journal.rolling_update_id)
-            health = HealthWait(self._bench, self._listeners_of, health_timeout)
-            outcome = restorer.restore(entries, before_step=health)
+            health = HealthWait(self._bench, SharedRoutes(self._bench, "recover").of_entries, health_timeout)
+            kept = [entry for entry in entries if which == NOT_BEGUN and not entry.is_untouched]
+            outcome = restorer.restore([entry for entry in entries if entry not in kept], before_step=health)
+            outcome.add(restorer.look(kept))
             changed = changed or restorer.changed
             back += outcome.back.values()
             put_back += [entry for entry in outcome.back.values() if entry.key in outcome.changed]
             left_alone += outcome.left_alone.values()
             problems += self._problems(entries, outcome)
+            if record:
+                still_out = [entry for entry in entries if entry.key in outcome.failed]
+                handed_on["record"] = self._still_open(journal, still_out)
         return {
+            **handed_on,
             "changed": changed,
             "failed": bool(problems),
             "restored": [shown(entry) for entry in back],
@@ -154,6 +160,15 @@ class Keeper:
                 self._bench.warn(exc.sentence())
         found = self._bench.folder.read(journal.rolling_update_id)
         return found.open_entries if found else entries
+
+    def _still_open(self, journal: Journal, entries: t.Sequence[Entry]) -> Json:
+        """The record for the next job: ``entries`` as the file has them by now. Empty if there are none."""
+        found = None
+        with contextlib.suppress(SlbError):
+            found = self._bench.folder.read(journal.rolling_update_id)
+        now = {entry.key: entry for entry in (found.open_entries if found else ())}
+        rows = tuple(now.get(entry.key, entry) for entry in entries)
+        return journal._replace(entries=rows, closed=None).as_document() if rows else {}
 
     def _account(self, back: t.Sequence[Entry], put_back: t.Sequence[Entry], left_alone: t.Sequence[str]) -> list[str]:
         verb = "Check mode: would put back" if self._bench.check_mode else "Put back"
@@ -190,16 +205,6 @@ class Keeper:
     def _running(self, journal: Journal) -> str | None:
         runs = (other_run(entry, self._bench.run) for entry in journal.open_entries)
         return next((run for run in runs if run), None)
-
-    def _listeners_of(self, entry: Entry) -> list[Listener]:
-        key = f"recover listeners {entry.load_balancer_id}"
-        batch = Batch(self._bench.scratch, self._bench.run)
-        kept = batch.recall(key)
-        if kept is None:
-            listeners = _slb.describe_listeners(self._bench.client_for(entry.region), entry.load_balancer_id)
-            kept = [listener.as_dict() for listener in listeners]
-            batch.remember(key, kept)
-        return [Listener(**row) for row in kept]
 
     def _line(self, journal: Journal) -> str:
         now = time.time()

@@ -13,7 +13,7 @@ version_added: 0.2.0
 description:
   - Counts the established TCP connections to a port of the host and waits until there are none.
   - Use it between taking a server out of traffic and updating it, so that requests in progress can finish. The role
-    R(aliyun_community.slb.rolling_update,ansible_collections.aliyun_community.slb.rolling_update_role) does this for you.
+    P(aliyun_community.slb.rolling_update#role) does this for you.
   - Sees connections to every address of the host, with IPv4, IPv6 and IPv4-mapped IPv6. C(ansible.builtin.wait_for) with
     C(state=drained) looks at one address only, by default V(127.0.0.1).
   - A connection whose two ends are on the host counts once, at the end that has O(port).
@@ -50,6 +50,8 @@ options:
     type: str
     choices: [continue, fail]
     default: continue
+requirements:
+  - python >= 3.6
 seealso:
   - module: aliyun_community.slb.slb_backend_weights
 author:

@@ -44,6 +44,15 @@ options:
     description:
       - The name of the rolling update. By default all open journals are recovered or listed.
     type: str
+  recover:
+    description:
+      - Which members to put back with O(state=recovered).
+      - With V(not_begun), only those whose update has never begun. The others stay where they are, are named in the message,
+        and the task fails because of them. Use it to recover without a person, since a server whose update was
+        cut short may not work.
+    type: str
+    choices: [all, not_begun]
+    default: all
   record:
     description:
       - The journal itself, if the folder is not at hand, as a rolling update hands it to the next job of an AWX workflow.
@@ -111,9 +120,11 @@ restored:
   sample:
     - host: web1
       load_balancer_id: lb-bp1qjwo61pqz3ahltv0mw
+      vserver_group_id: rsp-0bfuc7p8yqdvf
       server_id: i-bp1c3zrr37ablp8ujo7v
       type: ecs
       server_ip: null
+      port: 8080
       original_weight: 100
       state: restored
   contains:
@@ -122,6 +133,9 @@ restored:
       type: str
     load_balancer_id:
       description: The id of the load balancer.
+      type: str
+    vserver_group_id:
+      description: The id of the vServer group. V(none) for the default server group.
       type: str
     server_id:
       description: The id of the server.
@@ -132,6 +146,9 @@ restored:
     server_ip:
       description: The address of the member, if the API returns one.
       type: str
+    port:
+      description: The port of the member. V(none) in the default server group.
+      type: int
     original_weight:
       description: The weight that the member goes back to.
       type: int
@@ -143,6 +160,10 @@ left_alone:
   returned: with O(state=recovered)
   type: list
   elements: str
+record:
+  description: The journal with the members that are still out of traffic, for the next job. Empty if there are none.
+  returned: with O(state=recovered) and O(record)
+  type: dict
 journals:
   description: The rolling updates that have members out of traffic.
   returned: with O(state=listed)

@@ -26,6 +26,7 @@ from snippets import Snippet
 NOT_HERE = {
     r"pip install .*": "a package index, which is asked only when .venv is made",
     r"make \w+( .*)?": "they run this test or a whole session of their own",
+    r"ansible-galaxy collection install --force git\+https://.*": "GitHub",
     r"ansible-galaxy collection install awx\.awx": "Galaxy; tests/awx takes the real awx.awx from PyPI",
     r"ansible-builder build .*": "podman or docker; the image's definition is checked by `ansible-builder create`",
     r"podman push .*": "podman and a registry",

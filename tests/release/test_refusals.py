@@ -27,8 +27,8 @@ def assert_refused(checkout: Checkout, version: str, reason: str) -> None:
     ("version", "reason"),
     [
         ("", "make release VERSION=x.y.z"),
-        ("99.0", "99.0 is no semantic version"),
-        ("v99.0.0", "v99.0.0 is no semantic version"),
+        ("99.0", "99.0 is not a semantic version"),
+        ("v99.0.0", "v99.0.0 is not a semantic version"),
         ("0.0.9", "0.0.9 is not greater than"),
         ("0.1.0", "0.1.0 is not greater than"),
         ("0.1.0-rc.1", "0.1.0-rc.1 is not greater than"),

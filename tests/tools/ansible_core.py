@@ -14,13 +14,14 @@ import project
 
 @dataclass(frozen=True)
 class Line:
-    """A line of ansible-core. ``pythons``: those that a controller may have."""
+    """A line of ansible-core. ``pythons``: those that a controller may have. ``on_request``: it is not on a package index."""
 
     name: str
     requirement: str
     pythons: tuple[str, ...]
     supported: bool = True
     skip_sanity: tuple[str, ...] = ()
+    on_request: bool = False
 
 
 LINES = (
@@ -32,6 +33,14 @@ LINES = (
     Line("2.21", "ansible-core~=2.21.0", ("3.12", "3.13", "3.14")),
     # Its pylint wants a package that no index has, only GitHub.
     Line("2.22", "ansible-core~=2.22.0b1", ("3.13", "3.14", "3.15"), supported=False, skip_sanity=("pylint",)),
+    Line(
+        "devel",
+        "https://github.com/ansible/ansible/archive/devel.tar.gz",
+        ("3.13", "3.14", "3.15"),
+        supported=False,
+        skip_sanity=("pylint",),
+        on_request=True,
+    ),
 )
 SUPPORTED = tuple(line for line in LINES if line.supported)
 

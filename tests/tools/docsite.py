@@ -35,7 +35,7 @@ def build() -> str:
     reference = ["collection", "--use-current", "--squash-hierarchy", "--fail-on-error", "--dest-dir", str(rst)]
     said = run(str(project.BIN / "antsibull-docs"), *reference, project.collection_name())
     # It takes the texts of the guides alone.
-    shutil.copytree(sources / "rst" / "images", rst / "docsite" / "images")
+    shutil.copytree(workspace.COPY / "docs" / "images", rst / "images")
     options = ["--builder", "html", "--fail-on-warning", "--keep-going", "--quiet", "--conf-dir", str(sources)]
     return said + run("-m", "sphinx", *options, "--doctree-dir", str(FOLDER / "doctrees"), str(rst), str(HTML))
 

@@ -8,7 +8,8 @@ A nox session (noxfile.py) is one line of ansible-core on one Python of this mac
 Each runs the integration targets with its Python as controller and target. The one
 with a line's newest Python also runs what covers every Python by itself: sanity,
 units, and the modules' targets under the oldest Python. SESSIONS picks sessions, and
-the others' last results stay in the table; SAVE=1 writes it to README.md, too.
+the others' last results stay in the table. ansible-core devel runs only if SESSIONS
+names it.
 """
 
 from __future__ import annotations
@@ -24,11 +25,9 @@ from pathlib import Path
 from typing import Any
 
 import project
-import readme
 from ansible_core import LINES, Line, pythons
 
 FOLDER = project.ROOT / ".cache" / "matrix"
-MARK = "matrix"
 
 
 @dataclass(frozen=True)
@@ -82,7 +81,7 @@ def selected() -> list[Session]:
     if unknown or "list" in wanted:
         print("\n".join(f"{session.name:<12}{' '.join(session.checks)}" for session in sessions()))
         sys.exit(f"There is no session named {', '.join(unknown)}." if unknown else 0)
-    return [session for session in sessions() if session.name in (wanted or names)]
+    return [session for session in sessions() if session.name in wanted or not (wanted or session.line.on_request)]
 
 
 def run(picked: Iterable[Session]) -> None:
@@ -138,22 +137,12 @@ def has_passed(session: Session) -> bool:
     return results is not None and not any(check["failed"] for check in results["checks"].values())
 
 
-def save(text: str) -> None:
-    """Put the table between its marks in README.md."""
-    missing = [session.name for session in sessions() if session.results() is None]
-    if missing:
-        sys.exit(f"README.md is as it was: there are no results of {', '.join(missing)}.")
-    readme.replace(MARK, text)
-
-
 def main() -> int:
     picked = selected()
     run(picked)
-    text = table()
-    print(f"\n{text}\n")
-    if os.environ.get("SAVE"):
-        save(text)
-    failed = [session.name for session in picked if session.line.supported and not has_passed(session)]
+    print(f"\n{table()}\n")
+    named = bool(os.environ.get("SESSIONS"))
+    failed = [session.name for session in picked if (session.line.supported or named) and not has_passed(session)]
     if failed:
         print(f"Failed: {', '.join(failed)}. Their logs are in {FOLDER.relative_to(project.ROOT)}.", file=sys.stderr)
     return 1 if failed else 0

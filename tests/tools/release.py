@@ -53,7 +53,7 @@ def require_version(text: str) -> None:
     try:
         SemanticVersion(text)
     except ValueError as error:
-        raise NotReleased(f"{text} is no semantic version, such as 1.2.3 or 2.0.0-rc.1.") from error
+        raise NotReleased(f"{text} is not a semantic version, such as 1.2.3 or 2.0.0-rc.1.") from error
 
 
 def last_version() -> str:

@@ -16,7 +16,8 @@ from .actions import ACTIONS
 from .documents import Check, DocumentError, Key, boolean, integer, list_of, mapping, one_of, seconds, text
 from .errors import ERRORS
 from .model import MemberEdit
-from .state_document import PORT, backend_server, group_member
+from .state_document import backend_server, group_member
+from .state_schema import PORT
 
 # Keys of a fault besides action, times, skip and kind: (required, optional).
 KINDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {

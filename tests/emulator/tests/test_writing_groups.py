@@ -268,15 +268,16 @@ def test_refused_modifications(grouped: Emulator, old: t.Any, new: t.Any, code: 
 
 
 def test_additions_know_the_addresses_of_the_state(groups_state: dict[str, t.Any]) -> None:
-    """By server and port: the other port of the server is another process."""
-    app, api = groups_state["load_balancers"][0]["vserver_groups"][:2]
-    app["backend_servers"][0]["address"] = "127.0.0.1:8101"
-    app["backend_servers"][1]["address"] = "127.0.0.1:8102"
+    """By server, its address in the network, and port: the other port of a server is another process."""
+    app = groups_state["load_balancers"][0]["vserver_groups"][0]["backend_servers"]
+    for number, member in enumerate(app):
+        member["address"] = f"127.0.0.1:810{number}"
     with running(groups_state) as emulator:
-        elements = [{"ServerId": "i-web1", "Port": port} for port in ("8081", "8080", "8082")]
-        write(SdkClient(emulator.url), "AddVServerGroupBackendServers", *elements, group=api["vserver_group_id"])
+        elements: list[dict[str, str]] = [{"ServerId": "i-web1", "Port": port} for port in ("8081", "8080", "8082")]
+        elements.append({"ServerId": "eni-1", "Port": "8080", "Type": "eni", "ServerIp": "10.0.1.2"})
+        write(SdkClient(emulator.url), "AddVServerGroupBackendServers", *elements, group="rsp-api")
         added = emulator.members("lb-groups", "rsp-api")[1:]
-    assert [member.address for member in added] == ["127.0.0.1:8102", "127.0.0.1:8101", ""]
+    assert [member.address for member in added] == ["127.0.0.1:8101", "127.0.0.1:8100", "", "127.0.0.1:8104"]
 
 
 # The records, faults and edits

@@ -19,7 +19,7 @@ RowKey = tuple[str, int, Identity, Optional[int]]
 def describe_health_status(call: Call) -> Answer:
     """Health of the members behind each listener, or behind one.
 
-    Whether listeners with a group of their own and forwarding rules have rows is a setting: nobody has confirmed it.
+    Whether listeners with a group of their own and forwarding rules have rows is not confirmed: hence the setting.
     """
     balancer = call.load_balancer()
     listeners = call.named_listeners(balancer)

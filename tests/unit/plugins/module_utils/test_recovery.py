@@ -12,16 +12,18 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import InvalidArgument
-from ansible_collections.aliyun_community.slb.plugins.module_utils._journal import JournalUnusable, Run
-from ansible_collections.aliyun_community.slb.plugins.module_utils._recovery import Keeper
-from ansible_collections.aliyun_community.slb.plugins.module_utils._rolling_update import (
+from ansible_collections.aliyun_community.slb.plugins.module_utils._entries import (
     DRAINING,
     LEFT_ALONE,
     RESTORED,
     RESTORING,
+    UPDATED,
+    UPDATING,
     Entry,
 )
+from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import InvalidArgument
+from ansible_collections.aliyun_community.slb.plugins.module_utils._journal import JournalUnusable, Run
+from ansible_collections.aliyun_community.slb.plugins.module_utils._recovery import Keeper
 from ansible_collections.aliyun_community.slb.tests.unit.refusals import refusal
 from ansible_collections.aliyun_community.slb.tests.unit.rolling import ID, READ, WRITE, Json, Session, Stage, full_disk
 
@@ -297,6 +299,84 @@ def test_recover_by_the_run_itself(stage: Stage) -> None:
     session = stage.session(is_running=True)
     session.update("web1")
     assert hosts(session.recover(ID)) == ["web1"]
+
+
+# Only what was never updated
+
+NOT_BEGUN = "not_begun"
+KEPT = "Still out of traffic: web1 (i-1 of lb-a, goes back to 100): its update has begun or may have."
+
+
+@pytest.fixture
+def half_way(stage: Stage) -> Session:
+    """A run that was killed when the update of web1 (100) had begun, and that of web2 (60) had not."""
+    session = stage.session()
+    session.drain("web1", "web2")
+    session.host("web1").prove()
+    stage.slb.clear()
+    return session
+
+
+def test_recover_of_what_was_never_updated(stage: Stage, half_way: Session, session: Session) -> None:
+    result = session.recover(ID, which=NOT_BEGUN)
+    assert stage.weights() == [0, 60, 3, 40, 40]
+    assert (result["changed"], result["failed"], hosts(result)) == (True, True, ["web2"])
+    assert result["msg"] == f"Put back: web2 (i-2 of lb-a: 60). {KEPT}"
+    assert stage.states() == {"web1": UPDATING, "web2": RESTORED}
+    assert hosts(stage.session().recover(ID)) == ["web1"]
+    stage.assert_as_they_were()
+
+
+@pytest.mark.parametrize("state", [UPDATING, UPDATED, RESTORING])
+def test_a_server_whose_update_has_begun_keeps_its_weight(stage: Stage, half_way: Session, state: str) -> None:
+    entry = stage.entries()["web1"]
+    half_way.bench.record(ID, [entry.moved_to(state, 0.0, 30)])
+    stage.slb.set_weight("lb-a", "i-1", 30)
+    result = stage.session().recover(ID, which=NOT_BEGUN)
+    assert stage.weights()[0] == 30
+    assert (result["failed"], hosts(result)) == (True, ["web2"])
+    assert stage.entries()["web1"].state == state
+
+
+def test_a_server_whose_update_has_begun_and_that_is_back_or_someone_elses(stage: Stage, ended: Session) -> None:
+    stage.slb.set_weight("lb-a", "i-1", 100)
+    stage.slb.set_weight("lb-a", "i-2", 20)
+    stage.slb.clear()
+    result = stage.session().recover(ID, which=NOT_BEGUN)
+    assert (result["changed"], result["failed"], hosts(result)) == (False, False, ["web1"])
+    assert result["left_alone"] == ["web2: i-2 of lb-a has weight 20: someone else changed it"]
+    assert WRITE not in stage.actions()
+    assert stage.states() == {"web1": RESTORED, "web2": LEFT_ALONE}
+
+
+def test_stale_read_takes_no_server_for_one_that_is_back(stage: Stage, ended: Session, session: Session) -> None:
+    stage.slb.add_fault({"action": READ, "kind": "stale_read"})
+    result = session.recover(ID, which=NOT_BEGUN)
+    assert (result["failed"], hosts(result)) == (True, [])
+    assert stage.weights()[:2] == [0, 0]
+    assert stage.states() == {"web1": UPDATED, "web2": UPDATED}
+
+
+def test_an_unhealthy_server_whose_update_has_begun_is_not_waited_for(
+    stage: Stage, half_way: Session, session: Session, no_waiting: t.Any
+) -> None:
+    stage.set_health("i-1", "abnormal")
+    result = session.keeper().recover(ID, None, 300, NOT_BEGUN)
+    assert result["msg"].endswith(KEPT)
+    assert sum(no_waiting.pauses) < 300
+
+
+def test_record_for_the_next_job(stage: Stage, half_way: Session, session: Session) -> None:
+    given = record(stage)
+    Path(stage.folder.path_of(ID)).unlink()
+    result = session.recover(None, given, NOT_BEGUN)
+    assert [(row["host"], row["state"]) for row in result["record"]["entries"]] == [("web1", UPDATING)]
+    # Someone drains web2 before the next job, which must leave it alone.
+    stage.slb.set_weight("lb-a", "i-2", 0)
+    Path(stage.folder.path_of(ID)).unlink()
+    last = stage.session().recover(None, result["record"])
+    assert (last["failed"], hosts(last), last["record"]) == (False, ["web1"], {})
+    assert stage.weights() == [100, 0, 3, 40, 40]
 
 
 # Journals that cannot be used
