@@ -42,19 +42,23 @@ class ListenerCheck:
 
     def findings(self, requested: t.Sequence[Change], *, all_groups: bool) -> list[Finding]:
         """See _listener_findings.find. Raises SlbError."""
-        self.listeners = listeners = _slb.describe_listeners(self._client, self._id)
         drains = any(not change.after for change in requested)
-        routes, listed = self._routes(listeners, drains or any(change.group_id for change in requested))
+        traffic = self.traffic(drains=drains, needs_groups=drains or any(change.group_id for change in requested))
+        return find(traffic, requested, all_groups=all_groups)
+
+    def traffic(self, *, drains: bool = True, needs_groups: bool = True) -> Traffic:
+        """How traffic gets to the servers: by default, all that it takes to judge a drain. Raises SlbError."""
+        self.listeners = listeners = _slb.describe_listeners(self._client, self._id)
+        routes, listed = self._routes(listeners, needs_groups)
         load_balancer = self._groups.load_balancer or _slb.describe_load_balancer(self._client, self._id)
         default_group = ServerGroup(None, None, load_balancer.backend_servers)
-        traffic = Traffic(
+        return Traffic(
             status=load_balancer.status,
             listeners=listeners,
             routes=routes,
             groups=[default_group, *(self._with_members(group, routes) if drains else group for group in listed)],
             pairs=self._pairs(listeners) if drains else {},
         )
-        return find(traffic, requested, all_groups=all_groups)
 
     def _with_members(self, group: ServerGroup, routes: t.Sequence[Route]) -> ServerGroup:
         """The group as the task has read it or, if something uses it, read now. Others get no traffic."""

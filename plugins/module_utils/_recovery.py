@@ -13,30 +13,23 @@ import json
 import time
 import typing as t
 
-from ansible_collections.aliyun_community.slb.plugins.module_utils import _slb
 from ansible_collections.aliyun_community.slb.plugins.module_utils._batch import Batch
 from ansible_collections.aliyun_community.slb.plugins.module_utils._connection import connection_argument_spec
-from ansible_collections.aliyun_community.slb.plugins.module_utils._coordinator import (
-    ALREADY_OUT,
-    described,
-    recover_command,
-    shown,
-)
-from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import InvalidArgument, SlbError
-from ansible_collections.aliyun_community.slb.plugins.module_utils._journal import Journal, JournalUnusable, other_run
-from ansible_collections.aliyun_community.slb.plugins.module_utils._records import Listener
-from ansible_collections.aliyun_community.slb.plugins.module_utils._restorer import (
-    HealthWait,
-    Outcome,
-    Restorer,
-    Workbench,
-)
-from ansible_collections.aliyun_community.slb.plugins.module_utils._rolling_update import (
+from ansible_collections.aliyun_community.slb.plugins.module_utils._context import ALREADY_OUT, recover_command
+from ansible_collections.aliyun_community.slb.plugins.module_utils._entries import (
     LEFT_ALONE,
     RESTORED,
     Entry,
-    duration,
+    described,
+    shown,
 )
+from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import InvalidArgument, SlbError
+from ansible_collections.aliyun_community.slb.plugins.module_utils._health_wait import HealthWait
+from ansible_collections.aliyun_community.slb.plugins.module_utils._journal import Journal, JournalUnusable, other_run
+from ansible_collections.aliyun_community.slb.plugins.module_utils._restorer import Outcome, Restorer
+from ansible_collections.aliyun_community.slb.plugins.module_utils._rolling_update import duration
+from ansible_collections.aliyun_community.slb.plugins.module_utils._shared_routes import SharedRoutes
+from ansible_collections.aliyun_community.slb.plugins.module_utils._workbench import Workbench
 
 Json = dict[str, t.Any]
 
@@ -129,7 +122,7 @@ class Keeper:
                 self._bench.say(f"Rolling update {journal.rolling_update_id}: nothing is out of traffic.")
                 continue
             restorer = Restorer(self._bench, journal.rolling_update_id)
-            health = HealthWait(self._bench, self._listeners_of, health_timeout)
+            health = HealthWait(self._bench, SharedRoutes(self._bench, "recover").of_entries, health_timeout)
             kept = [entry for entry in entries if which == NOT_BEGUN and not entry.is_untouched]
             outcome = restorer.restore([entry for entry in entries if entry not in kept], before_step=health)
             outcome.add(restorer.look(kept))
@@ -212,16 +205,6 @@ class Keeper:
     def _running(self, journal: Journal) -> str | None:
         runs = (other_run(entry, self._bench.run) for entry in journal.open_entries)
         return next((run for run in runs if run), None)
-
-    def _listeners_of(self, entry: Entry) -> list[Listener]:
-        key = f"recover listeners {entry.load_balancer_id}"
-        batch = Batch(self._bench.scratch, self._bench.run)
-        kept = batch.recall(key)
-        if kept is None:
-            listeners = _slb.describe_listeners(self._bench.client_for(entry.region), entry.load_balancer_id)
-            kept = [listener.as_dict() for listener in listeners]
-            batch.remember(key, kept)
-        return [Listener(**row) for row in kept]
 
     def _line(self, journal: Journal) -> str:
         now = time.time()

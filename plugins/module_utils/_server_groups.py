@@ -92,6 +92,15 @@ class ServerGroups:
             self.read_group(group.vserver_group_id)
         self.is_read = True
 
+    def take(
+        self, load_balancer: LoadBalancer, groups: t.Iterable[ServerGroup], listed: list[ServerGroup] | None
+    ) -> None:
+        """Take over what was read elsewhere."""
+        self.load_balancer = load_balancer
+        self.listed = listed
+        self._read = {group.vserver_group_id: group for group in groups}
+        self.is_read = True
+
     def list_vserver_groups(self) -> list[ServerGroup]:
         """All vServer groups, without their members. They are listed once."""
         if self.listed is None:

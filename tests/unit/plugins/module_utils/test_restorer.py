@@ -11,10 +11,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import SlbError
-from ansible_collections.aliyun_community.slb.plugins.module_utils._journal import JournalUnusable, Run
-from ansible_collections.aliyun_community.slb.plugins.module_utils._restorer import HealthWait, Outcome, Restorer
-from ansible_collections.aliyun_community.slb.plugins.module_utils._rolling_update import (
+from ansible_collections.aliyun_community.slb.plugins.module_utils._entries import (
     DRAINED,
     DRAINING,
     LEFT_ALONE,
@@ -24,7 +21,11 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._rolling_upda
     Entry,
     KnownEntry,
 )
-from ansible_collections.aliyun_community.slb.plugins.module_utils._slb import describe_listeners
+from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import SlbError
+from ansible_collections.aliyun_community.slb.plugins.module_utils._health_wait import HealthWait
+from ansible_collections.aliyun_community.slb.plugins.module_utils._journal import JournalUnusable, Run
+from ansible_collections.aliyun_community.slb.plugins.module_utils._restorer import Outcome, Restorer
+from ansible_collections.aliyun_community.slb.plugins.module_utils._routes import read_routes
 from ansible_collections.aliyun_community.slb.tests.unit.refusals import refusal
 from ansible_collections.aliyun_community.slb.tests.unit.rolling import (
     HEALTH,
@@ -362,8 +363,8 @@ def test_long_waits_are_seen(stage: Stage, no_waiting: t.Any) -> None:
 
 
 def health_wait(session: Session, timeout: float) -> HealthWait:
-    listeners = describe_listeners(session.bench.client_for("cn-hangzhou"), "lb-a")
-    return HealthWait(session.bench, lambda _entry: listeners, timeout)
+    routes = read_routes(session.bench.client_for("cn-hangzhou"), "lb-a", ())
+    return HealthWait(session.bench, lambda _entries: routes, timeout)
 
 
 def reasons(wait: HealthWait, stage: Stage) -> list[str]:
@@ -381,10 +382,10 @@ def test_healthy_members_are_not_waited_for(stage: Stage, session: Session, no_w
 def test_members_that_stay_unhealthy(stage: Stage, session: Session, no_waiting: t.Any) -> None:
     stage.set_health("i-2", "abnormal")
     assert reasons(health_wait(session, 25), stage) == [
-        "i-2 of lb-a is abnormal on http:80, after 25 s (health_timeout)",
+        "i-2 of lb-a is abnormal on listener http:80, after 25 s (health_timeout)",
     ]
     assert session.lines == [
-        f"Waiting for i-2 of lb-a is abnormal on http:80: {seconds} s of at most 25 s" for seconds in (10, 20)
+        f"Waiting for i-2 of lb-a is abnormal on listener http:80: {seconds} s of at most 25 s" for seconds in (10, 20)
     ]
     assert 24 < sum(no_waiting.pauses) < 26
 
