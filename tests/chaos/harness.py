@@ -36,7 +36,7 @@ from slb_emulator.service import RecordedRequest
 
 MODULE = "ansible_collections.aliyun_community.slb.plugins.modules.slb_backend_weights"
 HANGING = 60.0  # seconds after which a process counts as hung
-LANDING = 5.0  # seconds in which a request that nobody waits for any more has certainly been handled
+LANDING = 5.0  # seconds after which a request that is no longer waited for has certainly been handled
 
 Members = tuple[BackendServer, ...]
 
@@ -100,7 +100,7 @@ class Watch:
 
 
 def perform(schedule: Schedule) -> list[Run]:
-    """The run of a schedule, then twice the same request without faults: one that mends, and one that finds it done."""
+    """The run of a schedule, then twice the same request without faults: one that completes it, and one that finds nothing to do."""
     again = replace(
         schedule,
         backend_servers=[

@@ -5,7 +5,7 @@
 """The truth about a run, from the emulator's log and state, and where the module's word differs from it.
 
 Nothing here is taken from the module's code. Its ``request_ids`` say which answers it got: they are compared with the
-log first. What nobody in the module's place could know is excepted, in one place: see ``Story.mistakable``.
+log first. Facts that the module cannot observe are exempt, see ``Story.mistakable``.
 """
 
 from __future__ import annotations
@@ -389,7 +389,7 @@ def claims(listed: list[Document]) -> dict[Identity, tuple[int, int]]:
 
 
 def check_success(run: Run, story: Story, expected: Expected) -> Iterator[Finding]:
-    """Success: the group is as requested, by the last read, and in fact where nobody else has interfered."""
+    """Success: the group is as requested, by the last read, and by the state if no other job has interfered."""
     assert run.result is not None
     if expected.refusals:
         yield Finding("not refused", f"expected was one of {set(expected.refusals)}")
@@ -421,7 +421,7 @@ def check_success(run: Run, story: Story, expected: Expected) -> Iterator[Findin
     }
     if wrong:
         yield Finding("success", f"the last read showed {wrong}, requested were {expected.wishes}")
-    # A write that nobody waited for any more, and that was sent again, may land as late as it likes.
+    # A write that was no longer waited for, and was sent again, may take effect at any time.
     if [record.action for record in story.requests if story.answered(record)][-1] == SET:
         yield Finding("success", "nothing was read after the last write")
 

@@ -180,7 +180,7 @@ def make_fault(chance: random.Random, members: list[Document], servers: list[Doc
     fault["times"] = pick(chance, (1, 80), (2, 10), (4, 6), (0, 4))
     fault.update(make_kind(chance, members, servers))
     if any("add" in change for change in fault.get("edits", [])):
-        fault["times"] = 1  # nobody becomes a member twice
+        fault["times"] = 1  # a server cannot become a member twice
     return fault
 
 
@@ -201,7 +201,7 @@ def raw(chance: random.Random, _members: list[Document], _servers: list[Document
 
 
 def strange_form(_chance: random.Random, _members: list[Document], _servers: list[Document]) -> Document:
-    """A JSON object of somebody else, with which nothing was done."""
+    """A JSON object that did not come from the API. Nothing was done."""
     return {"kind": "raw", "http_status": 200, "body": "{}"}
 
 
@@ -212,7 +212,7 @@ def error_after(chance: random.Random, _members: list[Document], _servers: list[
 
 
 def late(chance: random.Random, _members: list[Document], _servers: list[Document]) -> Document:
-    """An answer within the read timeout, or beyond it: then the request lands when nobody waits for it any more."""
+    """An answer within the read timeout, or beyond it: then the request takes effect when it is no longer waited for."""
     return {"kind": "latency", "seconds": chance.choice([0.05, 0.2, 1.5, 2.2])}
 
 

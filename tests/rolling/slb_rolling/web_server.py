@@ -64,7 +64,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """Keep quiet: nobody reads it, and it costs more than the answer."""
+        """Keep quiet: logging would take longer than the response."""
 
 
 class WebServer(socketserver.ThreadingTCPServer):
@@ -80,11 +80,11 @@ class WebServer(socketserver.ThreadingTCPServer):
         super().__init__(("0.0.0.0", port), Handler)
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A client that goes away is no error of the server."""
+        """A client that disconnects is not an error of the server."""
 
 
 def end_with(lifeline: Path) -> None:
-    """End this process when nobody has the named pipe open for writing any more, in a thread of its own."""
+    """End this process when no process has the named pipe open for writing, in a thread of its own."""
     # Without O_NONBLOCK this would wait for ever for a writer that has gone already.
     descriptor = os.open(lifeline, os.O_RDONLY | os.O_NONBLOCK)
     os.set_blocking(descriptor, True)
