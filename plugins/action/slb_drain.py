@@ -15,11 +15,12 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.aliyun_community.slb.plugins.module_utils import _drain_options, _sdk
 from ansible_collections.aliyun_community.slb.plugins.module_utils._batch import Batch, Request
-from ansible_collections.aliyun_community.slb.plugins.module_utils._coordinator import Coordinator, Place
+from ansible_collections.aliyun_community.slb.plugins.module_utils._context import Place
+from ansible_collections.aliyun_community.slb.plugins.module_utils._coordinator import Coordinator
 from ansible_collections.aliyun_community.slb.plugins.module_utils._drain_options import DrainOptions
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import SlbError, printable
 from ansible_collections.aliyun_community.slb.plugins.module_utils._journal import JournalFolder, default_folder
-from ansible_collections.aliyun_community.slb.plugins.module_utils._restorer import Workbench
+from ansible_collections.aliyun_community.slb.plugins.module_utils._workbench import Workbench
 from ansible_collections.aliyun_community.slb.plugins.plugin_utils import (
     _controller,
     _host_waits,
@@ -111,6 +112,7 @@ class ActionModule(ActionBase):
             ramp=options.ramp,
             ramp_pause=options.ramp_pause,
             health_timeout=options.health_timeout,
+            server_groups=options.server_groups,
         )
 
     def _check_host(self, options: DrainOptions, task_vars: dict[str, t.Any]) -> Json:

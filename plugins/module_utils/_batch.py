@@ -60,6 +60,7 @@ class Request(t.NamedTuple):
     ramp: tuple[int, ...]
     ramp_pause: int
     health_timeout: int
+    server_groups: str
 
     def as_json(self) -> Json:
         return self._asdict()
@@ -74,7 +75,14 @@ class Request(t.NamedTuple):
 
     @property
     def _work(self) -> tuple[t.Any, ...]:
-        return (self.play, self.connection, self.rolling_update_id, self.ramp, self.ramp_pause)
+        return (
+            self.play,
+            self.connection,
+            self.rolling_update_id,
+            self.server_groups,
+            self.ramp,
+            self.ramp_pause,
+        )
 
 
 def scratch_folder() -> LockedFolder:
@@ -181,7 +189,7 @@ class Batch:
         with self._changing() as content:
             content["memory"].pop(key, None)
 
-    def add_to_list(self, key: str, values: t.Sequence[str]) -> None:
+    def add_to_list(self, key: str, values: t.Sequence[str | None]) -> None:
         """Add to what is kept under the key, each value once."""
         with self._changing() as content:
             content["memory"][key] = list(dict.fromkeys([*content["memory"].get(key, []), *values]))

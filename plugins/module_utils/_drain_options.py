@@ -51,6 +51,7 @@ class DrainOptions(t.NamedTuple):
     load_balancer_ids: tuple[str, ...]
     server_id: str
     server_ip: str | None
+    server_groups: str
     min_active: int
     check_listeners: str
     already_out: str
@@ -87,6 +88,7 @@ def argument_spec() -> dict[str, t.Any]:
         "load_balancer_ids": {"type": "raw"},
         "server_id": {"type": "str"},
         "server_ip": {"type": "str"},
+        "server_groups": {"type": "str", "choices": ["all", "default"], "default": "all"},
         "min_active": {"type": "raw", "default": 1},
         "check_listeners": {"type": "str", "choices": ["fail", "warn", "off"], "default": "fail"},
         "already_out": {"type": "str", "choices": ["warn", "fail"], "default": "warn"},

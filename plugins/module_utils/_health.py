@@ -4,7 +4,7 @@
 
 # This code is private to the collection aliyun_community.slb: no compatibility is promised to others.
 
-"""What health checks say about members of the default server group. Pure."""
+"""What health checks say about members of server groups. Pure."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import typing as t
 
 from ansible_collections.aliyun_community.slb.plugins.module_utils._records import BackendServer, Health, Listener
 from ansible_collections.aliyun_community.slb.plugins.module_utils._requested import same_address
+from ansible_collections.aliyun_community.slb.plugins.module_utils._routes import Route
 
 
 def checked_listeners(listeners: t.Iterable[Listener]) -> list[Listener]:
@@ -27,7 +28,7 @@ def health_of(server: BackendServer, listener: Listener, rows: t.Iterable[Health
     """What the listener's health check says about a member: ``normal``, ``abnormal``, ``unavailable``, or several.
 
     Empty if no row is about this member: its health is unknown. Members that share a server id are told apart by their
-    addresses, if the rows have them. A row without a protocol is about every protocol of its port.
+    ports and, if the rows have them, by their addresses. A row without a protocol or a port is about every one.
     """
     found = [
         row
@@ -35,6 +36,7 @@ def health_of(server: BackendServer, listener: Listener, rows: t.Iterable[Health
         if row.server_id == server.server_id
         and row.listener_port == listener.port
         and row.protocol in (None, listener.protocol)
+        and (server.port is None or row.port in (None, server.port))
     ]
     if server.type != "ecs" and server.server_ip:
         own = [row for row in found if row.server_ip and same_address(row.server_ip, server.server_ip)]
@@ -42,12 +44,28 @@ def health_of(server: BackendServer, listener: Listener, rows: t.Iterable[Health
     return {row.status for row in found}
 
 
-def unhealthy(
-    servers: t.Iterable[BackendServer], listeners: t.Iterable[Listener], rows: t.Iterable[Health]
-) -> list[BackendServer]:
-    """The members that some listener which checks them does not call healthy, unknown health included.
+def checks_of(server: BackendServer, routes: t.Iterable[Route]) -> list[Route]:
+    """The routes on which the health of a member is checked."""
+    return [
+        route
+        for route in routes
+        if route.vserver_group_id == server.vserver_group_id and route.health_check and not route.is_stopped
+    ]
 
-    ``listeners``: all of the load balancer. ``rows``: all of DescribeHealthStatus.
+
+def findings(server: BackendServer, routes: t.Iterable[Route], rows: t.Sequence[Health]) -> list[str]:
+    """What keeps a member from being healthy, such as ``abnormal on listener http:80``; empty if nothing does.
+
+    ``routes``: all of the load balancer. ``rows``: all of DescribeHealthStatus. A member without a row is ``unknown``
+    and never healthy. A member that nothing checks has no findings.
     """
-    checks, rows = checked_listeners(listeners), list(rows)
-    return [server for server in servers if any(health_of(server, listener, rows) != {"normal"} for listener in checks)]
+    states = [(route.name, health_of(server, route.listener, rows)) for route in checks_of(server, routes)]
+    return [f"{'/'.join(sorted(state)) or 'unknown'} on {name}" for name, state in states if state != {"normal"}]
+
+
+def unhealthy(
+    servers: t.Iterable[BackendServer], routes: t.Sequence[Route], rows: t.Iterable[Health]
+) -> list[BackendServer]:
+    """The members that some route which checks them does not call healthy, unknown health included."""
+    rows = list(rows)
+    return [server for server in servers if findings(server, routes, rows)]

@@ -21,8 +21,8 @@ import socket
 import typing as t
 from urllib.parse import quote
 
+from ansible_collections.aliyun_community.slb.plugins.module_utils._entries import STATES, Entry, KnownEntry
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import InvalidArgument, SlbError, printable
-from ansible_collections.aliyun_community.slb.plugins.module_utils._rolling_update import STATES, Entry, KnownEntry
 
 FORMAT = 1
 _SUFFIX = ".json"
@@ -148,10 +148,11 @@ class Journal(t.NamedTuple):
 
 
 def _entry(row: t.Mapping[str, t.Any]) -> Entry:
-    fields = {name: row[name] for name in Entry._fields}
+    defaults = Entry._field_defaults  # of what journals of earlier versions do not have
+    fields = {name: row.get(name, defaults[name]) if name in defaults else row[name] for name in Entry._fields}
     for name in ("host", "region", "load_balancer_id", "server_id", "type", "state"):
         _of_type(fields[name], str)
-    for name, kind in (("group", str), ("server_ip", str), ("port", int)):
+    for name, kind in (("group", str), ("group_name", str), ("server_ip", str), ("port", int)):
         if fields[name] is not None:
             _of_type(fields[name], kind)
     weights = [_of_type(weight, int) for weight in [fields["original"], *_of_type(fields["written"], list)]]

@@ -118,6 +118,16 @@ class LoadBalancer(t.NamedTuple):
     backend_servers: tuple[BackendServer, ...]
 
 
+class ListedLoadBalancer(t.NamedTuple):
+    """A load balancer, as DescribeLoadBalancers lists it: without its members."""
+
+    load_balancer_id: str
+    name: str | None
+    status: str | None
+    address: str | None
+    resource_group_id: str | None
+
+
 class Listener(t.NamedTuple):
     """A listener, as DescribeLoadBalancerListeners lists it; None for what the response leaves out.
 

@@ -16,27 +16,21 @@ import typing as t
 from ansible_collections.aliyun_community.slb.plugins.module_utils import _slb
 from ansible_collections.aliyun_community.slb.plugins.module_utils._batch import Batch
 from ansible_collections.aliyun_community.slb.plugins.module_utils._connection import connection_argument_spec
-from ansible_collections.aliyun_community.slb.plugins.module_utils._coordinator import (
-    ALREADY_OUT,
-    described,
-    recover_command,
-    shown,
-)
-from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import InvalidArgument, SlbError
-from ansible_collections.aliyun_community.slb.plugins.module_utils._journal import Journal, JournalUnusable, other_run
-from ansible_collections.aliyun_community.slb.plugins.module_utils._records import Listener
-from ansible_collections.aliyun_community.slb.plugins.module_utils._restorer import (
-    HealthWait,
-    Outcome,
-    Restorer,
-    Workbench,
-)
-from ansible_collections.aliyun_community.slb.plugins.module_utils._rolling_update import (
+from ansible_collections.aliyun_community.slb.plugins.module_utils._context import ALREADY_OUT, recover_command
+from ansible_collections.aliyun_community.slb.plugins.module_utils._entries import (
     LEFT_ALONE,
     RESTORED,
     Entry,
-    duration,
+    described,
+    shown,
 )
+from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import InvalidArgument, SlbError
+from ansible_collections.aliyun_community.slb.plugins.module_utils._health_wait import HealthWait
+from ansible_collections.aliyun_community.slb.plugins.module_utils._journal import Journal, JournalUnusable, other_run
+from ansible_collections.aliyun_community.slb.plugins.module_utils._records import Listener
+from ansible_collections.aliyun_community.slb.plugins.module_utils._restorer import Outcome, Restorer
+from ansible_collections.aliyun_community.slb.plugins.module_utils._rolling_update import duration
+from ansible_collections.aliyun_community.slb.plugins.module_utils._workbench import Workbench
 
 Json = dict[str, t.Any]
 

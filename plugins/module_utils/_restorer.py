@@ -4,160 +4,40 @@
 
 # This code is private to the collection aliyun_community.slb: no compatibility is promised to others.
 
-"""Put members back: wait until the load balancers call them healthy, take the steps of a ramp, keep the journal."""
+"""Put members back, step by step, and keep the journal."""
 
 from __future__ import annotations
 
 import time
 import typing as t
 
-from ansible_collections.aliyun_community.slb.plugins.module_utils import _health, _plan, _slb
-from ansible_collections.aliyun_community.slb.plugins.module_utils._batch import wait_for_orphans
-from ansible_collections.aliyun_community.slb.plugins.module_utils._client import Client
-from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import SlbError
-from ansible_collections.aliyun_community.slb.plugins.module_utils._journal import (
-    Journal,
-    JournalFolder,
-    LockedFolder,
-    Run,
-)
-from ansible_collections.aliyun_community.slb.plugins.module_utils._records import (
-    BackendServer,
-    BackendServerKey,
-    Listener,
-)
-from ansible_collections.aliyun_community.slb.plugins.module_utils._requested import RequestedWeight
-from ansible_collections.aliyun_community.slb.plugins.module_utils._rolling_update import (
-    DRAINING,
+from ansible_collections.aliyun_community.slb.plugins.module_utils import _slb
+from ansible_collections.aliyun_community.slb.plugins.module_utils._entries import (
     LEFT_ALONE,
     RESTORED,
     RESTORING,
     Entry,
     EntryKey,
-    KnownEntry,
-    RestorePlan,
-    duration,
     left_alone_reason,
-    out_by_another_run,
-    plan_restore,
-    weight_line,
 )
+from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import SlbError
+from ansible_collections.aliyun_community.slb.plugins.module_utils._records import (
+    BackendServer,
+    BackendServerKey,
+    ServerGroup,
+)
+from ansible_collections.aliyun_community.slb.plugins.module_utils._requested import RequestedWeight
+from ansible_collections.aliyun_community.slb.plugins.module_utils._rolling_update import (
+    RestorePlan,
+    plan_restore,
+    weight_lines,
+)
+from ansible_collections.aliyun_community.slb.plugins.module_utils._server_groups import Scope
 from ansible_collections.aliyun_community.slb.plugins.module_utils._weight_setter import Options, WeightSetter
+from ansible_collections.aliyun_community.slb.plugins.module_utils._workbench import Workbench
 
-LOOK_SECONDS = 2.0  # between two looks at the health
-LINE_SECONDS = 10.0  # between two lines during a wait
-# How long a request of a killed process may still take effect. A call takes the API 2 to 3 s (vendor page
-# SetBackendServers).
-SETTLE_SECONDS = 10.0
+LOOK_SECONDS = 2.0  # before what a read has found is looked at again
 BEGUN = "its update has begun or may have"
-
-
-class Workbench(t.NamedTuple):
-    """What the steps of a rolling update work with.
-
-    ``scratch``: for what the hosts of a run share. ``client_for``: a client for a region, with its whole wait_timeout
-    left. ``say`` and ``warn``: a line for people. ``is_alive``: whether
-    ansible-playbook is still running.
-    """
-
-    folder: JournalFolder
-    scratch: LockedFolder
-    run: Run
-    client_for: t.Callable[[str], Client]
-    say: t.Callable[[str], None]
-    warn: t.Callable[[str], None]
-    check_mode: bool
-    is_alive: t.Callable[[], bool]
-
-    def check_alive(self) -> None:
-        """Raise SlbError in a process that outlived its run: recover waits for it, and it must write nothing more."""
-        if not self.is_alive():
-            raise SlbError("RunEnded", "ansible-playbook has ended while this task was at work")
-
-    def pause(self, seconds: float) -> None:
-        """Sleep, unless the run ends meanwhile. Raises SlbError."""
-        end = time.monotonic() + seconds
-        while True:
-            self.check_alive()
-            remaining = end - time.monotonic()
-            if remaining <= 0:
-                return
-            time.sleep(min(remaining, 1.0))
-
-    def wait(self, seconds: float, what: str) -> None:
-        """A pause that people see, with a line every LINE_SECONDS. ``what``: ends the sentence 'Waiting 30 s ...'."""
-        if seconds > 0:
-            self.say(f"Waiting {duration(seconds)} {what}")
-        while seconds > LINE_SECONDS:
-            self.pause(LINE_SECONDS)
-            seconds -= LINE_SECONDS
-            self.say(f"{duration(seconds)} left")
-        self.pause(seconds)
-
-    def record(self, rolling_update_id: str, entries: t.Iterable[Entry]) -> Journal:
-        """Write entries into a journal. Raises JournalUnusable."""
-        with self.folder.locked():
-            return self._write(rolling_update_id, entries)
-
-    def claim(self, rolling_update_id: str, entries: t.Sequence[Entry]) -> None:
-        """Write entries before the members are drained. Raises SlbError if another run has just claimed one of them."""
-        if not entries:
-            return
-        with self.folder.locked():
-            self._refuse_claimed(entries)
-            self._write(rolling_update_id, entries)
-
-    def adopt(self, rolling_update_id: str, entries: t.Sequence[Entry]) -> list[Entry]:
-        """Make the entries of a journal this run's, so that no other run drains the members while they are put back.
-
-        ``entries``: for a journal that has no file. Returns the entries as they are by now. Raises SlbError as claim does.
-        """
-        with self.folder.locked():
-            journal = self.folder.read(rolling_update_id)
-            rows = [entry._replace(run=str(self.run)) for entry in (journal.open_entries if journal else entries)]
-            self._refuse_claimed(rows)
-            self._write(rolling_update_id, rows)
-        return rows
-
-    def _refuse_claimed(self, entries: t.Sequence[Entry]) -> None:
-        keys = {entry.key for entry in entries}
-        for row in self.folder.known_entries(None, self.run):
-            if row.running and row.entry.key in keys:
-                raise out_by_another_run(row)
-
-    def settle(self, entries: t.Iterable[Entry]) -> None:
-        """Wait until nothing that an ended run has sent can still take effect: a killed run may leave a process behind."""
-        for entry in entries:
-            run = Run.parse(entry.run)
-            if run == self.run or run.is_running:
-                continue
-            wait_for_orphans(self.scratch, run)
-            seconds = entry.changed + SETTLE_SECONDS - time.time()
-            # A point in time later than now comes from the clock of another machine.
-            if entry.state in (DRAINING, RESTORING) and 0 < seconds <= SETTLE_SECONDS:
-                self.wait(seconds, f"for what the ended run {run.pid} may have sent")
-
-    def record_of_other(self, row: KnownEntry) -> None:
-        """Write how an entry of another journal ends. Raises JournalUnusable."""
-        with self.folder.locked():
-            journal = self.folder.read(row.rolling_update_id)
-            if journal:
-                self.folder.write(journal.with_entries([row.entry], time.time()))
-
-    def _write(self, rolling_update_id: str, entries: t.Iterable[Entry]) -> Journal:
-        now = time.time()
-        journal = self.folder.read(rolling_update_id) or Journal(rolling_update_id, str(self.run), now, None, ())
-        journal = journal._replace(run=str(self.run)).with_entries(entries, now)
-        self.folder.write(journal)
-        return journal
-
-    def record_if_possible(self, rolling_update_id: str, entries: t.Sequence[Entry]) -> None:
-        """Write entries into a journal. If that fails, putting servers back is more important: say what is out."""
-        try:
-            self.record(rolling_update_id, entries)
-        except SlbError as exc:
-            state = ", ".join(f"{entry.describe()}: {entry.state}" for entry in entries)
-            self.warn(f"{exc.sentence()} The journal does not say so, but this is the state now: {state}")
 
 
 class Outcome:
@@ -245,24 +125,51 @@ class Restorer:
         """Set the weights of a step. If that fails, find out how far it came."""
         setter = None
         try:
-            client = self._bench.client_for(work.entries[0].region)
-            setter = WeightSetter(client, work.load_balancer_id, Options(verify=work.step.is_last))
-            setter.run(
-                work.choose, check_mode=self._bench.check_mode, before_write=lambda _plan: self._before_write(work)
-            )
+            setter = self._setter(work, work.groups)
+            try:
+                self._run(setter, work)
+            except SlbError as exc:
+                if setter.plan is not None or not _slb.is_missing_group(exc):
+                    raise
+                # Nothing was sent so far. A group that someone has deleted has no members.
+                setter = self._setter(work, self._groups_left(work))
+                self._run(setter, work)
         except SlbError as exc:
             work.failed_after(exc.sentence(), setter.group if setter else None)
-        if setter and setter.ledger.applied:
-            self.changed = True
-            work.changed = {change.server.key for change in setter.ledger.applied}
-            outcome.changed |= {entry.key for entry in work.entries if entry.key[1:] in work.changed}
-            changes = [
-                f"{change.server.name} {change.server.weight} -> {change.after}" for change in setter.ledger.applied
-            ]
-            group = setter.group or ()
-            prefix = "Check mode: would set " if self._bench.check_mode else ""
-            self._bench.say(prefix + weight_line(work.load_balancer_id, changes, _plan.active_count(group), len(group)))
+        if setter:
+            self._note(setter, work, outcome)
         return work
+
+    def _run(self, setter: WeightSetter, work: _Step) -> None:
+        ids = {group.vserver_group_id for group in setter.groups.listed or ()}
+        setter.run(
+            work.choose,
+            check_mode=self._bench.check_mode,
+            before_write=lambda _plan: self._before_write(work),
+            scope=Scope(work.has_default_group, frozenset(group_id for group_id in ids if group_id is not None)),
+        )
+
+    def _setter(self, work: _Step, groups: list[ServerGroup]) -> WeightSetter:
+        """``groups``: the vServer groups to look at. The entries name them, so that they need not be listed."""
+        client = self._bench.client_for(work.entries[0].region)
+        setter = WeightSetter(client, work.load_balancer_id, Options(verify=work.step.is_last))
+        setter.groups.listed = groups
+        return setter
+
+    def _groups_left(self, work: _Step) -> list[ServerGroup]:
+        client = self._bench.client_for(work.entries[0].region)
+        listed = {group.vserver_group_id for group in _slb.describe_vserver_groups(client, work.load_balancer_id)}
+        return [group for group in work.groups if group.vserver_group_id in listed]
+
+    def _note(self, setter: WeightSetter, work: _Step, outcome: Outcome) -> None:
+        applied = setter.ledger.applied
+        if not applied:
+            return
+        self.changed = True
+        work.changed = {change.server.key for change in applied}
+        outcome.changed |= {entry.key for entry in work.entries if entry.key[1:] in work.changed}
+        for line in weight_lines(work.load_balancer_id, applied, setter.group or ()):
+            self._bench.say(f"Check mode: would set {line}" if self._bench.check_mode else line)
 
     def _end_step(self, work: _Step, outcome: Outcome, without: t.Sequence[Entry] = ()) -> list[Entry]:
         """Account for a step; returns the entries that go on, as they are now. ``without``: they are looked at again."""
@@ -314,6 +221,16 @@ class _Step:
         self.changed: set[BackendServerKey] = set()
         self.kept: t.Sequence[Entry] = ()
 
+    @property
+    def has_default_group(self) -> bool:
+        return any(entry.group is None for entry in self.entries)
+
+    @property
+    def groups(self) -> list[ServerGroup]:
+        """The vServer groups of the entries, without their members."""
+        names = {entry.group: entry.group_name for entry in self.entries if entry.group is not None}
+        return [ServerGroup(group_id, name, ()) for group_id, name in names.items()]
+
     def choose(self, group: tuple[BackendServer, ...]) -> t.Sequence[RequestedWeight]:
         self.plan = plan_restore(self.entries, group, self.step.percent, self.step.previous)
         if self.step.is_look:
@@ -345,66 +262,3 @@ class _Step:
         now = time.time()
         state = RESTORED if self.step.is_last else RESTORING
         return [entry.moved_to(state, now) for entry in [*self.about_to_write(), *self.plan.done]]
-
-
-class HealthWait:
-    """Waits until every listener that checks the health of a member calls it normal."""
-
-    def __init__(
-        self, bench: Workbench, listeners_of: t.Callable[[Entry], t.Sequence[Listener]], timeout: float
-    ) -> None:
-        self._bench = bench
-        self._listeners_of = listeners_of
-        self._timeout = timeout
-
-    def __call__(self, entries: t.Sequence[Entry]) -> dict[EntryKey, str]:
-        """The reason for each entry that is not healthy when the time is up."""
-        if self._bench.check_mode:
-            return {}
-        started = time.monotonic()
-        next_line = LINE_SECONDS
-        while True:
-            unhealthy = self._look(entries)
-            elapsed = time.monotonic() - started
-            if not unhealthy or elapsed >= self._timeout:
-                return {
-                    key: f"{reason}, after {duration(elapsed)} (health_timeout)" for key, reason in unhealthy.items()
-                }
-            if elapsed >= next_line:
-                next_line += LINE_SECONDS
-                self._say(unhealthy, elapsed)
-            self._bench.pause(min(LOOK_SECONDS, max(0.0, self._timeout - elapsed)))
-
-    def _say(self, unhealthy: t.Mapping[EntryKey, str], elapsed: float) -> None:
-        reasons = "; ".join(sorted(set(unhealthy.values())))
-        self._bench.say(f"Waiting for {reasons}: {duration(elapsed)} of at most {duration(self._timeout)}")
-
-    def _look(self, entries: t.Sequence[Entry]) -> dict[EntryKey, str]:
-        """One call for each load balancer whose listeners check anything."""
-        unhealthy: dict[EntryKey, str] = {}
-        for load_balancer_id in dict.fromkeys(entry.load_balancer_id for entry in entries):
-            mine = [entry for entry in entries if entry.load_balancer_id == load_balancer_id]
-            try:
-                unhealthy.update(self._look_at(mine))
-            except SlbError as exc:
-                unhealthy.update((entry.key, exc.sentence()) for entry in mine)
-        return unhealthy
-
-    def _look_at(self, entries: t.Sequence[Entry]) -> dict[EntryKey, str]:
-        listeners = _health.checked_listeners(self._listeners_of(entries[0]))
-        if not listeners:
-            return {}
-        client = self._bench.client_for(entries[0].region)
-        rows = _slb.describe_health_status(client, entries[0].load_balancer_id)
-        found = {}
-        for entry in entries:
-            server = BackendServer(entry.server_id, entry.original, entry.type, entry.server_ip)
-            states = {listener.name: _health.health_of(server, listener, rows) for listener in listeners}
-            findings = [
-                f"{'/'.join(sorted(state)) or 'unknown'} on {name}"
-                for name, state in states.items()
-                if state != {"normal"}
-            ]
-            if findings:
-                found[entry.key] = f"{entry.name} of {entry.load_balancer_id} is {', '.join(findings)}"
-        return found

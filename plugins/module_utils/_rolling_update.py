@@ -4,118 +4,44 @@
 
 # This code is private to the collection aliyun_community.slb: no compatibility is promised to others.
 
-"""Decide what a rolling update drains, restores and leaves alone. Pure: no I/O, no Ansible.
-
-An entry is one member that a rolling update has taken out of traffic, or is about to. Its original weight is the one
-that the member goes back to. It is never overwritten while the entry is open.
-"""
+"""Decide what a rolling update drains, restores and leaves alone. Pure: no I/O, no Ansible."""
 
 from __future__ import annotations
 
 import math
 import typing as t
 
+from ansible_collections.aliyun_community.slb.plugins.module_utils import _plan
+from ansible_collections.aliyun_community.slb.plugins.module_utils._entries import (
+    DRAINING,
+    LEFT_ALONE,
+    RESTORED,
+    UPDATING,
+    Entry,
+    EntryKey,
+    KnownEntry,
+    left_alone_reason,
+)
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import InvalidArgument, SlbError
-from ansible_collections.aliyun_community.slb.plugins.module_utils._records import BackendServer
+from ansible_collections.aliyun_community.slb.plugins.module_utils._plan import Change
+from ansible_collections.aliyun_community.slb.plugins.module_utils._records import BackendServer, group_name
 from ansible_collections.aliyun_community.slb.plugins.module_utils._requested import RequestedWeight
-
-DRAINING = "draining"  # weight 0 is about to be written, or was sent
-DRAINED = "drained"  # weight 0 is in effect, and the update has not begun
-UPDATING = "updating"  # the proof was given and the update may have begun
-UPDATED = "updated"  # the update has ended and the host has passed its own check
-RESTORING = "restoring"  # a weight above 0 is about to be written, or was sent
-RESTORED = "restored"  # the original weight is back
-LEFT_ALONE = "left alone"  # someone else changed the weight, so it is theirs now
-
-STATES = (DRAINING, DRAINED, UPDATING, UPDATED, RESTORING, RESTORED, LEFT_ALONE)
-_CLOSED = (RESTORED, LEFT_ALONE)
-_UNTOUCHED = (DRAINING, DRAINED)
-
-# What tells two members apart: load balancer, server group (None: the default one), server id, type, address, port.
-EntryKey = tuple[str, t.Optional[str], str, str, str, t.Optional[int]]
-
-
-class Entry(t.NamedTuple):
-    """A member that a rolling update is responsible for.
-
-    ``written``: every weight that was written or is about to be. ``run``: the process that wrote them. ``out_since`` and
-    ``changed``: seconds since the epoch.
-    """
-
-    host: str
-    region: str
-    load_balancer_id: str
-    group: str | None
-    server_id: str
-    type: str
-    server_ip: str | None
-    port: int | None
-    original: int
-    written: tuple[int, ...]
-    state: str
-    run: str
-    out_since: float
-    changed: float
-
-    @property
-    def key(self) -> EntryKey:
-        address = "" if self.type == "ecs" else self.server_ip or ""
-        return (self.load_balancer_id, self.group, self.server_id, self.type, address, self.port)
-
-    @property
-    def name(self) -> str:
-        return f"{self.server_id} ({self.server_ip})" if self.type != "ecs" and self.server_ip else self.server_id
-
-    @property
-    def is_open(self) -> bool:
-        return self.state not in _CLOSED
-
-    @property
-    def is_out(self) -> bool:
-        """Whether weight 0 was in effect when this was noted."""
-        return self.state in (DRAINED, UPDATING, UPDATED)
-
-    @property
-    def is_untouched(self) -> bool:
-        """Whether the server can go back as it is: its update has not begun."""
-        return self.state in _UNTOUCHED
-
-    def describe(self) -> str:
-        """For lists of what is out, such as ``web1 (i-1 of lb-a, goes back to 100)``."""
-        return f"{self.host} ({self.name} of {self.load_balancer_id}, goes back to {self.original})"
-
-    def is_of(self, server: BackendServer) -> bool:
-        return self.key[1:] == server.key
-
-    def drained(self, now: float) -> Entry:
-        """The entry once weight 0 is in effect."""
-        return self.moved_to(DRAINED, now) if self.state == DRAINING else self
-
-    def moved_to(self, state: str, now: float, *weights: int) -> Entry:
-        """The entry in another state, with the weights that are about to be written."""
-        written = (*self.written, *(weight for weight in weights if weight not in self.written))
-        return self._replace(state=state, changed=now, written=written)
-
-
-class KnownEntry(t.NamedTuple):
-    """An open entry of a journal. ``is_own``: written by this run. ``running``: names the other run if it still runs."""
-
-    rolling_update_id: str
-    entry: Entry
-    is_own: bool
-    running: str | None
 
 
 class Target(t.NamedTuple):
-    """A host, and the member that it is of each of its load balancers."""
+    """A host, and the server that it is. ``everywhere``: in all server groups of its load balancers, on all ports.
+
+    Otherwise it is a member of their default groups.
+    """
 
     host: str
     server_id: str
     server_ip: str | None
+    everywhere: bool = True
 
     @property
     def requested(self) -> RequestedWeight:
-        return RequestedWeight(self.server_id, 0, None, self.server_ip)
+        return RequestedWeight(self.server_id, 0, None, self.server_ip, everywhere=self.everywhere)
 
     @property
     def name(self) -> str:
@@ -143,88 +69,90 @@ class DrainPlan(t.NamedTuple):
     requested: tuple[RequestedWeight, ...]
     entries: tuple[Entry, ...]
     superseded: tuple[KnownEntry, ...]
-    already_out: t.Mapping[str, str]
+    already_out: t.Mapping[str, t.Sequence[str]]
     refused: t.Mapping[str, SlbError]
     warnings: tuple[str, ...]
 
 
 def plan_drain(
-    targets: t.Sequence[Target], group: t.Sequence[BackendServer], known: t.Sequence[KnownEntry], setting: Setting
+    targets: t.Sequence[Target], members: t.Sequence[BackendServer], known: t.Sequence[KnownEntry], setting: Setting
 ) -> DrainPlan:
-    """Decide for each target by the group as it was just read. ``known``: the open entries of this load balancer."""
-    planner = _DrainPlanner(group, known, setting)
+    """Decide for each target by the members as they were just read. ``known``: the open entries of this load balancer."""
+    taken: dict[EntryKey, str] = {}
+    plans: dict[str, _HostPlan] = {}
+    refused: dict[str, SlbError] = {}
     for target in targets:
-        planner.add(target)
-    return planner.plan()
+        plan = _HostPlan(target, known, setting)
+        try:
+            for server in find_members(target, members, setting):
+                plan.add(server, taken)
+        except SlbError as exc:
+            refused[target.host] = exc
+        else:
+            plans[target.host] = plan
+    chosen = list(plans.values())
+    return DrainPlan(
+        tuple(row for plan in chosen for row in plan.requested),
+        tuple(row for plan in chosen for row in plan.entries),
+        tuple(row for plan in chosen for row in plan.superseded),
+        {host: plan.already_out for host, plan in plans.items() if plan.already_out},
+        refused,
+        tuple(row for plan in chosen for row in plan.warnings),
+    )
 
 
-class _DrainPlanner:
-    def __init__(self, group: t.Sequence[BackendServer], known: t.Sequence[KnownEntry], setting: Setting) -> None:
-        self._group = group
+class _HostPlan:
+    """What to do about the members of one host. It counts as a whole: a host that is refused is drained nowhere."""
+
+    def __init__(self, target: Target, known: t.Sequence[KnownEntry], setting: Setting) -> None:
+        self._target = target
         self._known = known
         self._setting = setting
-        self._taken: dict[EntryKey, str] = {}
-        self._requested: list[RequestedWeight] = []
-        self._entries: list[Entry] = []
-        self._superseded: list[KnownEntry] = []
-        self._already_out: dict[str, str] = {}
-        self._refused: dict[str, SlbError] = {}
-        self._warnings: list[str] = []
+        self.requested: list[RequestedWeight] = []
+        self.entries: list[Entry] = []
+        self.superseded: list[KnownEntry] = []
+        self.already_out: list[str] = []
+        self.warnings: list[str] = []
 
-    def add(self, target: Target) -> None:
-        try:
-            server = find_member(target, self._group, self._setting)
-            self._add_member(target, server)
-        except SlbError as exc:
-            self._refused[target.host] = exc
-
-    def plan(self) -> DrainPlan:
-        return DrainPlan(
-            tuple(self._requested),
-            tuple(self._entries),
-            tuple(self._superseded),
-            self._already_out,
-            self._refused,
-            tuple(self._warnings),
-        )
-
-    def _add_member(self, target: Target, server: BackendServer) -> None:
-        fresh = self._fresh_entry(target, server)
-        other = self._taken.setdefault(fresh.key, target.host)
-        if other != target.host:
-            raise same_member(target, other, self._setting)
+    def add(self, server: BackendServer, taken: dict[EntryKey, str]) -> None:
+        """Add a member. ``taken``: the hosts of the members so far. Raises SlbError if it cannot be drained."""
+        fresh = self._fresh_entry(server)
+        other = taken.setdefault(fresh.key, self._target.host)
+        if other != self._target.host:
+            raise same_member(self._target, other, self._setting)
         known = [row for row in self._known if row.entry.key == fresh.key]
         running = next((row for row in known if row.running), None)
         if running:
             raise out_by_another_run(running)
-        entry = self._take_over(target, server, known) or fresh
+        entry = self._take_over(server, known) or fresh
         if not entry.original:
-            self._already_out[target.host] = f"{server.name} of {self._setting.load_balancer_id}"
+            self.already_out.append(f"{server.name} of {self._setting.load_balancer_id}")
             return
-        self._entries.append(entry)
+        self.entries.append(entry)
         if server.weight:
-            self._requested.append(RequestedWeight.of(server, 0))
+            self.requested.append(RequestedWeight.of(server, 0))
 
-    def _fresh_entry(self, target: Target, server: BackendServer) -> Entry:
+    def _fresh_entry(self, server: BackendServer) -> Entry:
         setting = self._setting
         return Entry(
-            host=target.host,
+            host=self._target.host,
             region=setting.region,
             load_balancer_id=setting.load_balancer_id,
-            group=None,
+            group=server.vserver_group_id,
             server_id=server.server_id,
             type=server.type,
             server_ip=server.server_ip,
-            port=None,
+            port=server.port,
             original=server.weight,
             written=(0,),
             state=DRAINING,
             run=setting.run,
             out_since=setting.now,
             changed=setting.now,
+            group_name=server.vserver_group_name,
         )
 
-    def _take_over(self, target: Target, server: BackendServer, known: t.Sequence[KnownEntry]) -> Entry | None:
+    def _take_over(self, server: BackendServer, known: t.Sequence[KnownEntry]) -> Entry | None:
         """The entry of a journal, original weight included, where the member is as that journal left it."""
         found = None
         for row in known:
@@ -234,7 +162,7 @@ class _DrainPlanner:
                 if row.is_own:
                     raise _changed_by_someone_else(row.entry, server.weight)
                 self._supersede(row, LEFT_ALONE)
-                self._warnings.append(
+                self.warnings.append(
                     f"{server.name} of {self._setting.load_balancer_id} has weight {server.weight}, which rolling update "
                     f"{row.rolling_update_id} did not write: someone else changed it, so it goes back to {server.weight}"
                 )
@@ -246,35 +174,45 @@ class _DrainPlanner:
             return None
         self._supersede(found, LEFT_ALONE)
         if not found.is_own:
-            self._warnings.append(
+            self.warnings.append(
                 f"{server.name} of {self._setting.load_balancer_id} was left at weight {server.weight} by rolling update "
                 f"{found.rolling_update_id}: it is taken over and goes back to {found.entry.original}"
             )
-        entry = found.entry._replace(host=target.host, run=self._setting.run)
+        entry = found.entry._replace(host=self._target.host, run=self._setting.run)
         # An update that has begun may have left the server unusable: a failure must not put it back.
         return entry.moved_to(UPDATING if entry.state == UPDATING else DRAINING, self._setting.now, 0)
 
     def _supersede(self, row: KnownEntry, state: str) -> None:
-        self._superseded.append(row._replace(entry=row.entry.moved_to(state, self._setting.now)))
+        self.superseded.append(row._replace(entry=row.entry.moved_to(state, self._setting.now)))
 
 
-def find_member(target: Target, group: t.Sequence[BackendServer], setting: Setting) -> BackendServer:
-    """The member that a host says it is. Raises SlbError with a sentence that names the variable to change."""
-    found = [server for server in group if target.requested.matches(server)]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        addresses = ", ".join(server.server_ip or "without address" for server in found)
+def find_members(target: Target, members: t.Sequence[BackendServer], setting: Setting) -> list[BackendServer]:
+    """The members that a host says it is. Raises SlbError with a sentence that names the variable to change."""
+    found = [server for server in members if target.requested.matches(server)]
+    if any(server.type == "ecs" for server in found):
+        # An instance is one machine. The API gives its address only sometimes, so that says nothing of other members.
+        found = [server for server in members if target._replace(server_ip=None).requested.matches(server)]
+    identities = {server.key[1:4]: server for server in found}
+    if len(identities) > 1:
+        addresses = ", ".join(server.server_ip or "without address" for server in identities.values())
         raise InvalidArgument(
-            f"{target.server_id} is {len(found)} members of {setting.load_balancer_id}: {addresses}",
+            f"{target.server_id} is {len(identities)} members of {setting.load_balancer_id}: {addresses}",
             f"Set {setting.prefix}server_ip for {target.host}.",
         )
+    if found:
+        return found
     raise SlbError(
         "UnknownMember",
-        f"{target.name} is not a member of {setting.load_balancer_id} in {setting.region}",
+        f"{target.name} is not a member of {_where(target, setting)} in {setting.region}",
         advice=f"Check {setting.prefix}server_id, {setting.prefix}server_ip and {setting.prefix}load_balancer_ids of "
         f"{target.host}.",
     )
+
+
+def _where(target: Target, setting: Setting) -> str:
+    """Where the members of a target are looked for."""
+    load_balancer_id = setting.load_balancer_id
+    return load_balancer_id if target.everywhere else f"the default server group of {load_balancer_id}"
 
 
 def same_member(target: Target, other: str, setting: Setting) -> SlbError:
@@ -297,24 +235,31 @@ def _changed_by_someone_else(entry: Entry, weight: int | None) -> SlbError:
     return SlbError("ChangedMeanwhile", left_alone_reason(entry, weight), advice="Find out who changed it.")
 
 
-def left_alone_reason(entry: Entry, weight: int | None) -> str:
-    """Why an entry is not restored; ``weight``: what the member has now, None if it is not a member."""
-    now = "is no longer a member" if weight is None else f"has weight {weight}: someone else changed it"
-    return f"{entry.host}: {entry.name} of {entry.load_balancer_id} {now}"
-
-
-def unproven(targets: t.Sequence[Target], group: t.Sequence[BackendServer], setting: Setting) -> dict[str, str]:
-    """A sentence for each host whose member of this load balancer is not at weight 0."""
+def unproven(targets: t.Sequence[Target], members: t.Sequence[BackendServer], setting: Setting) -> dict[str, str]:
+    """A sentence for each host that has a member of this load balancer with a weight above 0, or none at all."""
     found = {}
     for target in targets:
         try:
-            server = find_member(target, group, setting)
+            servers = find_members(target, members, setting)
         except SlbError as exc:
             found[target.host] = exc.sentence()
             continue
-        if server.weight:
-            found[target.host] = f"{server.name} of {setting.load_balancer_id} has weight {server.weight}, not 0."
+        weights = [
+            f"{server.name} of {setting.load_balancer_id} has weight {server.weight}"
+            for server in servers
+            if server.weight
+        ]
+        if weights:
+            found[target.host] = f"{', '.join(weights)}, not 0."
     return found
+
+
+def too_few_active(
+    requested: t.Sequence[RequestedWeight], members: t.Sequence[BackendServer], min_active: int
+) -> list[tuple[str, int, int]]:
+    """The groups that would have fewer than ``min_active`` members in traffic, see _plan.too_few_active."""
+    plan = _plan.plan_weights(members, requested)
+    return _plan.too_few_active(plan, plan.group, min_active)
 
 
 class RestorePlan(t.NamedTuple):
@@ -364,10 +309,24 @@ def ramp_steps(ramp: t.Sequence[int]) -> tuple[int, ...]:
     return (*sorted({percent for percent in ramp if 0 < percent < 100}), 100)
 
 
-def weight_line(load_balancer_id: str, changes: t.Sequence[str], active: int, total: int) -> str:
+def weight_lines(load_balancer_id: str, changes: t.Sequence[Change], members: t.Sequence[BackendServer]) -> list[str]:
+    """A line for each group that was changed. ``members``: of all groups, after the changes."""
+    lines = []
+    for group_id in _plan.group_ids(changes):
+        mine = [change for change in changes if change.group_id == group_id]
+        group = [server for server in members if server.vserver_group_id == group_id]
+        place = load_balancer_id
+        if group_id is not None:
+            place += f", {group_name(group_id, mine[0].server.vserver_group_name)}"
+        weights = [f"{change.server.short_name} {change.server.weight} -> {change.after}" for change in mine]
+        lines.append(weight_line(place, weights, _plan.active_count(group), len(group)))
+    return lines
+
+
+def weight_line(place: str, changes: t.Sequence[str], active: int, total: int) -> str:
     """The line that people watch for, such as ``lb-a: i-1 100 -> 0; 3 of 5 members in traffic``."""
     what = ", ".join(changes) or "nothing to change"
-    return f"{load_balancer_id}: {what}; {active} of {total} members in traffic"
+    return f"{place}: {what}; {active} of {total} members in traffic"
 
 
 def duration(seconds: float) -> str:

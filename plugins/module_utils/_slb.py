@@ -23,6 +23,7 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._errors impor
 from ansible_collections.aliyun_community.slb.plugins.module_utils._records import (
     BackendServer,
     Health,
+    ListedLoadBalancer,
     ListedRule,
     Listener,
     LoadBalancer,
@@ -32,6 +33,7 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._records impo
 
 MAX_SERVERS_PER_CALL = 20  # vendor page SetBackendServers
 _LISTENERS_PER_PAGE = "100"  # the maximum of DescribeLoadBalancerListeners; its default is 20
+_LOAD_BALANCERS_PER_PAGE = 100  # the maximum of DescribeLoadBalancers
 _MAX_PAGES = 100  # protects against an endpoint that never stops paging
 
 
@@ -51,6 +53,25 @@ def describe_load_balancer(client: Client, load_balancer_id: str) -> LoadBalance
                 _backend_server(row) for row in _fields.rows(response["BackendServers"], "BackendServer")
             ),
         )
+
+
+def describe_load_balancers(client: Client, filters: t.Mapping[str, str]) -> list[ListedLoadBalancer]:
+    """DescribeLoadBalancers: all load balancers of the region that pass the filters, one call per 100.
+
+    ``filters``: parameters of the API, such as LoadBalancerName (up to 10, with commas), Tag.1.Key or ServerId.
+    """
+    action = "DescribeLoadBalancers"
+    found: list[ListedLoadBalancer] = []
+    for page in range(1, _MAX_PAGES + 1):
+        # The API refuses a PageSize without PageNumber.
+        paging = {"PageNumber": str(page), "PageSize": str(_LOAD_BALANCERS_PER_PAGE)}
+        response = client.read(action, {**filters, **paging})
+        with _fields.parsing(action):
+            rows = _fields.rows(response["LoadBalancers"], "LoadBalancer")
+            found += [_listed_load_balancer(row) for row in rows]
+        if len(rows) < _LOAD_BALANCERS_PER_PAGE:
+            return found
+    raise _endless(action)
 
 
 def set_backend_servers(client: Client, load_balancer_id: str, servers: t.Sequence[BackendServer]) -> None:
@@ -114,6 +135,15 @@ def is_missing_group(exc: SlbError) -> bool:
     return exc.code == "InvalidParameter" and "VServerGroupId does not exist" in exc.message
 
 
+def describe_master_slave_server_group(client: Client, group_id: str) -> list[BackendServer]:
+    """DescribeMasterSlaveServerGroupAttribute: the two servers of a master/slave group."""
+    action = "DescribeMasterSlaveServerGroupAttribute"
+    response = client.read(action, {"MasterSlaveServerGroupId": group_id})
+    with _fields.parsing(action):
+        rows = _fields.rows(response["MasterSlaveBackendServers"], "MasterSlaveBackendServer")
+        return [_backend_server(row) for row in rows]
+
+
 @contextlib.contextmanager
 def _advice_if_gone(group: ServerGroup) -> t.Iterator[None]:
     try:
@@ -162,9 +192,7 @@ def describe_listeners(client: Client, load_balancer_id: str) -> list[Listener]:
         if not token:
             return listeners
         parameters = {**parameters, "NextToken": token}
-    raise OutcomeUnknown(
-        "UnusableAnswer", f"{action} did not end after {_MAX_PAGES} pages", advice=_fields.OTHER_API_ADVICE
-    )
+    raise _endless(action)
 
 
 def describe_health_status(client: Client, load_balancer_id: str) -> list[Health]:
@@ -173,6 +201,16 @@ def describe_health_status(client: Client, load_balancer_id: str) -> list[Health
     response = client.read(action, {"LoadBalancerId": load_balancer_id})
     with _fields.parsing(action):
         return [_health(row) for row in _fields.rows(response["BackendServers"], "BackendServer")]
+
+
+def _endless(action: str) -> OutcomeUnknown:
+    message = f"{action} did not end after {_MAX_PAGES} pages"
+    return OutcomeUnknown("UnusableAnswer", message, advice=_fields.OTHER_API_ADVICE)
+
+
+def _listed_load_balancer(row: Json) -> ListedLoadBalancer:
+    names = ("LoadBalancerName", "LoadBalancerStatus", "Address", "ResourceGroupId")
+    return ListedLoadBalancer(str(row["LoadBalancerId"]), *(_fields.text(row, name) for name in names))
 
 
 def _entries(servers: t.Sequence[BackendServer]) -> str:

@@ -16,7 +16,8 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._client impor
 from ansible_collections.aliyun_community.slb.plugins.module_utils._deadline import Deadline
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import OutcomeUnknown, SlbError
 from ansible_collections.aliyun_community.slb.plugins.module_utils._ledger import Ledger
-from ansible_collections.aliyun_community.slb.plugins.module_utils._listener_findings import ineffective_weight_reasons
+from ansible_collections.aliyun_community.slb.plugins.module_utils._listener_check import ListenerCheck
+from ansible_collections.aliyun_community.slb.plugins.module_utils._listener_findings import remedies
 from ansible_collections.aliyun_community.slb.plugins.module_utils._numbers import MIN_ACTIVE, whole_number
 from ansible_collections.aliyun_community.slb.plugins.module_utils._plan import Change, Plan
 from ansible_collections.aliyun_community.slb.plugins.module_utils._records import BackendServer, Listener
@@ -28,7 +29,7 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._server_group
     Scope,
     ServerGroups,
 )
-from ansible_collections.aliyun_community.slb.plugins.module_utils._slb import MAX_SERVERS_PER_CALL, describe_listeners
+from ansible_collections.aliyun_community.slb.plugins.module_utils._slb import MAX_SERVERS_PER_CALL
 
 # How long a weight that is neither the old nor the new one may be a stale read before it counts as someone's change.
 # The weight reaches the data path about 2 s after a call returns (measured by the author of a public drain tool).
@@ -110,7 +111,7 @@ class WeightSetter:
         if not plan.changes:
             return
         _plan.check_min_active(plan, self._options.min_active)
-        self._check_listeners()
+        self._check_listeners(plan)
         if check_mode:
             self.ledger.predict(plan.changes)
             self.groups.note(plan.changes)
@@ -132,22 +133,21 @@ class WeightSetter:
             names = ", ".join(server.name for server in missing)
             self.warnings.append(f"Skipped, {place} of {self._id}: {names}")
 
-    def _check_listeners(self) -> None:
+    def _check_listeners(self, plan: Plan) -> None:
         if self._options.check_listeners == "off":
             return
-        self._listeners = describe_listeners(self._client, self._id)
-        load_balancer = self.groups.load_balancer
-        reasons = ineffective_weight_reasons(load_balancer, self._listeners) if load_balancer else []
-        if not reasons:
+        check = ListenerCheck(self._client, self.groups)
+        try:
+            findings = check.findings(plan.requested, all_groups=self._options.server_groups == "all")
+        finally:
+            self._listeners = check.listeners
+        if not findings:
             return
-        finding = f"weights may have no effect on {self._id}: {'; '.join(reasons)}"
+        text = f"weights may have no effect on {self._id}: {'; '.join(finding.text for finding in findings)}"
         if self._options.check_listeners == "fail":
-            raise SlbError(
-                "WeightsWithoutEffect",
-                finding,
-                advice="Fix the listeners, or continue with check_listeners: warn.",
-            )
-        self.warnings.append(finding[0].upper() + finding[1:])
+            advice = f"{remedies(findings)} Or continue with check_listeners: warn."
+            raise SlbError("WeightsWithoutEffect", text, advice=advice)
+        self.warnings.append(f"{text[0].upper()}{text[1:]}. {remedies(findings)}")
 
     def _write_and_verify(self, plan: Plan) -> None:
         try:

@@ -11,12 +11,15 @@ module: slb_backend_weights
 short_description: Set the weights of backend servers of an Alibaba Cloud load balancer
 version_added: 0.1.0
 description:
-  - Sets weights of members of the default server group of a Classic Load Balancer (CLB, formerly SLB).
+  - Sets weights of members of a Classic Load Balancer (CLB, formerly SLB), in its default server group and in its
+    vServer groups.
   - Weight V(0) takes a server out of traffic. New requests go to other servers, existing connections continue until
     they close, and health checks continue.
-  - Reads the group and writes only what differs, in calls of at most 20 servers, increases before decreases. Then it
-    reads the group again. If nothing differs, the task makes one API call and writes nothing.
-  - Never adds or removes servers, and never changes vServer groups or other members.
+  - Reads the groups and writes only what differs, one group after the other, in calls of at most 20 members, increases
+    before decreases. Then it reads each changed group again. If nothing differs, the task writes nothing.
+  - In the default server group, a task makes one API call if nothing differs. vServer groups take one call for their
+    list and one for each group that is read.
+  - Never adds or removes servers, never renames a group, and never writes members that the task does not name.
 extends_documentation_fragment:
   - aliyun_community.slb.attributes
   - aliyun_community.slb.connection
@@ -39,6 +42,8 @@ options:
   backend_servers:
     description:
       - The servers and their target weights. Members that are not listed keep their weight.
+      - By default an element is about the member of the default server group. O(backend_servers[].vserver_group) names
+        another group, and O(server_groups=all) means every group that has the server.
     type: list
     elements: dict
     required: true
@@ -65,51 +70,102 @@ options:
           - The address of the member. Only needed to distinguish members that share a server id, such as those of a
             network interface with several addresses.
         type: str
+      vserver_group:
+        description:
+          - The vServer group that the element is about, by its id (such as V(rsp-bp1qjwo61pqz3ahltv0mw)) or by its
+            name, if only one vServer group of the load balancer has this name.
+          - A group that the load balancer does not have fails the task, whatever O(on_missing) says. So does a
+            master/slave server group, since the API has no action to set weights in one.
+        type: str
+        version_added: 0.2.0
+      port:
+        description:
+          - The port of the member, a whole number from V(1) to V(65535). In a vServer group the same server can be a
+            member several times, once per port.
+          - Without a port, an element is about all ports of the server in the vServer group. Members of the default
+            server group have no port.
+        type: raw
+        version_added: 0.2.0
       expected_weight:
         description:
-          - Change the member only if it has this weight, a whole number from V(0) to V(100). If it has any other weight,
-            the task fails, reports that weight, and writes nothing. A member that already has
+          - Change the member only if it has this weight, a whole number from V(0) to V(100), or one of a list of
+            weights. If it has any other weight, O(on_unexpected) says what happens. A member that already has
             O(backend_servers[].weight) is accepted.
-          - This keeps a task from undoing what a person or another job did. The check uses the group as it was read right
-            before the write, because the API cannot compare and set in one step.
+          - This keeps a task from undoing what a person or another job did. The check uses the group as it was read
+            right before the write, because the API cannot compare and set in one step.
         type: raw
+  server_groups:
+    description:
+      - Where an element of O(backend_servers) without O(backend_servers[].vserver_group) applies.
+      - With V(default), in the default server group.
+      - With V(all), in the default server group and in every vServer group that has the server, all its ports included.
+        At least one group must have it. With O(backend_servers[].port), in the vServer groups that have the server with
+        this port.
+      - With V(all), the elements of one server must either all name a group or not at all.
+    type: str
+    choices: [default, all]
+    default: default
+    version_added: 0.2.0
   on_missing:
     description:
-      - What to do about a server that is not a member of the default server group. It is never added.
+      - What to do about a server that is not a member of the group, or with V(all) as O(server_groups), of any group.
+        It is never added.
       - With V(fail), the task fails, lists the unknown servers and the members of the group, and writes nothing.
       - With V(ignore), it warns and continues with the other servers.
     type: str
     choices: [fail, ignore]
     default: fail
+  on_unexpected:
+    description:
+      - What to do about a member that has neither O(backend_servers[].expected_weight) nor O(backend_servers[].weight).
+      - With V(fail), the task fails, names each of them with its weight, and writes nothing.
+      - With V(skip), it leaves them alone, lists them in RV(skipped), and continues with the others.
+    type: str
+    choices: [fail, skip]
+    default: fail
+    version_added: 0.2.0
   min_active:
     description:
-      - Refuse to drain servers if fewer than this many members of the whole default server group would keep a weight
-        above 0. Nothing is written then.
-      - A task that drains no server is never refused; otherwise a group that is already too small could not be
-        refilled.
-      - Another task may drain other servers at the same time. The count is therefore repeated after the change. If too few
-        members remain, the task restores the servers it drained and fails.
+      - Refuse to drain members if fewer than this many members of a group would keep a weight above 0. Nothing is
+        written then. Each group in which the task drains a member is counted by itself and as a whole.
+      - In a vServer group each port of a server is a member.
+      - A group in which the task drains no member is never a reason to refuse; otherwise a group that is already too
+        small could not be refilled.
+      - Another task may drain other servers at the same time. The count is therefore repeated after the change. If
+        too few members of a group remain, the task restores the members it drained, in all groups, and fails.
       - A whole number from V(0).
     type: raw
     default: 0
   check_listeners:
     description:
-      - Whether to check, before a write, that weights have an effect on the listeners of the load balancer.
-      - They may have none on a listener that does not schedule by weight (round robin C(rr), consistent hashing), that
-        uses a vServer group or a master/slave group, or that is stopped. They have none if the load balancer is not
-        active or has no listener.
-      - Takes one more API call (one for every 100 listeners), but only if there is something to write.
+      - Whether to check, before a write, that the weights have an effect, and that a drained server gets no traffic
+        in another way. Each finding names the listener, the forwarding rule and the group, and the message says what
+        to do.
+      - Weights may have no effect on a listener or rule that does not schedule by weight (round robin C(rr),
+        consistent hashing), or that is stopped. A forwarding rule can have a scheduler of its own. They have none if
+        the load balancer is not active or has no listener, or if no listener or rule uses the group.
+      - A server that the task drains may still get traffic through a listener or rule that uses another group that
+        has the server and that the task does not name, or through a master/slave server group.
+      - The vendor's Kubernetes controller resets weights in its groups, whose names start with C(k8s/).
+      - The check reads the listeners, one call for every 100, but only if there is something to write. A drain, and
+        any change in a vServer group, also takes one call for the list of vServer groups (unless it was read or no
+        listener can lead to one), one for each HTTP or HTTPS listener if there are rules, and one for each group in
+        use that has not been read.
     type: str
     choices: ["off", warn, fail]
     default: "off"
   verify:
     description:
-      - After a write, read the group again until it shows the new weights.
-      - If V(false), RV(backend_servers) is the expected state of the group, not one that was read.
+      - After a write, read each changed group again until it shows the new weights.
+      - If V(false), RV(backend_servers) is the expected state of the groups, not one that was read.
     type: bool
     default: true
 notes:
   - The API accepts one change at a time for each load balancer. While one is pending, the module waits and retries.
+  - The API accepts 90 writes per minute, account and region (vendor quota page). A task makes one for each group with
+    changes and 20 members.
+  - The vendor does not document what SetVServerGroupAttribute does with members that a request leaves out, or without
+    the name of the group. The vendor's own automation relies on both staying as they are, and so does this module.
 seealso:
   - module: aliyun_community.slb.slb_backend_info
   - ref: ansible_collections.aliyun_community.slb.docsite.rolling_updates_guide
@@ -123,8 +179,11 @@ seealso:
   - ref: ansible_collections.aliyun_community.slb.docsite.troubleshooting_guide
     description: Error codes, and what to do about each.
   - name: SetBackendServers
-    description: The vendor's page of the API action.
+    description: The vendor's page of the API action for the default server group.
     link: https://www.alibabacloud.com/help/en/slb/classic-load-balancer/developer-reference/api-slb-2014-05-15-setbackendservers
+  - name: SetVServerGroupAttribute
+    description: The vendor's page of the API action for vServer groups.
+    link: https://www.alibabacloud.com/help/en/slb/classic-load-balancer/developer-reference/api-slb-2014-05-15-setvservergroupattribute
 author:
   - aliyun_community.slb contributors (@aliyun-community)
 """
@@ -145,6 +204,36 @@ EXAMPLES = r"""
     region: cn-hangzhou
     load_balancer_id: lb-bp1qjwo61pqz3ahltv0mw
     backend_servers: "{{ drained.previous }}"
+
+- name: Take a server out of traffic in all server groups, or fail if something still leads to it
+  aliyun_community.slb.slb_backend_weights:
+    region: cn-hangzhou
+    load_balancer_id: lb-bp1qjwo61pqz3ahltv0mw
+    server_groups: all
+    check_listeners: fail
+    min_active: 1
+    backend_servers:
+      - server_id: i-bp1c3zrr37ablp8ujo7v
+        weight: 0
+  register: drained_everywhere
+
+- name: Restore its weights in all of them
+  aliyun_community.slb.slb_backend_weights:
+    region: cn-hangzhou
+    load_balancer_id: lb-bp1qjwo61pqz3ahltv0mw
+    backend_servers: "{{ drained_everywhere.previous }}"
+
+- name: Set the weight of one port in a vServer group, unless someone else has changed it
+  aliyun_community.slb.slb_backend_weights:
+    region: cn-hangzhou
+    load_balancer_id: lb-bp1qjwo61pqz3ahltv0mw
+    on_unexpected: skip
+    backend_servers:
+      - server_id: i-bp1c3zrr37ablp8ujo7v
+        vserver_group: api
+        port: 8080
+        weight: 50
+        expected_weight: [0, 100]
 
 - name: Set different weights, and fail if weights have no effect
   aliyun_community.slb.slb_backend_weights:
@@ -171,11 +260,14 @@ region:
   type: str
   sample: cn-hangzhou
 backend_servers:
-  description: The whole default server group after the task; in check mode, as it would be.
-  returned: if the group was read
+  description:
+    - All members of the groups that the task read, after the task; in check mode, as they would be.
+    - Those of the default server group unless the task is about other groups, too.
+  returned: if the groups were read
   type: list
   elements: dict
-  sample: [{"server_id": "i-bp1c3zrr37ablp8ujo7v", "weight": 0, "type": "ecs", "server_ip": null, "description": "web 1"}]
+  sample: [{"server_id": "i-bp1c3zrr37ablp8ujo7v", "weight": 0, "type": "ecs", "server_ip": null, "description": "web 1",
+    "port": null, "vserver_group_id": null, "vserver_group_name": null}]
   contains:
     server_id:
       description: The id of the server.
@@ -192,23 +284,63 @@ backend_servers:
     description:
       description: The description, if the member has one.
       type: str
+    port:
+      description: The port in a vServer group.
+      type: int
+    vserver_group_id:
+      description: The id of the vServer group; null in the default server group.
+      type: str
+    vserver_group_name:
+      description: The name of the vServer group; null in the default server group.
+      type: str
+server_groups:
+  description: The server groups that the task read, with their counts after the task; in check mode, as they would be.
+  returned: if the groups were read
+  type: list
+  elements: dict
+  sample: [{"vserver_group_id": null, "vserver_group_name": null, "member_count": 4, "active_count": 3}]
+  contains:
+    vserver_group_id:
+      description: The id of the vServer group; null for the default server group.
+      type: str
+    vserver_group_name:
+      description: The name of the vServer group; null for the default server group.
+      type: str
+    member_count:
+      description: How many members the group has.
+      type: int
+    active_count:
+      description: How many of them have a weight above 0.
+      type: int
 previous:
   description:
-    - The requested members as they were when the task began, in the format of the option O(backend_servers).
-    - Pass it to that option to restore them.
-  returned: if the group was read
+    - The requested members as they were when the task began, in the format of the option O(backend_servers). Each names
+      its vServer group and port, if it has one.
+    - Pass it to that option to restore them, without O(server_groups=all).
+  returned: if the groups were read
   type: list
   elements: dict
   sample: [{"server_id": "i-bp1c3zrr37ablp8ujo7v", "weight": 100, "type": "ecs"}]
+skipped:
+  description:
+    - The members that O(on_unexpected=skip) left alone, in the format of RV(backend_servers) with C(requested_weight)
+      and C(expected_weight), a list.
+  returned: if the groups were read
+  type: list
+  elements: dict
+  sample: []
 changed_servers:
   description: The members whose weight was changed; in check mode, those that would be.
   returned: always
   type: list
   elements: dict
-  sample: [{"server_id": "i-bp1c3zrr37ablp8ujo7v", "type": "ecs", "server_ip": null, "before": 100, "after": 0}]
+  sample: [{"server_id": "i-bp1c3zrr37ablp8ujo7v", "type": "ecs", "server_ip": null, "port": null, "vserver_group_id": null,
+    "vserver_group_name": null, "before": 100, "after": 0}]
 active_count:
-  description: How many members of the group have a weight above 0 after the task.
-  returned: if the group was read
+  description:
+    - How many members of the group have a weight above 0 after the task. If the task names members of several groups,
+      the smallest of their numbers.
+  returned: if the groups were read
   type: int
   sample: 3
 listeners:

@@ -65,15 +65,25 @@ options:
     type: raw
   server_id:
     description:
-      - Which member of the load balancers the host is. Required.
+      - Which server behind the load balancers the host is. Required.
     type: str
   server_ip:
     description:
       - The address of the member, if several members share the server id.
     type: str
+  server_groups:
+    description:
+      - The server groups that the rolling update is responsible for.
+      - With V(all), the host is taken out of traffic in the default server group and in every vServer group of its load
+        balancers, on all ports. It must be a member of at least one group of each load balancer.
+      - With V(default), in the default server group alone. Requests that reach the host through a vServer group go on then.
+    type: str
+    choices: [all, default]
+    default: all
   min_active:
     description:
-      - How many members of each load balancer must keep a weight above 0, counted in the load balancer's own list.
+      - How many members must keep a weight above 0, in each server group that the host is taken out of. They are counted in the
+        load balancer's own list.
       - A whole number from V(0).
     type: raw
     default: 1
@@ -250,16 +260,20 @@ rolling_update_id:
   type: str
   sample: web-1.5
 servers:
-  description: The members that this task took out of traffic, put back, or left out after a failure.
+  description:
+    - The members that this task took out of traffic, put back, or left out after a failure. A host is one member for each
+      server group, and for each port in a vServer group.
   returned: success
   type: list
   elements: dict
   sample:
     - host: web1
       load_balancer_id: lb-bp1qjwo61pqz3ahltv0mw
+      vserver_group_id: rsp-0bfuc7p8yqdvf
       server_id: i-bp1c3zrr37ablp8ujo7v
       type: ecs
       server_ip: null
+      port: 8080
       original_weight: 100
       state: drained
   contains:
@@ -268,6 +282,9 @@ servers:
       type: str
     load_balancer_id:
       description: The id of the load balancer.
+      type: str
+    vserver_group_id:
+      description: The id of the vServer group. V(none) for the default server group.
       type: str
     server_id:
       description: The id of the server.
@@ -278,6 +295,9 @@ servers:
     server_ip:
       description: The address of the member, if the API returns one.
       type: str
+    port:
+      description: The port of the member. V(none) in the default server group.
+      type: int
     original_weight:
       description: The weight that the member goes back to.
       type: int

@@ -120,9 +120,11 @@ restored:
   sample:
     - host: web1
       load_balancer_id: lb-bp1qjwo61pqz3ahltv0mw
+      vserver_group_id: rsp-0bfuc7p8yqdvf
       server_id: i-bp1c3zrr37ablp8ujo7v
       type: ecs
       server_ip: null
+      port: 8080
       original_weight: 100
       state: restored
   contains:
@@ -131,6 +133,9 @@ restored:
       type: str
     load_balancer_id:
       description: The id of the load balancer.
+      type: str
+    vserver_group_id:
+      description: The id of the vServer group. V(none) for the default server group.
       type: str
     server_id:
       description: The id of the server.
@@ -141,6 +146,9 @@ restored:
     server_ip:
       description: The address of the member, if the API returns one.
       type: str
+    port:
+      description: The port of the member. V(none) in the default server group.
+      type: int
     original_weight:
       description: The weight that the member goes back to.
       type: int

@@ -22,7 +22,7 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._client impor
 from ansible_collections.aliyun_community.slb.plugins.module_utils._drain_options import PREFIX, variable_of
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import InvalidArgument, printable
 from ansible_collections.aliyun_community.slb.plugins.module_utils._journal import JournalFolder, Run
-from ansible_collections.aliyun_community.slb.plugins.module_utils._restorer import Workbench
+from ansible_collections.aliyun_community.slb.plugins.module_utils._workbench import Workbench
 
 _ROLE = "rolling_update"
 

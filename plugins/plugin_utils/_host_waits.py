@@ -18,8 +18,8 @@ from ansible.module_utils import basic
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import SlbError, printable
-from ansible_collections.aliyun_community.slb.plugins.module_utils._restorer import LINE_SECONDS
 from ansible_collections.aliyun_community.slb.plugins.module_utils._rolling_update import duration
+from ansible_collections.aliyun_community.slb.plugins.module_utils._workbench import LINE_SECONDS
 
 LOOK_SECONDS = 2.0
 _LONGEST_ANSWER = 10  # seconds for one request to the health URL

@@ -9,7 +9,8 @@ A row is one run of ansible-playbook, or several in ``runs``, with what must be 
 - ``playbook``: in files/, or one of the collection; ``inventory``, ``hosts``: what it runs for; ``options``, ``variables``.
 - ``rc``: the exit code, by default 0. ``says``, ``says_not``: parts of the output, in which white space is one space;
   what a host of the inventory has in its variable ``says`` belongs to them.
-- ``a``, ``b``, ``c``: the weights of lb-roll-a and so on, by default those from before.
+- ``a``, ``b``, ``c``, ``d``: the weights of lb-roll-a and so on, by default those from before. ``shop``, ``api``, ``spare``: those of
+  the vServer groups of lb-roll-d.
 - ``updated``: the hosts whose update ran. All of their members had weight 0 meanwhile, unless it is ``unproven``.
 - ``calls``, ``writes``, ``steps``: how many API calls and writes there were, and the weights that the writes began with.
 - ``faults``: of the emulator. ``meanwhile``: the weight that another job gives i-roll1 before the run. ``holds``: the
@@ -36,10 +37,18 @@ from slb_emulator import running
 FOLDER = Path(__file__).resolve().parent
 FILES = FOLDER / "files"
 STATE: Document = yaml.safe_load((FOLDER / "state.yml").read_text(encoding="utf-8"))
-BEFORE = {"lb-roll-a": [100, 60, 10, 0, 100], "lb-roll-b": [100, 100, 100, 100, 100], "lb-roll-c": [100, 60, 100]}
+BEFORE = {
+    "lb-roll-a": [100, 60, 10, 0, 100],
+    "lb-roll-b": [100, 100, 100, 100, 100],
+    "lb-roll-c": [100, 60, 100],
+    "lb-roll-d": [100, 60, 100],
+}
+GROUPS_BEFORE: dict[str, list[int]] = {"rsp-shop": [100, 50, 60, 30, 100], "rsp-api": [20, 40], "rsp-spare": []}
+WRITES = ("SetBackendServers", "SetVServerGroupAttribute")
 UPDATED = re.compile(r'"updated (\S+) at([^"]*)')
-# A proof is shared for a few seconds. On a busy machine a host can come later, and reads once more.
-LATE_PROOFS = 1
+# A proof is shared for a few seconds. On a busy machine a host can come later, and reads once more: the members of the default
+# group and the list of the vServer groups.
+LATE_PROOFS = 2
 
 
 def rows() -> list[Any]:
@@ -108,10 +117,13 @@ class Rolls:
     def check_weights(self, run: Document) -> None:
         expected = {name: run.get(name[-1], before) for name, before in BEFORE.items()}
         assert {name: [m.weight for m in self.field.emulator.members(name)] for name in BEFORE} == expected
+        expected = {name: run.get(name.removeprefix("rsp-"), before) for name, before in GROUPS_BEFORE.items()}
+        found = {name: self.field.emulator.members("lb-roll-d", name) for name in GROUPS_BEFORE}
+        assert {name: [m.weight for m in members] for name, members in found.items()} == expected
 
     def check_requests(self, run: Document, already: int) -> None:
         requests = self.field.emulator.requests[already:]
-        writes = [request for request in requests if request.action == "SetBackendServers"]
+        writes = [request for request in requests if request.action in WRITES]
         if "calls" in run:
             assert 0 <= len(requests) - run["calls"] <= LATE_PROOFS * len(run.get("updated", []))
         if "writes" in run:

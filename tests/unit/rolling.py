@@ -19,19 +19,21 @@ from urllib.request import urlopen
 
 from ansible_collections.aliyun_community.slb.plugins.module_utils._batch import Batch, Request
 from ansible_collections.aliyun_community.slb.plugins.module_utils._client import Client
-from ansible_collections.aliyun_community.slb.plugins.module_utils._coordinator import Coordinator, Place
+from ansible_collections.aliyun_community.slb.plugins.module_utils._context import Place
+from ansible_collections.aliyun_community.slb.plugins.module_utils._coordinator import Coordinator
+from ansible_collections.aliyun_community.slb.plugins.module_utils._entries import Entry
 from ansible_collections.aliyun_community.slb.plugins.module_utils._journal import JournalFolder, LockedFolder, Run
 from ansible_collections.aliyun_community.slb.plugins.module_utils._recovery import Keeper
-from ansible_collections.aliyun_community.slb.plugins.module_utils._restorer import Workbench
-from ansible_collections.aliyun_community.slb.plugins.module_utils._rolling_update import Entry
+from ansible_collections.aliyun_community.slb.plugins.module_utils._workbench import Workbench
 
 Json = dict[str, t.Any]
 
-READ, WRITE, LISTENERS, HEALTH = (
+READ, WRITE, LISTENERS, HEALTH, LIST = (
     "DescribeLoadBalancerAttribute",
     "SetBackendServers",
     "DescribeLoadBalancerListeners",
     "DescribeHealthStatus",
+    "DescribeVServerGroups",
 )
 ID = "web-1.5"
 # (server id, server ip) of each host; web4 and web5 are two addresses of one interface.
@@ -126,6 +128,7 @@ class Session:
             "ramp": (100,),
             "ramp_pause": 0,
             "health_timeout": 0,
+            "server_groups": "all",
         }
         place = Place(batch=self.batch, play=self.batch, prefix="rolling_update_", default_record_dir=True)
         return Coordinator(self.bench, Request(**{**fields, **options}), place)

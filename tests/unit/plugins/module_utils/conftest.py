@@ -11,7 +11,18 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.aliyun_community.slb.plugins.module_utils import _coordinator, _recovery, _restorer
+from ansible_collections.aliyun_community.slb.plugins.module_utils import (
+    _check,
+    _context,
+    _drain,
+    _health_wait,
+    _proof,
+    _put_back,
+    _reads,
+    _recovery,
+    _restorer,
+    _workbench,
+)
 from ansible_collections.aliyun_community.slb.tests.unit import rolling
 
 
@@ -32,7 +43,19 @@ def stage(
     open_client: t.Any,
     emulator_of_the_stage: t.Any,
 ) -> rolling.Stage:
-    for module in (_coordinator, _recovery, _restorer):
+    timed = (
+        _check,
+        _context,
+        _drain,
+        _health_wait,
+        _proof,
+        _put_back,
+        _reads,
+        _recovery,
+        _restorer,
+        _workbench,
+    )
+    for module in timed:
         clean_environment.setattr(module, "time", no_waiting)
     stage = rolling.Stage(tmp_path, emulator_of_the_stage, open_client)
     stage.reset()

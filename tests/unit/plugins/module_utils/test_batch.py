@@ -39,6 +39,7 @@ WEB1 = Request(
     ramp=(50, 100),
     ramp_pause=30,
     health_timeout=300,
+    server_groups="all",
 )
 WEB2 = WEB1._replace(host="web2", server_id="i-2")
 HOSTS = ("web1", "web2", "web3")
@@ -58,6 +59,7 @@ OTHER: dict[str, t.Any] = {
     "ramp": (100,),
     "ramp_pause": 31,
     "health_timeout": 301,
+    "server_groups": "default",
 }
 
 

@@ -13,10 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.aliyun_community.slb.plugins.module_utils._coordinator import ALREADY_OUT, recover_command
-from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import InvalidArgument, SlbError
-from ansible_collections.aliyun_community.slb.plugins.module_utils._journal import JournalUnusable, Run
-from ansible_collections.aliyun_community.slb.plugins.module_utils._rolling_update import (
+from ansible_collections.aliyun_community.slb.plugins.module_utils._context import ALREADY_OUT, recover_command
+from ansible_collections.aliyun_community.slb.plugins.module_utils._entries import (
     DRAINED,
     DRAINING,
     LEFT_ALONE,
@@ -24,10 +22,13 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._rolling_upda
     UPDATED,
     UPDATING,
 )
+from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import InvalidArgument, SlbError
+from ansible_collections.aliyun_community.slb.plugins.module_utils._journal import JournalUnusable, Run
 from ansible_collections.aliyun_community.slb.tests.unit.refusals import refusal
 from ansible_collections.aliyun_community.slb.tests.unit.rolling import (
     AS_THEY_WERE,
     ID,
+    LIST,
     LISTENERS,
     READ,
     WRITE,
@@ -78,7 +79,7 @@ def test_cost_of_a_batch(stage: Stage, session: Session) -> None:
     """Whatever the number of hosts."""
     hosts = ("web1", "web2", "web3", "web4", "web5")
     session.update(*hosts)
-    assert stage.actions() == [READ, READ, WRITE, READ]
+    assert stage.actions() == [READ, LIST, READ, WRITE, READ, LIST]
     stage.slb.clear()
     session.restore(*hosts)
     assert stage.actions() == [LISTENERS, "DescribeHealthStatus", READ, WRITE, READ]
@@ -87,7 +88,7 @@ def test_cost_of_a_batch(stage: Stage, session: Session) -> None:
 def test_drain_without_a_check_or_a_batch(stage: Stage, session: Session) -> None:
     result = session.host("web1").drain(verify=True)
     assert (result["changed"], stage.weights()) == (True, [0, 60, 3, 40, 40])
-    assert stage.actions() == [READ, WRITE, READ]
+    assert stage.actions() == [READ, LIST, WRITE, READ]
     assert session.host("web1").restore()["changed"] is True
     stage.assert_as_they_were()
 
@@ -145,7 +146,7 @@ def test_check_writes_nothing(stage: Stage, session: Session) -> None:
     host.begin(30)
     assert host.check("fail")["changed"] is False
     stage.assert_as_they_were()
-    assert stage.actions() == [READ, LISTENERS, READ, LISTENERS]
+    assert stage.actions() == [READ, LIST, LISTENERS, READ, LIST, LISTENERS]
     assert stage.open_entries() == []
     (line,) = session.lines
     assert line.endswith(
@@ -193,7 +194,7 @@ def test_check_reads_again_before_it_refuses(stage: Stage, session: Session) -> 
     session.host("web3", min_active=2).check("off")
     stage.slb.set_weight("lb-a", "i-1", 100)
     session.host("web2", min_active=4).check("off")
-    assert stage.actions() == [READ, READ]
+    assert stage.actions() == [READ, LIST, READ, LIST]
 
 
 def test_two_hosts_with_one_member_are_found_before_the_drain(stage: Stage, session: Session) -> None:
@@ -564,8 +565,7 @@ def test_proof_of_another_host_is_no_reason_to_fail(stage: Stage, session: Sessi
     session.drain("web2")
     stale = session.shared.recall("proof connection lb-a")
     assert stale is None
-    old = [{**row, "weight": 60} for row in ({"server_id": "i-2"},)]
-    session.shared.remember("proof connection lb-a", {"at": time.time(), "group": old})
+    session.shared.remember("proof connection lb-a", {"at": time.time(), "members": [["i-2", 60]]})
     session.host("web2").prove()
 
 

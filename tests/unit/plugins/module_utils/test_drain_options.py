@@ -40,6 +40,7 @@ def test_defaults() -> None:
         load_balancer_ids=("lb-a",),
         server_id="i-1",
         server_ip=None,
+            server_groups="all",
         min_active=1,
         check_listeners="fail",
         already_out="warn",

@@ -11,7 +11,8 @@ import typing as t
 import pytest
 
 from ansible_collections.aliyun_community.slb.plugins.module_utils import _health
-from ansible_collections.aliyun_community.slb.plugins.module_utils._records import BackendServer, Health, Listener
+from ansible_collections.aliyun_community.slb.plugins.module_utils._records import BackendServer, Health, Listener, Rule
+from ansible_collections.aliyun_community.slb.plugins.module_utils._routes import Route
 
 WEB1 = BackendServer("i-web1", 100, description="web 1")
 WEB2 = BackendServer("i-web2", 60)
@@ -96,8 +97,47 @@ def test_health_of_a_member(server: BackendServer, rows: list[Health], statuses:
 )
 def test_members_that_some_listener_does_not_call_healthy(rows: list[Health], servers: list[BackendServer]) -> None:
     listeners = [LISTENER, LISTENER._replace(port=443), LISTENER._replace(port=81, health_check=False)]
-    assert _health.unhealthy([WEB1, WEB2], listeners, iter(rows)) == servers
+    routes = [Route(listener, None, None) for listener in listeners]
+    assert _health.unhealthy([WEB1, WEB2], routes, iter(rows)) == servers
 
 
 def test_members_that_no_listener_checks_are_not_called_unhealthy() -> None:
-    assert _health.unhealthy([WEB1], [LISTENER._replace(health_check=False)], []) == []
+    assert _health.unhealthy([WEB1], [Route(LISTENER._replace(health_check=False), None, None)], []) == []
+    assert _health.unhealthy([WEB1], [Route(LISTENER._replace(status="stopped"), None, None)], []) == []
+
+
+APP = BackendServer("i-web1", 100, port=8080, vserver_group_id="rsp-app", vserver_group_name="app")
+RULE = Rule("rule-1", "api", None, "/api", "rsp-app", True, None, None)
+
+
+@pytest.mark.parametrize(
+    ("route", "rows", "findings"),
+    [
+        (Route(LISTENER, None, "rsp-app"), [HEALTHY], []),
+        (Route(LISTENER, None, "rsp-app"), [], ["unknown on listener http:80"]),
+        # The health of another port is not that of this member; a row without a port is about all.
+        (Route(LISTENER, None, "rsp-app"), [HEALTHY._replace(port=8081)], ["unknown on listener http:80"]),
+        (Route(LISTENER, None, "rsp-app"), [HEALTHY._replace(port=None)], []),
+        (Route(LISTENER, None, None), [], []),
+        (Route(LISTENER, None, "rsp-other"), [], []),
+        (Route(LISTENER, RULE, "rsp-app"), [], ["unknown on rule api (rule-1) of listener http:80"]),
+        (
+            Route(LISTENER, RULE, "rsp-app"),
+            [HEALTHY._replace(status="abnormal")],
+            ["abnormal on rule api (rule-1) of listener http:80"],
+        ),
+        (Route(LISTENER._replace(health_check=False), RULE, "rsp-app"), [], []),
+        (Route(LISTENER, RULE._replace(listener_sync=False, health_check=False), "rsp-app"), [], []),
+        (
+            Route(
+                LISTENER._replace(health_check=False),
+                RULE._replace(listener_sync=False, health_check=True, name=None),
+                "rsp-app",
+            ),
+            [],
+            ["unknown on rule rule-1 of listener http:80"],
+        ),
+    ],
+)
+def test_health_of_a_member_of_a_vserver_group(route: Route, rows: list[Health], findings: list[str]) -> None:
+    assert _health.findings(APP, [route], rows) == findings

@@ -20,19 +20,19 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.aliyun_community.slb.plugins.module_utils import _journal
+from ansible_collections.aliyun_community.slb.plugins.module_utils._entries import (
+    DRAINED,
+    DRAINING,
+    LEFT_ALONE,
+    RESTORED,
+    Entry,
+)
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import InvalidArgument
 from ansible_collections.aliyun_community.slb.plugins.module_utils._journal import (
     Journal,
     JournalFolder,
     JournalUnusable,
     Run,
-)
-from ansible_collections.aliyun_community.slb.plugins.module_utils._rolling_update import (
-    DRAINED,
-    DRAINING,
-    LEFT_ALONE,
-    RESTORED,
-    Entry,
 )
 from ansible_collections.aliyun_community.slb.tests.unit.refusals import refusal
 from ansible_collections.aliyun_community.slb.tests.unit.rolling import full_disk

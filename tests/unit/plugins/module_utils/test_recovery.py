@@ -12,10 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import InvalidArgument
-from ansible_collections.aliyun_community.slb.plugins.module_utils._journal import JournalUnusable, Run
-from ansible_collections.aliyun_community.slb.plugins.module_utils._recovery import Keeper
-from ansible_collections.aliyun_community.slb.plugins.module_utils._rolling_update import (
+from ansible_collections.aliyun_community.slb.plugins.module_utils._entries import (
     DRAINING,
     LEFT_ALONE,
     RESTORED,
@@ -24,6 +21,9 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._rolling_upda
     UPDATING,
     Entry,
 )
+from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import InvalidArgument
+from ansible_collections.aliyun_community.slb.plugins.module_utils._journal import JournalUnusable, Run
+from ansible_collections.aliyun_community.slb.plugins.module_utils._recovery import Keeper
 from ansible_collections.aliyun_community.slb.tests.unit.refusals import refusal
 from ansible_collections.aliyun_community.slb.tests.unit.rolling import ID, READ, WRITE, Json, Session, Stage, full_disk
 

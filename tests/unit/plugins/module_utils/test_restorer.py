@@ -11,10 +11,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import SlbError
-from ansible_collections.aliyun_community.slb.plugins.module_utils._journal import JournalUnusable, Run
-from ansible_collections.aliyun_community.slb.plugins.module_utils._restorer import HealthWait, Outcome, Restorer
-from ansible_collections.aliyun_community.slb.plugins.module_utils._rolling_update import (
+from ansible_collections.aliyun_community.slb.plugins.module_utils._entries import (
     DRAINED,
     DRAINING,
     LEFT_ALONE,
@@ -24,6 +21,10 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._rolling_upda
     Entry,
     KnownEntry,
 )
+from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import SlbError
+from ansible_collections.aliyun_community.slb.plugins.module_utils._health_wait import HealthWait
+from ansible_collections.aliyun_community.slb.plugins.module_utils._journal import JournalUnusable, Run
+from ansible_collections.aliyun_community.slb.plugins.module_utils._restorer import Outcome, Restorer
 from ansible_collections.aliyun_community.slb.plugins.module_utils._slb import describe_listeners
 from ansible_collections.aliyun_community.slb.tests.unit.refusals import refusal
 from ansible_collections.aliyun_community.slb.tests.unit.rolling import (

@@ -11,6 +11,7 @@ import typing as t
 
 import pytest
 
+from ansible_collections.aliyun_community.slb.plugins.module_utils import _entries as entries
 from ansible_collections.aliyun_community.slb.plugins.module_utils import _rolling_update as rules
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import SlbError
 from ansible_collections.aliyun_community.slb.plugins.module_utils._records import BackendServer
@@ -21,7 +22,7 @@ SETTING = rules.Setting("lb-a", "cn-hangzhou", RUN, NOW, "rolling_update_")
 WEB1 = rules.Target("web1", "i-1", None)
 ENI = (BackendServer("eni-4", 40, "eni", "192.168.0.1"), BackendServer("eni-4", 40, "eni", "192.168.0.2"))
 
-ENTRY = rules.Entry(
+ENTRY = entries.Entry(
     host="old-name",
     region="cn-hangzhou",
     load_balancer_id="lb-a",
@@ -32,19 +33,21 @@ ENTRY = rules.Entry(
     port=None,
     original=100,
     written=(0,),
-    state=rules.DRAINED,
+    state=entries.DRAINED,
     run=EARLIER,
     out_since=900.0,
     changed=900.0,
 )
 
 
-def known(journal: str = "old", running: str | None = None, is_own: bool = False, **fields: t.Any) -> rules.KnownEntry:
+def known(
+    journal: str = "old", running: str | None = None, is_own: bool = False, **fields: t.Any
+) -> entries.KnownEntry:
     run = RUN if is_own else EARLIER
-    return rules.KnownEntry(journal, ENTRY._replace(**{"run": run, **fields}), is_own, running)
+    return entries.KnownEntry(journal, ENTRY._replace(**{"run": run, **fields}), is_own, running)
 
 
-def plan_of(weight: int, *rows: rules.KnownEntry) -> rules.DrainPlan:
+def plan_of(weight: int, *rows: entries.KnownEntry) -> rules.DrainPlan:
     return rules.plan_drain([WEB1], [BackendServer("i-1", weight), BackendServer("i-2", 60)], rows, SETTING)
 
 
@@ -63,40 +66,46 @@ def ends(plan: rules.DrainPlan) -> list[tuple[str, str]]:
 def test_drain_of_a_member_that_no_journal_knows() -> None:
     plan = plan_of(100)
     (entry,) = plan.entries
-    assert entry == ENTRY._replace(host="web1", state=rules.DRAINING, run=RUN, out_since=NOW, changed=NOW)
+    assert entry == ENTRY._replace(host="web1", state=entries.DRAINING, run=RUN, out_since=NOW, changed=NOW)
     assert weights(plan) == [("i-1", 0)]
     assert (plan.superseded, plan.already_out, plan.refused, plan.warnings) == ((), {}, {}, ())
 
 
 @pytest.mark.parametrize("weight", [1, 60, 100])
 def test_the_original_weight_is_the_one_that_was_read(weight: int) -> None:
-    assert [entry.original for entry in plan_of(weight).entries] == [weight]
+    assert [row.original for row in plan_of(weight).entries] == [weight]
 
 
 def test_member_that_is_out_and_that_no_journal_knows() -> None:
     plan = plan_of(0)
     assert (plan.requested, plan.entries, plan.refused) == ((), (), {})
-    assert plan.already_out == {"web1": "i-1 of lb-a"}
+    assert plan.already_out == {"web1": ["i-1 of lb-a"]}
 
 
 @pytest.mark.parametrize(
     ("weight", "row", "original", "ended", "warning"),
     [
-        (0, known(), 100, rules.LEFT_ALONE, "left at weight 0 by rolling update old: .* goes back to 100"),
-        (0, known(state=rules.DRAINING), 100, rules.LEFT_ALONE, "goes back to 100"),
-        (50, known(written=(0, 50), state=rules.RESTORING), 100, rules.LEFT_ALONE, "left at weight 50 .* back to 100"),
+        (0, known(), 100, entries.LEFT_ALONE, "left at weight 0 by rolling update old: .* goes back to 100"),
+        (0, known(state=entries.DRAINING), 100, entries.LEFT_ALONE, "goes back to 100"),
+        (
+            50,
+            known(written=(0, 50), state=entries.RESTORING),
+            100,
+            entries.LEFT_ALONE,
+            "left at weight 50 .* back to 100",
+        ),
         # The write of the other run never arrived, or someone has put the member back.
-        (100, known(state=rules.DRAINING), 100, rules.RESTORED, None),
-        (100, known(), 100, rules.RESTORED, None),
+        (100, known(state=entries.DRAINING), 100, entries.RESTORED, None),
+        (100, known(), 100, entries.RESTORED, None),
         # The other journal wrote the weight that is also the original one, as the last step of a ramp.
-        (100, known(written=(0, 50, 100), state=rules.RESTORING), 100, rules.RESTORED, None),
+        (100, known(written=(0, 50, 100), state=entries.RESTORING), 100, entries.RESTORED, None),
         # Someone has given it another weight since: that is the one it goes back to.
-        (70, known(), 70, rules.LEFT_ALONE, "weight 70, which rolling update old did not write"),
-        (50, known(), 50, rules.LEFT_ALONE, "weight 50, which rolling update old did not write"),
+        (70, known(), 70, entries.LEFT_ALONE, "weight 70, which rolling update old did not write"),
+        (50, known(), 50, entries.LEFT_ALONE, "weight 50, which rolling update old did not write"),
     ],
 )
 def test_take_over_from_an_ended_run(
-    weight: int, row: rules.KnownEntry, original: int, ended: str, warning: str | None
+    weight: int, row: entries.KnownEntry, original: int, ended: str, warning: str | None
 ) -> None:
     plan = plan_of(weight, row)
     (entry,) = plan.entries
@@ -110,13 +119,13 @@ def test_take_over_from_an_ended_run(
 
 
 def test_take_over_keeps_when_the_member_went_out_and_what_was_written() -> None:
-    (entry,) = plan_of(50, known(written=(0, 50), state=rules.RESTORING)).entries
+    (entry,) = plan_of(50, known(written=(0, 50), state=entries.RESTORING)).entries
     assert (entry.out_since, entry.changed, entry.written) == (900.0, NOW, (0, 50))
 
 
 @pytest.mark.parametrize(
     ("state", "is_untouched"),
-    [(rules.DRAINING, True), (rules.DRAINED, True), (rules.UPDATING, False), (rules.UPDATED, True)],
+    [(entries.DRAINING, True), (entries.DRAINED, True), (entries.UPDATING, False), (entries.UPDATED, True)],
 )
 def test_a_failure_after_a_take_over_puts_back_only_servers_whose_update_is_not_half_done(
     state: str, is_untouched: bool
@@ -130,7 +139,7 @@ def test_a_failure_after_a_take_over_puts_back_only_servers_whose_update_is_not_
 def test_take_over_into_another_journal_closes_the_entry_of_the_first(is_own: bool) -> None:
     """Also within one run: else the first journal would say for ever that the member is out."""
     plan = plan_of(0, known(is_own=is_own))
-    assert ends(plan) == [("old", rules.LEFT_ALONE)]
+    assert ends(plan) == [("old", entries.LEFT_ALONE)]
     assert len(plan.warnings) == (0 if is_own else 1)
 
 
@@ -143,8 +152,8 @@ def test_own_member_that_someone_else_has_changed_is_refused() -> None:
 def test_two_journals_with_one_member_end_both() -> None:
     """A run was killed between its own entry and the end of the one that it had taken over."""
     plan = plan_of(0, known("first"), known("second"))
-    assert [entry.original for entry in plan.entries] == [100]
-    assert sorted(ends(plan)) == [("first", rules.LEFT_ALONE), ("second", rules.LEFT_ALONE)]
+    assert [row.original for row in plan.entries] == [100]
+    assert sorted(ends(plan)) == [("first", entries.LEFT_ALONE), ("second", entries.LEFT_ALONE)]
 
 
 @pytest.mark.parametrize("weight", [0, 70, 100])
@@ -211,7 +220,7 @@ def test_interface_with_several_addresses_needs_one_of_them() -> None:
 @pytest.mark.parametrize("address", ["2001:db8::1", "2001:DB8:0:0::1"])
 def test_address_is_compared_as_an_address(address: str) -> None:
     server = BackendServer("eni-6", 5, "eni", "2001:db8::1")
-    assert rules.find_member(rules.Target("web1", "eni-6", address), [server], SETTING) == server
+    assert rules.find_members(rules.Target("web1", "eni-6", address), [server], SETTING) == [server]
 
 
 # Proof
@@ -281,8 +290,8 @@ def test_restore_tells_members_with_one_id_apart() -> None:
 
 def test_why_a_member_is_left_alone() -> None:
     entry = ENTRY._replace(host="web1")
-    assert rules.left_alone_reason(entry, 70) == "web1: i-1 of lb-a has weight 70: someone else changed it"
-    assert rules.left_alone_reason(entry, None).startswith("web1: i-1 of lb-a is no longer a member")
+    assert entries.left_alone_reason(entry, 70) == "web1: i-1 of lb-a has weight 70: someone else changed it"
+    assert entries.left_alone_reason(entry, None).startswith("web1: i-1 of lb-a is no longer a member")
 
 
 def test_a_step_never_takes_a_server_out_and_never_exceeds_its_weight() -> None:
@@ -312,28 +321,28 @@ def test_steps_of_a_ramp(ramp: tuple[int, ...], steps: tuple[int, ...]) -> None:
 
 
 def test_states_that_close_an_entry() -> None:
-    still_open = [state for state in rules.STATES if ENTRY._replace(state=state).is_open]
-    assert still_open == [rules.DRAINING, rules.DRAINED, rules.UPDATING, rules.UPDATED, rules.RESTORING]
+    still_open = [state for state in entries.STATES if ENTRY._replace(state=state).is_open]
+    assert still_open == [entries.DRAINING, entries.DRAINED, entries.UPDATING, entries.UPDATED, entries.RESTORING]
 
 
 def test_states_in_which_weight_0_is_known_to_be_in_effect() -> None:
-    assert [state for state in rules.STATES if ENTRY._replace(state=state).is_out] == [
-        rules.DRAINED,
-        rules.UPDATING,
-        rules.UPDATED,
+    assert [state for state in entries.STATES if ENTRY._replace(state=state).is_out] == [
+        entries.DRAINED,
+        entries.UPDATING,
+        entries.UPDATED,
     ]
 
 
 def test_written_weights_are_kept_once_each() -> None:
-    entry = ENTRY.moved_to(rules.RESTORING, 5.0, 50).moved_to(rules.RESTORING, 6.0, 50, 0, 100)
-    assert (entry.state, entry.changed, entry.written, entry.original) == (rules.RESTORING, 6.0, (0, 50, 100), 100)
+    entry = ENTRY.moved_to(entries.RESTORING, 5.0, 50).moved_to(entries.RESTORING, 6.0, 50, 0, 100)
+    assert (entry.state, entry.changed, entry.written, entry.original) == (entries.RESTORING, 6.0, (0, 50, 100), 100)
 
 
 @pytest.mark.parametrize(
     ("fields", "same"),
     [
         ({"server_ip": "192.168.0.9"}, True),  # of an ECS instance it says nothing
-        ({"host": "other", "original": 1, "run": "x", "state": rules.RESTORED}, True),
+        ({"host": "other", "original": 1, "run": "x", "state": entries.RESTORED}, True),
         ({"type": "eni", "server_ip": "192.168.0.9"}, False),
         ({"server_id": "i-2"}, False),
         ({"load_balancer_id": "lb-b"}, False),
@@ -361,7 +370,7 @@ def test_lines_for_people() -> None:
 
 def test_refusals_say_what_to_do() -> None:
     with refusal(SlbError, "i-9 is not a member"):
-        rules.find_member(rules.Target("web1", "i-9", None), [], SETTING)
+        rules.find_members(rules.Target("web1", "i-9", None), [], SETTING)
     same = rules.same_member(rules.Target("web2", "i-1", None), "web1", SETTING)
     for exc in (same, rules.out_by_another_run(known(running="process 5 on controller"))):
         assert exc.advice.endswith(".")

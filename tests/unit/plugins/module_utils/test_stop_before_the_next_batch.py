@@ -14,9 +14,10 @@ import pytest
 
 from ansible_collections.aliyun_community.slb.plugins.module_utils._batch import Request
 from ansible_collections.aliyun_community.slb.plugins.module_utils._client import Client
-from ansible_collections.aliyun_community.slb.plugins.module_utils._coordinator import Coordinator, Place
+from ansible_collections.aliyun_community.slb.plugins.module_utils._context import Place
+from ansible_collections.aliyun_community.slb.plugins.module_utils._coordinator import Coordinator
 from ansible_collections.aliyun_community.slb.plugins.module_utils._journal import JournalFolder, LockedFolder, Run
-from ansible_collections.aliyun_community.slb.plugins.module_utils._restorer import Workbench
+from ansible_collections.aliyun_community.slb.plugins.module_utils._workbench import Workbench
 
 
 class CheckGoesOnError(Exception):
@@ -61,6 +62,7 @@ class Stage:
             ramp=(100,),
             ramp_pause=0,
             health_timeout=0,
+            server_groups="all",
         )
         return Coordinator(self._bench, request, Place(batch, play, "", True))
 

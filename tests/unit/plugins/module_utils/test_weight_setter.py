@@ -565,7 +565,8 @@ def test_check_mode_reads_all_and_writes_nothing(large: t.Any, open_client: t.An
         task.run(wanted({"i-1": 0}), check_mode=True)
         assert task.result()["changed"] is True
         assert reported(task)[:3] == [50, 0, 50]
-    assert task.warnings == ([f"W{finding}"] if check_listeners == "warn" else [])
+    warning = f"W{finding}. Check which server groups the listeners and rules use."
+    assert task.warnings == ([warning] if check_listeners == "warn" else [])
     assert task.result().get("listeners") == (None if check_listeners == "off" else [])
     assert SET not in actions(large)
     assert weights_of(large) == [50] * 45

@@ -13,9 +13,9 @@ import pytest
 import yaml
 
 from ansible_collections.aliyun_community.slb.plugins.doc_fragments.connection import ModuleDocFragment
-from ansible_collections.aliyun_community.slb.plugins.module_utils import _coordinator, _drain_options, _recovery
+from ansible_collections.aliyun_community.slb.plugins.module_utils import _drain_options, _recovery
+from ansible_collections.aliyun_community.slb.plugins.module_utils._entries import STATES, Entry, shown
 from ansible_collections.aliyun_community.slb.plugins.module_utils._numbers import Range
-from ansible_collections.aliyun_community.slb.plugins.module_utils._rolling_update import STATES, Entry
 from ansible_collections.aliyun_community.slb.plugins.modules import slb_drain, slb_journal
 
 Options = dict[str, dict[str, t.Any]]
@@ -71,7 +71,7 @@ def test_range_is_documented(action: t.Any, option: str, allowed: Range) -> None
 @pytest.mark.parametrize(("action", "key"), [(slb_drain, "servers"), (slb_journal, "restored")])
 def test_members_are_documented_as_they_are_returned(action: t.Any, key: str) -> None:
     documented = yaml.safe_load(action.RETURN)[key]
-    returned = _coordinator.shown(ENTRY)
+    returned = shown(ENTRY)
     assert list(documented["contains"]) == list(returned)
     assert list(documented["sample"][0]) == list(returned)
 

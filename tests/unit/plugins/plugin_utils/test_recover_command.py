@@ -14,7 +14,7 @@ from ansible.module_utils.common.collections import ImmutableDict
 from ansible.parsing.dataloader import DataLoader
 from ansible.utils.vars import load_extra_vars
 
-from ansible_collections.aliyun_community.slb.plugins.module_utils._coordinator import recover_command
+from ansible_collections.aliyun_community.slb.plugins.module_utils._context import recover_command
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import printable
 
 
