@@ -96,7 +96,7 @@ class Drain:
             [self._context.target(each) for each in requests],
         )
         self._bench.settle([row.entry for row in self._bench.folder.known_entries(load_balancer_id, self._bench.run)])
-        setter = self._setter(load_balancer_id, requests, self._reads.listed_groups(load_balancer_id))
+        setter = self._setter(load_balancer_id, requests, self._reads.shared.listed(load_balancer_id))
         try:
             try:
                 self._set_weights(setter, work)
@@ -133,7 +133,7 @@ class Drain:
         )
 
     def _note(self, work: _Work, setter: WeightSetter) -> None:
-        self._reads.note_listed(setter.groups)
+        self._reads.shared.keep_listed(setter.groups)
         for host, members in work.plan.already_out.items():
             self._already_out.setdefault(host, []).extend(members)
         for warning in work.plan.warnings:

@@ -132,8 +132,12 @@ class Field:
 
     def run(self, *arguments: str, cwd: Path | None = None) -> Ended:
         """Run ansible-playbook, by default in the field's own folder."""
+        return self.ansible("playbook", *arguments, cwd=cwd)
+
+    def ansible(self, *words: str, cwd: Path | None = None) -> Ended:
+        """Run a command of Ansible, such as ``inventory``."""
         done = subprocess.run(
-            [sys.executable, "-m", "ansible", "playbook", *arguments],
+            [sys.executable, "-m", "ansible", *words],
             cwd=cwd or self.folder,
             env=self.environment(),
             stdin=subprocess.DEVNULL,

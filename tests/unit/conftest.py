@@ -77,6 +77,31 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 
 
 @pytest.fixture
+def collection_finder(monkeypatch: pytest.MonkeyPatch) -> t.Iterator[None]:
+    """Ansible finds this collection. ansible-test sees to that, pytest alone does not."""
+    # Not on all Pythons on which modules run.
+    from ansible.plugins.loader import init_plugin_loader
+    from ansible.utils.collection_loader import AnsibleCollectionConfig
+    from ansible.utils.collection_loader._collection_finder import _AnsibleCollectionFinder
+
+    if AnsibleCollectionConfig.collection_finder is not None:
+        yield
+        return
+    # Ansible knows only collections that its own finder has imported.
+    for name in imported_collections():
+        monkeypatch.delitem(sys.modules, name)
+    init_plugin_loader([str(Path(__file__).resolve().parents[5])])
+    yield
+    _AnsibleCollectionFinder._remove()
+    for name in imported_collections():
+        del sys.modules[name]
+
+
+def imported_collections() -> list[str]:
+    return [name for name in sys.modules if name.split(".")[0] == "ansible_collections"]
+
+
+@pytest.fixture
 def no_settings_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.startswith(("ALICLOUD_", "ALIBABA_CLOUD_"))]:
         monkeypatch.delenv(name)

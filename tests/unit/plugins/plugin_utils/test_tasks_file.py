@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import re
-import sys
 import typing as t
 from pathlib import Path
 
@@ -19,10 +18,8 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.parsing.vault import VaultLib, VaultSecret
 from ansible.playbook.play import Play
 from ansible.playbook.task import Task
-from ansible.plugins.loader import add_all_plugin_dirs, init_plugin_loader, lookup_loader
+from ansible.plugins.loader import add_all_plugin_dirs, lookup_loader
 from ansible.template import Templar
-from ansible.utils.collection_loader import AnsibleCollectionConfig
-from ansible.utils.collection_loader._collection_finder import _AnsibleCollectionFinder
 from ansible.utils.display import Display
 from ansible.vars.manager import VariableManager
 
@@ -30,8 +27,6 @@ from ansible_collections.aliyun_community.slb.plugins.plugin_utils._tasks_file i
 
 # ansible-core before 2.19 renders whatever is text.
 trust_as_template: t.Any = getattr(ansible.template, "trust_as_template", None)
-
-COLLECTIONS = Path(__file__).resolve().parents[7]
 
 VAULTED = """!vault |
       $ANSIBLE_VAULT;1.1;AES256
@@ -331,26 +326,6 @@ def require_sentence(text: str, words: str) -> None:
     assert "; " in text, "it does not say what to do"
     assert "\n" not in text
     assert "Traceback" not in text
-
-
-@pytest.fixture
-def collection_finder(monkeypatch: pytest.MonkeyPatch) -> t.Iterator[None]:
-    """Ansible finds this collection. ansible-test sees to that, pytest alone does not."""
-    if AnsibleCollectionConfig.collection_finder is not None:
-        yield
-        return
-    # Ansible knows only collections that its own finder has imported.
-    for name in imported_collections():
-        monkeypatch.delitem(sys.modules, name)
-    init_plugin_loader([str(COLLECTIONS)])
-    yield
-    _AnsibleCollectionFinder._remove()
-    for name in imported_collections():
-        del sys.modules[name]
-
-
-def imported_collections() -> list[str]:
-    return [name for name in sys.modules if name.split(".")[0] == "ansible_collections"]
 
 
 @pytest.fixture
