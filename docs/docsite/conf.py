@@ -95,12 +95,21 @@ def name_whole_numbers(text: str) -> str:
     return ROW.sub(lambda row: row[0].replace(ANY, WHOLE_NUMBER) if "A whole number" in row[0] else row[0], text)
 
 
+# ansible-doc shows guides by their links, since it cannot show pages of this site. Here they are pages of this site.
+GUIDE_LINK = re.compile(r"`(?P<title>[^`<]+) <https://github\.com/\S+/docs/docsite/rst/(?P<guide>\w+)\.rst>`_")
+
+
+def link_to_guides(text: str) -> str:
+    """Refer to guides within the site."""
+    return GUIDE_LINK.sub(rf":ref:`\g<title> <ansible_collections.{project}.docsite.\g<guide>>`", text)
+
+
 def improve_page(_app: Sphinx, page: str, source: list[str]) -> None:
     """Change what antsibull-docs has written."""
     if page == "index":
         source[0] = start_page(source[0])
     elif "/" not in page:
-        source[0] = name_whole_numbers(main_first(PAGE_TITLE.sub("", source[0], count=1)))
+        source[0] = link_to_guides(name_whole_numbers(main_first(PAGE_TITLE.sub("", source[0], count=1))))
 
 
 def label_cells(_app: Sphinx, document: nodes.document) -> None:

@@ -195,10 +195,12 @@ notes:
 seealso:
   - module: aliyun_community.slb.slb_journal
   - module: aliyun_community.slb.slb_backend_weights
-  - ref: ansible_collections.aliyun_community.slb.docsite.rolling_updates_guide
+  - name: Rolling updates
     description: A first rolling update, what happens in which order, and what to do when it ends early.
-  - ref: ansible_collections.aliyun_community.slb.docsite.troubleshooting_guide
+    link: https://github.com/aliyun-community/slb/blob/main/docs/docsite/rst/rolling_updates_guide.rst
+  - name: Troubleshooting by error code
     description: Error codes, and what to do about each.
+    link: https://github.com/aliyun-community/slb/blob/main/docs/docsite/rst/troubleshooting_guide.rst
 author:
   - aliyun_community.slb contributors (@aliyun-community)
 """
