@@ -47,11 +47,22 @@ ANSIBLE_PAGES = {
 }
 
 
+BUILTIN = re.compile(r"ansible_collections\.ansible\.builtin\.(?P<page>\w+)")
+
+
+def page_of_ansible(target: str, kind: str) -> str | None:
+    """The page of Ansible's documentation that a reference means, if it is one of those."""
+    if kind == "envvar":
+        return f"{ANSIBLE_PAGES['ansible_configuration_settings']}#envvar-{target}"
+    builtin = BUILTIN.fullmatch(target)
+    return f"collections/ansible/builtin/{builtin['page']}.html" if builtin else ANSIBLE_PAGES.get(target)
+
+
 def refer_to_ansible(
     _app: Sphinx, _environment: BuildEnvironment, node: pending_xref, text: nodes.Element
 ) -> nodes.reference | None:
     """Resolve a reference to one of these pages; every other stays unresolved, which fails the build."""
-    page = ANSIBLE_PAGES.get(node["reftarget"])
+    page = page_of_ansible(node["reftarget"], node["reftype"])
     return nodes.reference("", "", text, refuri=ANSIBLE + page, internal=False) if page else None
 
 
