@@ -95,6 +95,8 @@ notes:
 seealso:
   - plugin: ansible.builtin.constructed
     plugin_type: inventory
+  - ref: ansible_collections.aliyun_community.slb.docsite.inventory_guide
+    description: An inventory from load balancers, and the audit of what is out of traffic.
   - ref: ansible_collections.aliyun_community.slb.docsite.credentials_guide
     description: The sources of credentials and their order.
   - ref: ansible_collections.aliyun_community.slb.docsite.troubleshooting_guide
@@ -154,12 +156,12 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
 from ansible.utils.unsafe_proxy import wrap_var
 
+from ansible_collections.aliyun_community.slb.plugins.module_utils import _inventory
 from ansible_collections.aliyun_community.slb.plugins.module_utils._client import Client, open_client
 from ansible_collections.aliyun_community.slb.plugins.module_utils._connection import connection_argument_spec
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import InvalidArgument, SlbError, printable
-from ansible_collections.aliyun_community.slb.plugins.plugin_utils import _inventory
-from ansible_collections.aliyun_community.slb.plugins.plugin_utils._inventory import Server
-from ansible_collections.aliyun_community.slb.plugins.plugin_utils._inventory_source import Found, Selection, Source
+from ansible_collections.aliyun_community.slb.plugins.module_utils._inventory import Server
+from ansible_collections.aliyun_community.slb.plugins.module_utils._selection import Found, Selection, Source
 
 Json = dict[str, t.Any]
 

@@ -36,6 +36,7 @@ LOAD_BALANCERS = ("lb-example", "lb-bp1qjwo61pqz3ahltv0mw", "lb-bp1b6c719dfa08ex
 # The documents that set weights on these. README.md and the first drain start an emulator of their own.
 WRITING = {
     "roles/rolling_update/README.md",
+    "docs/docsite/rst/inventory_guide.rst",
     "docs/docsite/rst/moving_from_ali_slb_server_guide.rst",
     "docs/docsite/rst/rolling_updates_guide.rst",
     "docs/docsite/rst/server_groups_guide.rst",

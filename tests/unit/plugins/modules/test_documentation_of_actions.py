@@ -13,13 +13,17 @@ import pytest
 import yaml
 
 from ansible_collections.aliyun_community.slb.plugins.doc_fragments.connection import ModuleDocFragment
-from ansible_collections.aliyun_community.slb.plugins.module_utils import _drain_options, _recovery
+from ansible_collections.aliyun_community.slb.plugins.module_utils import _audit, _drain_options, _recovery
 from ansible_collections.aliyun_community.slb.plugins.module_utils._entries import STATES, Entry, shown
 from ansible_collections.aliyun_community.slb.plugins.module_utils._numbers import Range
-from ansible_collections.aliyun_community.slb.plugins.modules import slb_drain, slb_journal
+from ansible_collections.aliyun_community.slb.plugins.modules import slb_audit, slb_drain, slb_journal
 
 Options = dict[str, dict[str, t.Any]]
-ACTIONS = [(slb_drain, _drain_options.argument_spec()), (slb_journal, _recovery.argument_spec())]
+ACTIONS = [
+    (slb_drain, _drain_options.argument_spec()),
+    (slb_journal, _recovery.argument_spec()),
+    (slb_audit, _audit.argument_spec()),
+]
 CONNECTION: Options = yaml.safe_load(ModuleDocFragment.DOCUMENTATION)["options"]
 ENTRY = Entry("web1", "r", "lb-1", None, "i-1", "ecs", None, None, 100, (0,), "drained", "1-2@c", 0.0, 0.0)
 
@@ -41,7 +45,7 @@ def declared(options: Options) -> Options:
     }
 
 
-@pytest.mark.parametrize(("action", "spec"), ACTIONS, ids=["slb_drain", "slb_journal"])
+@pytest.mark.parametrize(("action", "spec"), ACTIONS, ids=["slb_drain", "slb_journal", "slb_audit"])
 def test_options_are_those_of_the_action(action: t.Any, spec: Options) -> None:
     assert declared(own_options(action)) == declared(
         {name: option for name, option in spec.items() if name not in CONNECTION}
@@ -50,7 +54,7 @@ def test_options_are_those_of_the_action(action: t.Any, spec: Options) -> None:
     assert "aliyun_community.slb.connection" in yaml.safe_load(action.DOCUMENTATION)["extends_documentation_fragment"]
 
 
-@pytest.mark.parametrize(("action", "spec"), ACTIONS, ids=["slb_drain", "slb_journal"])
+@pytest.mark.parametrize(("action", "spec"), ACTIONS, ids=["slb_drain", "slb_journal", "slb_audit"])
 def test_options_stand_in_the_order_of_the_action(action: t.Any, spec: Options) -> None:
     assert list(own_options(action)) == [name for name in spec if name not in CONNECTION]
 
@@ -76,12 +80,16 @@ def test_members_are_documented_as_they_are_returned(action: t.Any, key: str) ->
     assert list(documented["sample"][0]) == list(returned)
 
 
+def test_findings_are_documented_as_they_are_returned() -> None:
+    assert list(yaml.safe_load(slb_audit.RETURN)["found"]["contains"]) == list(_audit.Finding._fields)
+
+
 def test_all_states_of_a_member_are_documented() -> None:
     text = " ".join(yaml.safe_load(slb_drain.RETURN)["servers"]["contains"]["state"]["description"])
     assert re.findall(r"V\(([^)]+)\)", text) == list(STATES)
 
 
-@pytest.mark.parametrize("action", [slb_drain, slb_journal])
+@pytest.mark.parametrize("action", [slb_drain, slb_journal, slb_audit])
 def test_examples_are_for_the_action(action: t.Any) -> None:
     name = yaml.safe_load(action.DOCUMENTATION)["module"]
     assert f"aliyun_community.slb.{name}:" in action.EXAMPLES

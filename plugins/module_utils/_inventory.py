@@ -12,27 +12,17 @@ address or a host name as it is.
 
 from __future__ import annotations
 
-import ipaddress
 import re
 import typing as t
 
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import InvalidArgument
 from ansible_collections.aliyun_community.slb.plugins.module_utils._records import BackendServer
+from ansible_collections.aliyun_community.slb.plugins.module_utils._selection import LoadBalancerMembers, ip_address
 
 Json = dict[str, t.Any]
 
 SERVERS, DRAINED = "slb_servers", "slb_drained"
 _NOT_IN_NAMES = re.compile(r"[^\w.-]")
-
-
-class LoadBalancerMembers(t.NamedTuple):
-    """The members of all server groups of a load balancer. ``addresses``: of ECS instances, by server id."""
-
-    region: str
-    load_balancer_id: str
-    load_balancer_name: str | None
-    members: tuple[BackendServer, ...]
-    addresses: t.Mapping[str, str]
 
 
 class Membership(t.NamedTuple):
@@ -91,16 +81,6 @@ class Group(t.NamedTuple):
 
     name: str
     parent: str | None = None
-
-
-def ip_address(text: str | None) -> str | None:
-    """The text, if it is an address and nothing else."""
-    if not text or "%" in text:  # a scope may be any text
-        return None
-    try:
-        return str(ipaddress.ip_address(text))
-    except ValueError:
-        return None
 
 
 def servers_of(load_balancers: t.Iterable[LoadBalancerMembers]) -> list[Server]:

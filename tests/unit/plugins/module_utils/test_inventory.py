@@ -12,18 +12,17 @@ import typing as t
 import pytest
 
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import InvalidArgument
-from ansible_collections.aliyun_community.slb.plugins.module_utils._records import BackendServer
-from ansible_collections.aliyun_community.slb.plugins.plugin_utils._inventory import (
+from ansible_collections.aliyun_community.slb.plugins.module_utils._inventory import (
     Group,
-    LoadBalancerMembers,
     Server,
     check_names,
     groups_of,
     host_name,
-    ip_address,
     servers_of,
     variables_of,
 )
+from ansible_collections.aliyun_community.slb.plugins.module_utils._records import BackendServer
+from ansible_collections.aliyun_community.slb.plugins.module_utils._selection import LoadBalancerMembers, ip_address
 from ansible_collections.aliyun_community.slb.tests.unit.refusals import refusal
 
 DEFAULT_1 = BackendServer("i-1", 100, description="web1")

@@ -4,10 +4,11 @@
 
 # This code is private to the collection aliyun_community.slb: no compatibility is promised to others.
 
-"""Reads the load balancers that an inventory is made of. Knows nothing of Ansible."""
+"""Which load balancers an inventory or an audit is about, and reading their members."""
 
 from __future__ import annotations
 
+import ipaddress
 import typing as t
 
 from ansible_collections.aliyun_community.slb.plugins.module_utils import _slb
@@ -18,7 +19,18 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._records impo
 from ansible_collections.aliyun_community.slb.plugins.module_utils._requested import check_load_balancer_id
 from ansible_collections.aliyun_community.slb.plugins.module_utils._search import Search
 from ansible_collections.aliyun_community.slb.plugins.module_utils._server_groups import ALL_GROUPS, ServerGroups
-from ansible_collections.aliyun_community.slb.plugins.plugin_utils._inventory import LoadBalancerMembers, ip_address
+
+_CONDITIONS = ("load_balancer_names", "tags", "resource_group_id")
+
+
+class LoadBalancerMembers(t.NamedTuple):
+    """The members of all server groups of a load balancer. ``addresses``: of ECS instances, by server id."""
+
+    region: str
+    load_balancer_id: str
+    load_balancer_name: str | None
+    members: tuple[BackendServer, ...]
+    addresses: t.Mapping[str, str]
 
 
 class Selection(t.NamedTuple):
@@ -35,9 +47,14 @@ class Selection(t.NamedTuple):
         ids = tuple(dict.fromkeys(options.get("load_balancer_ids") or ()))
         for load_balancer_id in ids:
             check_load_balancer_id(load_balancer_id)
-        params = {name: options.get(name) for name in ("load_balancer_names", "tags", "resource_group_id")}
+        params = {name: options.get(name) for name in _CONDITIONS}
         checked = tuple(dict.fromkeys(checked_region(region) for region in regions))
         return cls(checked, ids, Search.parse({**params, "server_id": None}))
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether not all load balancers of the regions are meant."""
+        return bool(self.load_balancer_ids) or not self.search.is_empty()
 
     @property
     def needs_search(self) -> bool:
@@ -75,9 +92,15 @@ class Found(t.NamedTuple):
 
 
 class Source:
-    """Reads load balancers. ``client_for``: gives the client of a region; its deadline holds for each load balancer."""
+    """Reads load balancers. ``client_for``: gives the client of a region; its deadline holds for each load balancer.
 
-    def __init__(self, selection: Selection, client_for: t.Callable[[str], Client]) -> None:
+    ``with_addresses``: also ask for the addresses of ECS instances, if the members have none.
+    """
+
+    def __init__(
+        self, selection: Selection, client_for: t.Callable[[str], Client], *, with_addresses: bool = True
+    ) -> None:
+        self._with_addresses = with_addresses
         self._selection = selection
         self._client_for = client_for
         self._missing_ids = set(selection.load_balancer_ids)
@@ -140,7 +163,7 @@ class Source:
         groups = ServerGroups(client, load_balancer_id)
         groups.read(ALL_GROUPS)
         name = groups.load_balancer.name if groups.load_balancer else None
-        addresses = self._addresses(client, load_balancer_id, groups.members)
+        addresses = self._addresses(client, load_balancer_id, groups.members) if self._with_addresses else {}
         return LoadBalancerMembers(client.region, load_balancer_id, name, groups.members, addresses)
 
     def _addresses(self, client: Client, load_balancer_id: str, members: t.Iterable[BackendServer]) -> dict[str, str]:
@@ -154,3 +177,13 @@ class Source:
             self._found.without_address.append(Problem(client.region, load_balancer_id, exc))
             return {}
         return {row.server_id: row.server_ip for row in reversed(rows) if row.server_ip}
+
+
+def ip_address(text: str | None) -> str | None:
+    """The text, if it is an address and nothing else."""
+    if not text or "%" in text:  # a scope may be any text
+        return None
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        return None
