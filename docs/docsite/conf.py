@@ -38,7 +38,7 @@ html_show_sphinx = False
 # antsibull-docs lists there what plugins read by themselves, which is nothing; the guide Credentials has the variables.
 exclude_patterns = ["environment_variables.rst"]
 
-# Pages of Ansible's own documentation that antsibull-docs refers to; its inventory need not be fetched for them.
+# Ansible's own documentation, which antsibull-docs refers to; its inventory need not be fetched.
 ANSIBLE = "https://docs.ansible.com/projects/ansible/latest/"
 ANSIBLE_PAGES = {
     "action_plugins": "plugins/action.html",
@@ -50,19 +50,21 @@ ANSIBLE_PAGES = {
 BUILTIN = re.compile(r"ansible_collections\.ansible\.builtin\.(?P<page>\w+)")
 
 
-def page_of_ansible(target: str, kind: str) -> str | None:
-    """The page of Ansible's documentation that a reference means, if it is one of those."""
-    if kind == "envvar":
-        return f"{ANSIBLE_PAGES['ansible_configuration_settings']}#envvar-{target}"
+def page_of_ansible(target: str) -> str | None:
+    """The page that a reference is to, relative to Ansible's documentation; None if it is not one of Ansible's."""
     builtin = BUILTIN.fullmatch(target)
-    return f"collections/ansible/builtin/{builtin['page']}.html" if builtin else ANSIBLE_PAGES.get(target)
+    if builtin:
+        return f"collections/ansible/builtin/{builtin['page']}.html"
+    if target.startswith("ANSIBLE_"):
+        return f"{ANSIBLE_PAGES['ansible_configuration_settings']}#envvar-{target}"
+    return ANSIBLE_PAGES.get(target)
 
 
 def refer_to_ansible(
     _app: Sphinx, _environment: BuildEnvironment, node: pending_xref, text: nodes.Element
 ) -> nodes.reference | None:
-    """Resolve a reference to one of these pages; every other stays unresolved, which fails the build."""
-    page = page_of_ansible(node["reftarget"], node["reftype"])
+    """Resolve a reference to Ansible's documentation; every other stays unresolved, which fails the build."""
+    page = page_of_ansible(node["reftarget"])
     return nodes.reference("", "", text, refuri=ANSIBLE + page, internal=False) if page else None
 
 

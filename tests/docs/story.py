@@ -34,7 +34,16 @@ NOT_HERE = {
     r"ansible-playbook (setup|remove)\.yml .*": "an AWX server; tests/awx runs it against a stand-in",
     r"awx import .*": "an AWX server; tests/awx runs it against a stand-in",
 }
-RUN_HERE = ("ansible-playbook", "ansible-galaxy", "ansible-doc", "ansible-builder", "mkdir", "cp", "python")
+RUN_HERE = (
+    "ansible-playbook",
+    "ansible-inventory",
+    "ansible-galaxy",
+    "ansible-doc",
+    "ansible-builder",
+    "mkdir",
+    "cp",
+    "python",
+)
 # It goes on until the document ends.
 SERVICE = re.compile(r"python -m slb_emulator\b")
 START_TIMEOUT = 60.0  # seconds, which ends what would hang
