@@ -111,8 +111,9 @@ options:
     default: 5
   port:
     description:
-      - The port of the service on the host. If set, O(state=drained) waits until no connection to it is established.
-      - A whole number from V(1) to V(65535).
+      - The port of the service on the host, or a list of ports. If set, O(state=drained) waits until no connection to them is
+        established. A server that is in vServer groups with several ports needs all of them here.
+      - Whole numbers from V(1) to V(65535).
     type: raw
   drain_timeout:
     description:
