@@ -46,7 +46,7 @@ def attempt(
 
 def play(url: str, collections: Path, name: str, variables: dict[str, object], *options: str) -> tuple[int, str]:
     """Run a playbook of the kit; its exit code, and its output as one line."""
-    command = [project.BIN / "ansible-playbook", KIT / name, "-e", json.dumps(variables), *options]
+    command: list[str | Path] = [project.BIN / "ansible-playbook", KIT / name, "-e", json.dumps(variables), *options]
     code, output = attempt(url, *command, ANSIBLE_COLLECTIONS_PATH=collections)
     return code, " ".join(output.split())
 
