@@ -56,7 +56,7 @@ def group_name(vserver_group_id: str | None, vserver_group_name: str | None) -> 
     """What messages call a server group."""
     if vserver_group_id is None:
         return "the default server group"
-    if vserver_group_name is None:
+    if vserver_group_name in (None, vserver_group_id):
         return f"vServer group {vserver_group_id}"
     return f"vServer group {vserver_group_name} ({vserver_group_id})"
 

@@ -55,7 +55,8 @@ class Report(t.NamedTuple):
             result["listeners"] = _as_dicts(self.listeners)
         if self.plan is not None:
             result["previous"] = [as_option(change.server) for change in self.plan.requested]
-            result["skipped"] = _as_dicts(self.plan.skipped)
+            # Not "skipped", which Ansible itself uses.
+            result["skipped_servers"] = _as_dicts(self.plan.skipped)
         return result
 
     def _smallest_active_count(self, groups: t.Sequence[ServerGroup]) -> int:

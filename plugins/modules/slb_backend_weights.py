@@ -119,7 +119,7 @@ options:
     description:
       - What to do about a member that has neither O(backend_servers[].expected_weight) nor O(backend_servers[].weight).
       - With V(fail), the task fails, names each of them with its weight, and writes nothing.
-      - With V(skip), it leaves them alone, lists them in RV(skipped), and continues with the others.
+      - With V(skip), it leaves them alone, lists them in RV(skipped_servers), and continues with the others.
     type: str
     choices: [fail, skip]
     default: fail
@@ -321,7 +321,7 @@ previous:
   type: list
   elements: dict
   sample: [{"server_id": "i-bp1c3zrr37ablp8ujo7v", "weight": 100, "type": "ecs"}]
-skipped:
+skipped_servers:
   description:
     - The members that O(on_unexpected=skip) left alone, in the format of RV(backend_servers) with C(requested_weight)
       and C(expected_weight), a list.

@@ -20,12 +20,20 @@ MODULE_UTILS = PLUGINS / "module_utils"
 GUIDES = workspace.COPY / "docs" / "docsite" / "rst"
 POLICIES = [snippet for snippet in snippets(GUIDES / "ram_policy_guide.rst") if snippet.kind == "policy"]
 LOAD_BALANCER = r"acs:slb:[\w-]+:\d{16}:loadbalancer/lb-\w+"
+ALL_LOAD_BALANCERS = r"acs:slb:[\w-]+:\d{16}:loadbalancer/\*"
 SERVER = r"acs:ecs:[\w-]+:\d{16}:instance/(i-\w+|\*)"
 RESOURCES = {
     "slb:DescribeLoadBalancerAttribute": [LOAD_BALANCER],
     "slb:DescribeLoadBalancerListeners": [LOAD_BALANCER],
     "slb:DescribeHealthStatus": [LOAD_BALANCER],
+    "slb:DescribeVServerGroups": [LOAD_BALANCER],
+    "slb:DescribeVServerGroupAttribute": [LOAD_BALANCER],
+    "slb:DescribeMasterSlaveServerGroups": [LOAD_BALANCER],
+    "slb:DescribeMasterSlaveServerGroupAttribute": [LOAD_BALANCER],
+    "slb:DescribeRules": [LOAD_BALANCER],
+    "slb:DescribeLoadBalancers": [ALL_LOAD_BALANCERS],
     "slb:SetBackendServers": [LOAD_BALANCER, SERVER],
+    "slb:SetVServerGroupAttribute": [LOAD_BALANCER],
     "sts:AssumeRole": [r"acs:ram::\d{16}:role/[\w-]+"],
 }
 

@@ -55,7 +55,9 @@ def rows() -> list[Any]:
     files = {
         file.stem: yaml.safe_load(file.read_text(encoding="utf-8")) for file in sorted((FOLDER / "rolls").glob("*.yml"))
     }
-    return [pytest.param(row, id=f"{name}: {row['name']}") for name, content in files.items() for row in content]
+    return [
+        pytest.param(row, id=f"{name}: {row['name']}") for name, content in files.items() for row in content["rolls"]
+    ]
 
 
 class Rolls:

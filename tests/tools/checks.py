@@ -36,7 +36,6 @@ import docsite
 import emulator_process
 import project
 import readme
-import system_packages
 import workspace
 import yaml
 from emulator_process import EmulatorProcess
@@ -302,7 +301,6 @@ def run_pytest(log: Log, folder: Path, tests: str = ".", **extra: str | Path) ->
 
 def emulator(log: Log) -> Result:
     """The emulator's own tests; clients that others wrote must be satisfied with it."""
-    system_packages.ensure_haproxy()
     folder = workspace.COPY / "tests" / "emulator"
     return run_pytest(log, folder, PYTHONPATH=folder)
 
@@ -335,7 +333,6 @@ def concurrency(log: Log) -> Result:
 
 def rolling(log: Log) -> Result:
     """The proof that a roll with the role loses no request."""
-    system_packages.ensure_haproxy()
     return run_pytest(log, workspace.COPY / "tests" / "rolling", ANSIBLE_COLLECTIONS_PATH=workspace.COLLECTIONS)
 
 
@@ -572,7 +569,6 @@ def perform(name: str) -> Result:
         OSError,
         subprocess.SubprocessError,
         emulator_process.EmulatorProcessError,
-        system_packages.NotInstalled,
         ansible_core.NoPython,
     ) as error:
         log.write(f"FAILED: {error}")

@@ -26,7 +26,6 @@ from typing import Any
 
 import emulator_process
 import project
-import system_packages
 import workspace
 import yaml
 from emulator_process import LOAD_BALANCER, EmulatorProcess
@@ -223,7 +222,6 @@ def put_back(stage: Stage, before: dict[str, int]) -> None:
 
 def roll() -> None:
     heading("6. Roll a new version over six web servers under traffic, without the role and with it")
-    system_packages.ensure_haproxy()
     command_line(f"python -m slb_rolling.show --picture {PICTURE.relative_to(project.ROOT)}")
     with started(
         [project.PYTHON, "-m", "slb_rolling.show", "--picture", PICTURE],
@@ -257,7 +255,7 @@ def main() -> int:
     except NotAsShown as error:
         print(styled(f"\nNot as shown: {error}", "31"), file=sys.stderr)
         return 1
-    except (emulator_process.EmulatorProcessError, system_packages.NotInstalled) as error:
+    except emulator_process.EmulatorProcessError as error:
         print(error, file=sys.stderr)
         return 1
     except subprocess.CalledProcessError as error:

@@ -208,12 +208,10 @@ def check_run(schedule: Schedule, story: Story) -> Iterator[Finding]:
 
 
 def check_output(run: Run) -> Iterator[Finding]:
-    for line in run.output.splitlines():
-        found = RAW_ERRORS.search(line)
-        if found:
-            start = max(0, found.start() - 150)
-            yield Finding("raw error", line[start : found.end() + 200])
-            return
+    found = RAW_ERRORS.search(run.output)
+    if found:
+        # Of a traceback what follows says more, and it may not come again with the same schedule.
+        yield Finding("raw error", run.output[max(0, found.start() - 150) : found.end() + 2000])
 
 
 def check_marks(schedule: Schedule, story: Story) -> Iterator[Finding]:

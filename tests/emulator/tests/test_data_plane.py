@@ -422,7 +422,8 @@ def test_changes_lose_no_request(webs: t.Any) -> None:
                 emulator.set_weight(BALANCER, "i-1", 100)
                 emulator.edit(BALANCER, [MemberEdit("i-3", add=third)])
                 time.sleep(0.1)
-                assert control(emulator, "PUT", "state", two)[0] == 200
+                status, answer = control(emulator, "PUT", "state", two)
+                assert status == 200, answer
                 time.sleep(0.1)
                 assert control(emulator, "PUT", "state", one)[0] == 200
         finally:

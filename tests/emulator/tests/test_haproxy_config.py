@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import pytest
 
-from slb_emulator.haproxy_config import haproxy_weight, safe_name, server_address, server_name
+from slb_emulator.haproxy_config import by_precedence, haproxy_weight, safe_name, server_address, server_name
 from slb_emulator.haproxy_runtime import ServerStats, kept_state, parse_stats
-from slb_emulator.listeners import Listener
+from slb_emulator.listeners import Listener, Rule
 from slb_emulator.model import BackendServer
 
 
@@ -53,6 +53,32 @@ def test_names_of_servers() -> None:
 )
 def test_addresses(address: str, whole: str) -> None:
     assert server_address(Listener(80, "http", 8080), BackendServer("i-1", address=address)) == whole
+
+
+def test_names_of_servers_with_ports() -> None:
+    """The two may share an address that the state file gives."""
+    assert len({server_name(("i-1", "ecs", ""), "127.0.0.1:80", port) for port in (None, 80, 81)}) == 3
+
+
+@pytest.mark.parametrize(("address", "whole"), [("", "127.0.0.1:9000"), ("127.0.0.2:81", "127.0.0.2:81")])
+def test_addresses_in_groups(address: str, whole: str) -> None:
+    """The port of the member counts, not the one of the listener."""
+    assert server_address(Listener(80, "http", 8080), BackendServer("i-1", address=address, port=9000)) == whole
+
+
+def test_precedence_of_rules() -> None:
+    in_order = [
+        ("www.example.com", "/a/b"),
+        ("www.example.com", "/a"),
+        ("www.example.com", ""),
+        ("*.www.example.com", "/a"),
+        ("*.example.com", "/a/b/c"),
+        ("*.example.com", ""),
+        ("", "/a/b/c/d"),
+        ("", "/a"),
+    ]
+    rules = [Rule(str(number), "rsp-1", domain=domain, url=url) for number, (domain, url) in enumerate(in_order)]
+    assert by_precedence(reversed(rules)) == rules
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import json
 import time
 import typing as t
 import uuid
+from contextlib import contextmanager
 from urllib.parse import quote, urlencode, urlsplit
 
 import pytest
@@ -101,6 +102,84 @@ class TestNewerSdk:
             models.RemoveBackendServersRequest(load_balancer_id="lb-other", backend_servers=servers)
         )
         assert described(client, "lb-other") == []
+
+    def test_groups_and_rules(self, grouped: Emulator) -> None:
+        client = newer_sdk(grouped)
+        balancer = {"region_id": "cn-hangzhou", "load_balancer_id": "lb-groups"}
+        listed = models.DescribeVServerGroupsRequest(include_listener=True, include_rule=True, **balancer)
+        app, api, _spare = client.describe_vserver_groups(listed).body.vserver_groups.vserver_group
+        assert (app.vserver_group_name, app.server_count, app.tags.tag[0].tag_value) == ("app", 5, "shop")
+        assert [item.port for item in app.associated_objects.listeners.listener] == [81]
+        assert [rule.url for rule in api.associated_objects.rules.rule] == ["/api", "/v2"]
+        by_tag = models.DescribeVServerGroupsRequest(
+            tag=[models.DescribeVServerGroupsRequestTag(key="team", value="shop")], **balancer
+        )
+        assert len(client.describe_vserver_groups(by_tag).body.vserver_groups.vserver_group) == 1
+        rules = models.DescribeRulesRequest(listener_port=80, listener_protocol="http", **balancer)
+        found = client.describe_rules(rules).body.rules.rule
+        assert [(rule.vserver_group_id, rule.listener_sync, rule.scheduler) for rule in found] == [
+            ("rsp-app", "on", None),
+            ("rsp-api", "off", "rr"),
+            ("rsp-api", "on", None),
+        ]
+
+    def test_members_of_groups(self, grouped: Emulator) -> None:
+        client = newer_sdk(grouped)
+        group = {"region_id": "cn-hangzhou", "vserver_group_id": "rsp-app"}
+        servers = json.dumps([{"ServerId": "i-web1", "Port": "8081", "Weight": "7", "Type": "ecs"}])
+        answer = client.set_vserver_group_attribute(
+            models.SetVServerGroupAttributeRequest(backend_servers=servers, **group)
+        ).body
+        assert (answer.vserver_group_name, answer.backend_servers.backend_server[0].weight) == ("app", 7)
+        described = client.describe_vserver_group_attribute(models.DescribeVServerGroupAttributeRequest(**group)).body
+        assert described.load_balancer_id == "lb-groups"
+        assert described.backend_servers.backend_server[2].to_map() == {
+            "ServerId": "i-web2",
+            "Port": 8080,
+            "Weight": 0,
+            "Type": "ecs",
+            "ServerIp": "10.0.0.2",
+        }
+        new = json.dumps([{"ServerId": "i-new", "Port": "8080", "Weight": "5"}])
+        client.add_vserver_group_backend_servers(
+            models.AddVServerGroupBackendServersRequest(backend_servers=new, **group)
+        )
+        client.remove_vserver_group_backend_servers(
+            models.RemoveVServerGroupBackendServersRequest(backend_servers=servers, **group)
+        )
+        changed = models.ModifyVServerGroupBackendServersRequest(
+            old_backend_servers=new, new_backend_servers=servers, **group
+        )
+        rows = client.modify_vserver_group_backend_servers(changed).body.backend_servers.backend_server
+        assert [(row.server_id, row.port, row.weight) for row in rows] == [
+            ("i-web1", 8080, 100),
+            ("i-web2", 8080, 0),
+            ("eni-1", 8080, 10),
+            ("eni-1", 8080, 20),
+            ("i-web1", 8081, 7),
+        ]
+
+    def test_master_slave_groups(self, grouped: Emulator) -> None:
+        client = newer_sdk(grouped)
+        listed = models.DescribeMasterSlaveServerGroupsRequest(
+            region_id="cn-hangzhou", load_balancer_id="lb-groups", include_listener=True
+        )
+        (pair,) = client.describe_master_slave_server_groups(
+            listed
+        ).body.master_slave_server_groups.master_slave_server_group
+        assert pair.associated_objects.listeners.listener[0].protocol == "tcp"
+        request = models.DescribeMasterSlaveServerGroupAttributeRequest(
+            region_id="cn-hangzhou", master_slave_server_group_id=pair.master_slave_server_group_id
+        )
+        servers = client.describe_master_slave_server_group_attribute(request).body.master_slave_backend_servers
+        assert [row.server_type for row in servers.master_slave_backend_server] == ["Master", "Slave"]
+
+    def test_load_balancers_by_tag(self, grouped: Emulator) -> None:
+        request = models.DescribeLoadBalancersRequest(
+            region_id="cn-hangzhou", tag=[models.DescribeLoadBalancersRequestTag(key="team", value="other")]
+        )
+        (found,) = newer_sdk(grouped).describe_load_balancers(request).body.load_balancers.load_balancer
+        assert (found.load_balancer_id, found.tags.tag[0].tag_key) == ("lb-other", "team")
 
     def test_token(self, emulator: Emulator) -> None:
         assert len(described(newer_sdk(emulator, "STS.id", "stssecret", "tok+/=="))) == 5
@@ -211,9 +290,9 @@ class TestAcs3ByHand:
         assert self.answer(emulator, change) == (400, code)
 
 
-@pytest.fixture
-def footmark(emulator: Emulator) -> t.Iterator[t.Any]:
-    """Makes footmark connections to the emulator.
+@contextmanager
+def footmark_connections(emulator: Emulator) -> t.Iterator[t.Any]:
+    """Make footmark connections to an emulator.
 
     footmark builds its own SDK client, which finds its endpoint in the region provider of the SDK core.
     """
@@ -225,6 +304,20 @@ def footmark(emulator: Emulator) -> t.Iterator[t.Any]:
     yield connect
     # The entry is the whole process's.
     DefaultEndpointResolver.predefined_endpoint_resolver.reset()
+
+
+@pytest.fixture
+def footmark(emulator: Emulator) -> t.Iterator[t.Any]:
+    """Makes footmark connections to the emulator."""
+    with footmark_connections(emulator) as connect:
+        yield connect
+
+
+@pytest.fixture
+def footmark_groups(grouped: Emulator) -> t.Iterator[t.Any]:
+    """Makes footmark connections to the emulator with server groups."""
+    with footmark_connections(grouped) as connect:
+        yield connect
 
 
 class TestFootmark:
@@ -247,3 +340,23 @@ class TestFootmark:
     def test_sdk_error_passes_through(self, footmark: t.Any) -> None:
         with pytest.raises(ServerException, match=r"InvalidLoadBalancerId\.NotFound"):
             footmark().describe_load_balancer_attribute(load_balancer_id="lb-none")
+
+    def test_groups(self, grouped: Emulator, footmark_groups: t.Any) -> None:
+        """footmark reads each group of a list."""
+        connection = footmark_groups()
+        app, api, _spare = connection.describe_vserver_groups(load_balancer_id="lb-groups")
+        assert (app.vserver_group_name, len(app.backend_servers["backend_server"])) == ("app", 5)
+        assert api.load_balancer_id == "lb-groups"
+        assert api.set([{"server_id": "i-api1", "port": 9000, "weight": 7}])
+        assert grouped.members("lb-groups", "rsp-api")[0].weight == 7
+        assert api.add([{"server_id": "i-api2", "port": 9000, "weight": 5}])
+        assert api.remove([{"server_id": "i-api1", "port": 9000}])
+        # It removes and adds, so the weight is that of a new member.
+        assert api.get().modify([{"server_id": "i-api2", "port": 9000, "weight": 6}])
+        left = grouped.members("lb-groups", "rsp-api")
+        assert [(member.server_id, member.weight) for member in left] == [("i-api2", 6)]
+        assert {record.http_status for record in grouped.requests} == {200}
+
+    def test_no_group(self, footmark_groups: t.Any) -> None:
+        with pytest.raises(ServerException, match="The specified VServerGroupId does not exist"):
+            footmark_groups().describe_vserver_group_attribute(vserver_group_id="rsp-none")

@@ -15,7 +15,7 @@ from sdk_client import SdkClient
 from slb_emulator import Emulator, running
 
 REGION = "cn-hangzhou"
-NO_OBJECTS = {"Listeners": {"Listener": []}, "Rules": {"Rule": []}}
+NO_OBJECTS: dict[str, dict[str, list[t.Any]]] = {"Listeners": {"Listener": []}, "Rules": {"Rule": []}}
 RULES = [
     {"RuleId": "rule-1", "RuleName": "shop", "Domain": "a.example.com"},
     {"RuleId": "rule-2", "RuleName": "rule-2", "Url": "/api"},

@@ -34,6 +34,24 @@ def test_example() -> None:
     assert state.access_keys["rehearsal"].access_key_secret == "rehearsal-secret"
 
 
+def test_example_with_groups() -> None:
+    """Two servers with two ports each, three listeners, and a way to each group."""
+    shop = load_state(EXAMPLE).load_balancers["lb-shop"]
+    ports = {name: {(m.server_id, m.port) for m in members} for name, members in shop.members_by_group().items()}
+    servers = ("i-shop1", "i-shop2")
+    assert ports == {
+        "": {(server, None) for server in servers},
+        "rsp-web": {(server, port) for server in servers for port in (8080, 8081)},
+        "rsp-api": {(server, port) for server in servers for port in (9000, 9001)},
+    }
+    assert [(route.listener.listener_port, route.vserver_group_id) for route in shop.routes()] == [
+        (80, ""),
+        (8080, "rsp-web"),
+        (443, ""),
+        (443, "rsp-api"),
+    ]
+
+
 def test_plain_state_is_a_state(state: dict[str, t.Any]) -> None:
     parsed = parse_state(state)
     again = parse_state(plain_state(parsed))
@@ -141,6 +159,102 @@ def test_bad_load_balancers(balancer: t.Any, start: t.Any) -> None:
         parse_state({"load_balancers": [balancer]})
     assert str(caught.value).startswith(start)
     assert str(caught.value).endswith(".")
+
+
+GROUP = {"vserver_group_id": "rsp-1", "backend_servers": [{"server_id": "i-1", "port": 80}]}
+PAIR = {
+    "master_slave_server_group_id": "rsp-2",
+    "backend_servers": [
+        {"server_id": "i-1", "port": 80, "server_type": "Master"},
+        {"server_id": "i-2", "port": 80, "server_type": "Slave"},
+    ],
+}
+RULE = {"rule_id": "rule-1", "url": "/api", "vserver_group_id": "rsp-1"}
+GROUPED = {**BALANCER, "vserver_groups": [GROUP], "master_slave_groups": [PAIR]}
+
+
+def with_rules(*rules: t.Any, **listener: t.Any) -> dict[str, t.Any]:
+    """A load balancer with rules on its only listener."""
+    return {**GROUPED, "listeners": [{**LISTENER, **listener, "rules": list(rules)}]}
+
+
+def with_group(**changes: t.Any) -> dict[str, t.Any]:
+    """A load balancer with one vServer group."""
+    return {**GROUPED, "vserver_groups": [{**GROUP, **changes}]}
+
+
+@pytest.mark.parametrize(
+    ("balancer", "start"),
+    [
+        ({**BALANCER, "tags": ["team"]}, f"{PLACE}.tags: must be a mapping"),
+        ({**BALANCER, "tags": {"team": 1}}, f"{PLACE}.tags.team: must be text"),
+        (with_group(backend_servers=[{"server_id": "i-1"}]), f"{PLACE}.vserver_groups[0].backend_servers[0]: lacks "),
+        (
+            with_group(backend_servers=2 * GROUP["backend_servers"]),  # type: ignore[operator]
+            f"{PLACE}.vserver_groups[0].backend_servers[1]: repeats a member",
+        ),
+        ({**GROUPED, "vserver_groups": [GROUP, GROUP]}, "state.load_balancers: has the vserver_group_id 'rsp-1' twice"),
+        (
+            {**GROUPED, "listeners": [{**LISTENER, "vserver_group_id": "rsp-2"}]},
+            f"{PLACE}.vserver_groups: lacks the group 'rsp-2'",
+        ),
+        (
+            {**GROUPED, "listeners": [{**LISTENER, "listener_protocol": "tcp", "master_slave_server_group_id": "x"}]},
+            f"{PLACE}.master_slave_groups: lacks the group 'x'",
+        ),
+        (
+            {
+                **GROUPED,
+                "listeners": [{**LISTENER, "vserver_group_id": "rsp-1", "master_slave_server_group_id": "rsp-2"}],
+            },
+            f"{PLACE}.listeners[0]: has both ",
+        ),
+        (
+            {**GROUPED, "master_slave_groups": [{**PAIR, "backend_servers": PAIR["backend_servers"][:1]}]},
+            f"{PLACE}.master_slave_groups[0].backend_servers: must be one Master and one Slave",
+        ),
+        (with_rules({**RULE, "vserver_group_id": "rsp-3"}), f"{PLACE}.vserver_groups: lacks the group 'rsp-3'"),
+        (with_rules({"rule_id": "r", "vserver_group_id": "rsp-1"}), f"{PLACE}.listeners[0].rules[0]: lacks both "),
+        (with_rules(RULE, {**RULE, "rule_id": "r"}), f"{PLACE}.listeners[0].rules[1]: repeats a domain and url"),
+        (with_rules(RULE, {**RULE, "url": "/b"}), "state.load_balancers: has the rule_id 'rule-1' twice"),
+        (with_rules(RULE, listener_protocol="tcp"), f"{PLACE}.listeners[0].rules: must be on a listener of http"),
+        (with_rules(RULE, listener_forward="on"), f"{PLACE}.listeners[0].rules: must be on a listener of http"),
+        *(
+            (with_rules({**RULE, key: value}), f"{PLACE}.listeners[0].rules[0].{key}: must be ")
+            for key, value in (
+                ("url", "api"),
+                ("url", "/"),
+                ("url", "/a b"),
+                ("url", "/a\n"),
+                ("url", "/a?b"),
+                ("domain", "Example.com"),
+                ("domain", "example"),
+                ("domain", "www.*.com"),
+                ("domain", "*"),
+                ("domain", "a.com\n"),
+                ("scheduler", "sch"),
+                ("listener_sync", "maybe"),
+            )
+        ),
+    ],
+)
+def test_bad_groups_and_rules(balancer: t.Any, start: str) -> None:
+    with pytest.raises(DocumentError) as caught:
+        parse_state({"load_balancers": [balancer]})
+    assert str(caught.value).startswith(start)
+    assert str(caught.value).endswith(".")
+
+
+def test_plain_groups_are_a_state(groups_state: dict[str, t.Any]) -> None:
+    parsed = parse_state(groups_state)
+    assert parse_state(plain_state(parsed)).load_balancers == parsed.load_balancers
+
+
+def test_groups_that_are_only_named() -> None:
+    """Without a list of groups those that listeners name are there, and have no members."""
+    listeners = [{**LISTENER, "vserver_group_id": "rsp-1", "rules": [{**RULE, "vserver_group_id": "rsp-2"}]}]
+    balancer = parse_state({"load_balancers": [{**BALANCER, "listeners": listeners}]}).load_balancers["lb-1"]
+    assert balancer.members_by_group() == {"": (), "rsp-1": (), "rsp-2": ()}
 
 
 @pytest.mark.parametrize("document", [None, [], "text", {}, {"load_balancers": [BALANCER, BALANCER]}])

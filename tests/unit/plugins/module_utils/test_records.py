@@ -15,6 +15,7 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._records impo
     BackendServerKey,
     Health,
     Listener,
+    ServerGroup,
 )
 
 
@@ -33,6 +34,38 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._records impo
 )
 def test_member(member: BackendServer, key: BackendServerKey, name: str) -> None:
     assert (member.key, member.name) == (key, name)
+
+
+@pytest.mark.parametrize(
+    ("member", "name", "short_name"),
+    [
+        (
+            BackendServer("i-1", 5, port=80, vserver_group_id="rsp-1", vserver_group_name="app"),
+            "i-1 port 80 in vServer group app (rsp-1)",
+            "i-1 port 80",
+        ),
+        (
+            BackendServer("eni-1", 5, "eni", "192.168.0.1", port=80, vserver_group_id="rsp-1"),
+            "eni-1 (192.168.0.1) port 80 in vServer group rsp-1",
+            "eni-1 (192.168.0.1) port 80",
+        ),
+        # Groups that were made without a name.
+        (
+            BackendServer("i-1", 5, port=80, vserver_group_id="rsp-1", vserver_group_name="rsp-1"),
+            "i-1 port 80 in vServer group rsp-1",
+            "i-1 port 80",
+        ),
+    ],
+)
+def test_member_of_a_vserver_group(member: BackendServer, name: str, short_name: str) -> None:
+    assert (member.name, member.short_name) == (name, short_name)
+    address = "192.168.0.1" if member.type == "eni" else ""
+    assert member.key == ("rsp-1", member.server_id, member.type, address, 80)
+    assert BackendServer(**member.as_dict()) == member
+
+
+def test_name_of_the_default_group() -> None:
+    assert ServerGroup(None, None, ()).name == "the default server group"
 
 
 def test_records_are_shown_by_the_names_of_their_fields() -> None:

@@ -272,7 +272,7 @@ def test_expected_weights(slb: t.Any, client: Client) -> None:
     setter = run(client, entry, on_unexpected="skip")
     assert weights(slb) == {**BEFORE, "app": [0, 50, 100, 10, 10]}
     result = setter.result()
-    assert result["skipped"] == [
+    assert result["skipped_servers"] == [
         {**result["backend_servers"][1], "requested_weight": 0, "expected_weight": [100, 70]},
     ]
     assert [row["port"] for row in result["previous"]] == [8080]
@@ -282,7 +282,7 @@ def test_nothing_but_skipped_members(slb: t.Any, client: Client) -> None:
     setter = run(client, {**WEB1, "expected_weight": 1}, on_unexpected="skip")
     assert actions(slb) == [READ_DEFAULT]
     assert setter.result()["changed"] is False
-    assert places(setter.result()["skipped"]) == [(None, "i-web1", None)]
+    assert places(setter.result()["skipped_servers"]) == [(None, "i-web1", None)]
 
 
 def test_check_mode_of_all_groups(slb: t.Any, client: Client) -> None:

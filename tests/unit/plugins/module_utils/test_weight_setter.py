@@ -94,7 +94,7 @@ def test_account_of_a_change(slb: t.Any, open_client: t.Any) -> None:
         ],
         "active_count": 3,
         "previous": [{"server_id": server_id, "weight": 100, "type": "ecs"} for server_id in ("i-web1", "i-web2")],
-        "skipped": [],
+        "skipped_servers": [],
         "changed_servers": [
             {
                 "server_id": "i-web2",
