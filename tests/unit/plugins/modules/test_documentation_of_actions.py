@@ -59,7 +59,7 @@ def test_options_stand_in_the_order_of_the_action(action: t.Any, spec: Options) 
     assert list(own_options(action)) == [name for name in spec if name not in CONNECTION]
 
 
-RANGES = {**_drain_options._NUMBERS, "port": _drain_options._PORT, "ramp": _drain_options._PERCENT}
+RANGES = {**_drain_options._NUMBERS, "port": _drain_options.PORT, "ramp": _drain_options._PERCENT}
 NUMBERS = [(slb_drain, name, allowed) for name, allowed in RANGES.items()]
 NUMBERS.append((slb_journal, "health_timeout", _drain_options.SECONDS))
 
