@@ -124,8 +124,8 @@ class Reads:
             groups = ServerGroups(client, load_balancer_id)
             groups.read(self.scope)
         self.shared.keep_listed(groups)
-        assert groups.load_balancer is not None  # each scope has the default group
-        return Snapshot(groups.load_balancer, groups.groups)
+        load_balancer = t.cast(LoadBalancer, groups.load_balancer)  # each scope has the default group
+        return Snapshot(load_balancer, groups.groups)
 
     # Traffic
 

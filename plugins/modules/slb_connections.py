@@ -34,7 +34,7 @@ attributes:
 options:
   port:
     description:
-      - The port on the host, not the port of a listener, or a list of ports. Whole numbers from V(1) to V(65535).
+      - The port on the host, not the port of a listener, or a list of ports. Each is a whole number from V(1) to V(65535).
     type: list
     elements: int
     required: true

@@ -113,7 +113,7 @@ options:
     description:
       - The port of the service on the host, or a list of ports. If set, O(state=drained) waits until no connection to them is
         established. A server that is in vServer groups with several ports needs all of them here.
-      - Whole numbers from V(1) to V(65535).
+      - Each is a whole number from V(1) to V(65535).
     type: raw
   drain_timeout:
     description:
