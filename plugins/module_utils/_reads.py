@@ -16,7 +16,7 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._context impo
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import SlbError
 from ansible_collections.aliyun_community.slb.plugins.module_utils._listener_check import ListenerCheck
 from ansible_collections.aliyun_community.slb.plugins.module_utils._listener_findings import Traffic
-from ansible_collections.aliyun_community.slb.plugins.module_utils._records import BackendServer
+from ansible_collections.aliyun_community.slb.plugins.module_utils._records import BackendServer, LoadBalancer
 from ansible_collections.aliyun_community.slb.plugins.module_utils._server_groups import (
     ALL_GROUPS,
     DEFAULT_GROUP,
