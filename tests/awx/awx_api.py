@@ -318,7 +318,7 @@ def matches(page: Fields, query: dict[str, str]) -> bool:
 
 
 def has(page: Fields, name: str, value: str) -> bool:
-    link, _, inner = name.partition("__")
+    link, _separator, inner = name.partition("__")
     found = page["summary_fields"].get(link, {}).get(inner) if inner else page.get(name)
     return str(found) == value
 

@@ -301,9 +301,11 @@ def footmark_connections(emulator: Emulator) -> t.Iterator[t.Any]:
     def connect(secret: str = "testsecret") -> t.Any:
         return SLBConnection("testid", secret, region="cn-hangzhou")
 
-    yield connect
-    # The entry is the whole process's.
-    DefaultEndpointResolver.predefined_endpoint_resolver.reset()
+    try:
+        yield connect
+    finally:
+        # The entry is the whole process's.
+        DefaultEndpointResolver.predefined_endpoint_resolver.reset()
 
 
 @pytest.fixture

@@ -398,7 +398,7 @@ def test_templates_and_extra_variables(ground: Ground, monkeypatch: pytest.Monke
 def test_vaulted_options(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALICLOUD_SECRET_KEY", "another")
     ground.loader.set_vault_secrets(VAULT)
-    if VaultSecretsContext:
+    if VaultSecretsContext is not None:
         monkeypatch.setattr(VaultSecretsContext, "_current", VaultSecretsContext(VAULT))
     lines = "".join(f"  {line}\n" for line in VaultLib(VAULT).encrypt(SECRET).decode().splitlines())
     options = f"plugin: {NAME}\nregion: cn-beijing\naccess_key: rehearsal\nsecret_key: !vault |\n{lines}"
