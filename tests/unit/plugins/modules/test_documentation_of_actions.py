@@ -15,7 +15,7 @@ import yaml
 from ansible_collections.aliyun_community.slb.plugins.doc_fragments.connection import ModuleDocFragment
 from ansible_collections.aliyun_community.slb.plugins.module_utils import _audit, _drain_options, _recovery
 from ansible_collections.aliyun_community.slb.plugins.module_utils._entries import STATES, Entry, shown
-from ansible_collections.aliyun_community.slb.plugins.module_utils._numbers import Range
+from ansible_collections.aliyun_community.slb.plugins.module_utils._numbers import PORT, Range
 from ansible_collections.aliyun_community.slb.plugins.modules import slb_audit, slb_drain, slb_journal
 
 Options = dict[str, dict[str, t.Any]]
@@ -59,7 +59,7 @@ def test_options_stand_in_the_order_of_the_action(action: t.Any, spec: Options) 
     assert list(own_options(action)) == [name for name in spec if name not in CONNECTION]
 
 
-RANGES = {**_drain_options._NUMBERS, "port": _drain_options.PORT, "ramp": _drain_options._PERCENT}
+RANGES = {**_drain_options._NUMBERS, "port": PORT, "ramp": _drain_options._PERCENT}
 NUMBERS = [(slb_drain, name, allowed) for name, allowed in RANGES.items()]
 NUMBERS.append((slb_journal, "health_timeout", _drain_options.SECONDS))
 
