@@ -47,7 +47,7 @@ ARTIFACT_TOP = {
     "plugins", "pyproject.toml", "roles", "TESTING.md", "tests",
 }  # fmt: skip
 ARTIFACT_FORBIDDEN = re.compile(
-    r"(^|/)(__pycache__|\.[a-z_]*cache|\.venv|venv|\.git|\.ci|output|inventory)(/|$)|\.pyc$|\.tar\.gz$|^tests/(awx|docs|mutants|release|requirements|tools)/"
+    r"(^|/)(__pycache__|\.[a-z_]*cache|\.venv|venv|\.git|\.ci|output)(/|$)|\.pyc$|\.tar\.gz$|^tests/(awx|docs|mutants|release|requirements|tools)/"
 )
 
 # Modules that call no API: none of the options that a group of module_defaults has is theirs.
