@@ -38,7 +38,7 @@ html_show_sphinx = False
 # antsibull-docs lists there what plugins read by themselves, which is nothing; the guide Credentials has the variables.
 exclude_patterns = ["environment_variables.rst"]
 
-# Pages of Ansible's own documentation that antsibull-docs refers to; its inventory need not be fetched for them.
+# Ansible's own documentation, which antsibull-docs refers to; its inventory need not be fetched.
 ANSIBLE = "https://docs.ansible.com/projects/ansible/latest/"
 ANSIBLE_PAGES = {
     "action_plugins": "plugins/action.html",
@@ -47,11 +47,24 @@ ANSIBLE_PAGES = {
 }
 
 
+BUILTIN = re.compile(r"ansible_collections\.ansible\.builtin\.(?P<page>\w+)")
+
+
+def page_of_ansible(target: str) -> str | None:
+    """The page that a reference is to, relative to Ansible's documentation; None if it is not one of Ansible's."""
+    builtin = BUILTIN.fullmatch(target)
+    if builtin:
+        return f"collections/ansible/builtin/{builtin['page']}.html"
+    if target.startswith("ANSIBLE_"):
+        return f"{ANSIBLE_PAGES['ansible_configuration_settings']}#envvar-{target}"
+    return ANSIBLE_PAGES.get(target)
+
+
 def refer_to_ansible(
     _app: Sphinx, _environment: BuildEnvironment, node: pending_xref, text: nodes.Element
 ) -> nodes.reference | None:
-    """Resolve a reference to one of these pages; every other stays unresolved, which fails the build."""
-    page = ANSIBLE_PAGES.get(node["reftarget"])
+    """Resolve a reference to Ansible's documentation; every other stays unresolved, which fails the build."""
+    page = page_of_ansible(node["reftarget"])
     return nodes.reference("", "", text, refuri=ANSIBLE + page, internal=False) if page else None
 
 
@@ -95,12 +108,21 @@ def name_whole_numbers(text: str) -> str:
     return ROW.sub(lambda row: row[0].replace(ANY, WHOLE_NUMBER) if "A whole number" in row[0] else row[0], text)
 
 
+# ansible-doc shows guides by their links, since it cannot show pages of this site. Here they are pages of this site.
+GUIDE_LINK = re.compile(r"`(?P<title>[^`<]+) <https://github\.com/\S+/docs/docsite/rst/(?P<guide>\w+)\.rst>`_")
+
+
+def link_to_guides(text: str) -> str:
+    """Refer to guides within the site."""
+    return GUIDE_LINK.sub(rf":ref:`\g<title> <ansible_collections.{project}.docsite.\g<guide>>`", text)
+
+
 def improve_page(_app: Sphinx, page: str, source: list[str]) -> None:
     """Change what antsibull-docs has written."""
     if page == "index":
         source[0] = start_page(source[0])
     elif "/" not in page:
-        source[0] = name_whole_numbers(main_first(PAGE_TITLE.sub("", source[0], count=1)))
+        source[0] = link_to_guides(name_whole_numbers(main_first(PAGE_TITLE.sub("", source[0], count=1))))
 
 
 def label_cells(_app: Sphinx, document: nodes.document) -> None:

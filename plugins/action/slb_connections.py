@@ -10,6 +10,7 @@ import typing as t
 
 from ansible.plugins.action import ActionBase
 
+from ansible_collections.aliyun_community.slb.plugins.module_utils._drain_options import parse_ports
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import InvalidArgument
 from ansible_collections.aliyun_community.slb.plugins.module_utils._numbers import Range, whole_number
 from ansible_collections.aliyun_community.slb.plugins.plugin_utils._host_waits import (
@@ -18,7 +19,6 @@ from ansible_collections.aliyun_community.slb.plugins.plugin_utils._host_waits i
     wait_for_connections,
 )
 
-PORT = Range(1, 65535)
 TIMEOUT = Range(0, 24 * 60 * 60)  # seconds; 0: count once
 
 Result = dict[str, t.Any]
@@ -38,16 +38,16 @@ class ActionModule(ActionBase):
             }
         )
         try:
-            port, timeout = (
-                whole_number(given["port"], "port", PORT),
-                whole_number(given["timeout"], "timeout", TIMEOUT),
-            )
+            ports = parse_ports(given["port"], "port")
+            timeout = whole_number(given["timeout"], "timeout", TIMEOUT)
+            if not ports:
+                raise InvalidArgument("port is empty", "Give at least one port.")
         except InvalidArgument as error:
             return {**result, "failed": True, "msg": f"{error.message}. {error.advice}"}
         host = str(task_vars.get("inventory_hostname", "the host"))
         check_mode = bool(self._task.check_mode)
         modules = HostModules(self, task_vars)
-        answer = wait_for_connections(modules, port, 0 if check_mode else timeout, self._display.display)
+        answer = wait_for_connections(modules, ports, 0 if check_mode else timeout, self._display.display)
         if "elapsed" in answer:
-            answer.update(verdict(answer, host, port, given["on_timeout"], check_mode))
+            answer.update(verdict(answer, host, ports, given["on_timeout"], check_mode))
         return {**result, **answer}

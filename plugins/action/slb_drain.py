@@ -142,13 +142,15 @@ class ActionModule(ActionBase):
 
     def _after_drain(self, outcome: Json, options: DrainOptions, task_vars: dict[str, t.Any], bench: Workbench) -> Json:
         """Wait for the connections of this host, once it gets no new ones."""
-        if outcome.get("failed") or options.port is None or bench.check_mode:
+        if outcome.get("failed") or not options.port or bench.check_mode:
             return outcome
         modules = _host_waits.HostModules(self, task_vars)
         answer = _host_waits.wait_for_connections(modules, options.port, options.drain_timeout, bench.say)
         if "elapsed" not in answer:
             reason = _host_waits.reason_of(answer)
-            raise SlbError("NotCounted", f"the connections to port {options.port} cannot be counted: {reason}")
+            raise SlbError(
+                "NotCounted", f"the connections to {_host_waits.port_name(options.port)} cannot be counted: {reason}"
+            )
         option = f"{_controller.prefix_of(self)}on_drain_timeout"
         found = _host_waits.verdict(answer, modules.host, options.port, options.on_drain_timeout, False, option)
         if found.get("failed"):

@@ -95,12 +95,18 @@ notes:
 seealso:
   - plugin: ansible.builtin.constructed
     plugin_type: inventory
-  - ref: ansible_collections.aliyun_community.slb.docsite.inventory_guide
+  - name: Inventory and audit
     description: An inventory from load balancers, and the audit of what is out of traffic.
-  - ref: ansible_collections.aliyun_community.slb.docsite.credentials_guide
+    link: https://github.com/aliyun-community/slb/blob/main/docs/docsite/rst/inventory_guide.rst
+  - name: Rolling updates
+    description: A rolling update whose inventory is the load balancer.
+    link: https://github.com/aliyun-community/slb/blob/main/docs/docsite/rst/rolling_updates_guide.rst
+  - name: Credentials
     description: The sources of credentials and their order.
-  - ref: ansible_collections.aliyun_community.slb.docsite.troubleshooting_guide
+    link: https://github.com/aliyun-community/slb/blob/main/docs/docsite/rst/credentials_guide.rst
+  - name: Troubleshooting by error code
     description: Error codes, and what to do about each.
+    link: https://github.com/aliyun-community/slb/blob/main/docs/docsite/rst/troubleshooting_guide.rst
 """
 
 EXAMPLES = r"""

@@ -18,13 +18,14 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._errors impor
 from ansible_collections.aliyun_community.slb.plugins.module_utils._journal import JournalUnusable
 from ansible_collections.aliyun_community.slb.plugins.module_utils._listener_findings import find, remedies
 from ansible_collections.aliyun_community.slb.plugins.module_utils._plan import Change
-from ansible_collections.aliyun_community.slb.plugins.module_utils._reads import Reads, Snapshot
+from ansible_collections.aliyun_community.slb.plugins.module_utils._reads import Reads
 from ansible_collections.aliyun_community.slb.plugins.module_utils._rolling_update import (
     find_members,
     plan_drain,
     same_member,
     too_few_active,
 )
+from ansible_collections.aliyun_community.slb.plugins.module_utils._snapshots import Snapshot
 
 Json = dict[str, t.Any]
 

@@ -96,7 +96,9 @@ class Drain:
             [self._context.target(each) for each in requests],
         )
         self._bench.settle([row.entry for row in self._bench.folder.known_entries(load_balancer_id, self._bench.run)])
-        setter = self._setter(load_balancer_id, requests, self._reads.listed_groups(load_balancer_id))
+        # Where a proof follows, it lists the groups again. Where the drain verifies itself, there may be no proof.
+        listed = None if self._verify else self._reads.shared.listed(load_balancer_id)
+        setter = self._setter(load_balancer_id, requests, listed)
         try:
             try:
                 self._set_weights(setter, work)
@@ -116,7 +118,7 @@ class Drain:
     def _setter(
         self, load_balancer_id: str, requests: t.Sequence[Request], listed: list[ServerGroup] | None
     ) -> WeightSetter:
-        """``listed``: the vServer groups, None to list them. The proof lists them again."""
+        """``listed``: the vServer groups; None to list them."""
         min_active = max(request.min_active for request in requests)
         # Without verification the proof reads the weights and counts the members in traffic, see Proof.
         options = Options(min_active=min_active, verify=self._verify, count_again=self._verify)
@@ -133,7 +135,7 @@ class Drain:
         )
 
     def _note(self, work: _Work, setter: WeightSetter) -> None:
-        self._reads.note_listed(setter.groups)
+        self._reads.shared.keep_listed(setter.groups)
         for host, members in work.plan.already_out.items():
             self._already_out.setdefault(host, []).extend(members)
         for warning in work.plan.warnings:

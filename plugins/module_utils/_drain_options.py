@@ -25,6 +25,7 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._connection i
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import InvalidArgument
 from ansible_collections.aliyun_community.slb.plugins.module_utils._numbers import (
     MIN_ACTIVE,
+    PORT,
     Range,
     whole_number,
 )
@@ -37,7 +38,6 @@ _PERCENT = Range(0, 100)
 _DAYS = Range(0, 100 * 365)
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*", re.ASCII)
 
-_PORT = Range(1, 65535)
 
 # The option of slb_journal that slb_drain has not.
 _OTHER_VARIABLES = (PREFIX + "record",)
@@ -56,7 +56,7 @@ class DrainOptions(t.NamedTuple):
     check_listeners: str
     already_out: str
     drain_delay: int
-    port: int | None
+    port: tuple[int, ...]
     drain_timeout: int
     on_drain_timeout: str
     verify: bool
@@ -129,8 +129,7 @@ def parse_options(values: t.Mapping[str, t.Any], prefix: str) -> DrainOptions:
     options["ramp"] = tuple(
         whole_number(percent, prefix + "ramp", _PERCENT) for percent in as_list(values["ramp"], prefix + "ramp")
     )
-    if values["port"] is not None:
-        options["port"] = whole_number(values["port"], prefix + "port", _PORT)
+    options["port"] = parse_ports(values["port"], prefix + "port")
     for name, allowed in _NUMBERS.items():
         options[name] = whole_number(values[name], prefix + name, allowed)
     return DrainOptions(**options)
@@ -155,6 +154,12 @@ def as_list(value: t.Any, name: str) -> list[t.Any]:
     if isinstance(value, (bool, dict)):
         raise InvalidArgument(f"{name} is {value!r}, not a list"[:200], "Give a list.")
     return [part.strip("\"'") for part in re.split(r"[\s,]+", str(value).strip().strip("[]")) if part.strip("\"'")]
+
+
+def parse_ports(value: t.Any, name: str) -> tuple[int, ...]:
+    """A port, a list of ports, or nothing. Raises InvalidArgument."""
+    ports = as_list(value, name) if value is None or isinstance(value, (str, list, tuple)) else [value]
+    return tuple(dict.fromkeys(whole_number(port, name, PORT) for port in ports))
 
 
 def _load_balancer_ids(value: t.Any, prefix: str) -> tuple[str, ...]:

@@ -24,19 +24,21 @@ def checked_listeners(listeners: t.Iterable[Listener]) -> list[Listener]:
     ]
 
 
-def health_of(server: BackendServer, listener: Listener, rows: t.Iterable[Health]) -> set[str]:
+def health_of(server: BackendServer, listener: Listener, rows: t.Iterable[Health], port: int | None = None) -> set[str]:
     """What the listener's health check says about a member: ``normal``, ``abnormal``, ``unavailable``, or several.
 
     Empty if no row is about this member: its health is unknown. Members that share a server id are told apart by their
     ports and, if the rows have them, by their addresses. A row without a protocol or a port is about every one.
+    ``port``: that of a member of the default group, if rows may be about other ports of the same server.
     """
+    port = port if server.port is None else server.port
     found = [
         row
         for row in rows
         if row.server_id == server.server_id
         and row.listener_port == listener.port
         and row.protocol in (None, listener.protocol)
-        and (server.port is None or row.port in (None, server.port))
+        and (port is None or row.port in (None, port))
     ]
     if server.type != "ecs" and server.server_ip:
         own = [row for row in found if row.server_ip and same_address(row.server_ip, server.server_ip)]
@@ -59,7 +61,12 @@ def findings(server: BackendServer, routes: t.Iterable[Route], rows: t.Sequence[
     ``routes``: all of the load balancer. ``rows``: all of DescribeHealthStatus. A member without a row is ``unknown``
     and never healthy. A member that nothing checks has no findings.
     """
-    states = [(route.name, health_of(server, route.listener, rows)) for route in checks_of(server, routes)]
+    # The rows of a rule's group have the port of its listener, too.
+    with_rules = {route.listener.name for route in routes if route.rule}
+    states = []
+    for route in checks_of(server, routes):
+        port = route.listener.backend_server_port if route.listener.name in with_rules else None
+        states.append((route.name, health_of(server, route.listener, rows, port)))
     return [f"{'/'.join(sorted(state)) or 'unknown'} on {name}" for name, state in states if state != {"normal"}]
 
 

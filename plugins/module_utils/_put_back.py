@@ -68,7 +68,7 @@ class PutBack:
         first = requests[0]
         restorer = Restorer(self._bench, first.rolling_update_id)
         health = HealthWait(
-            self._bench, self._reads.routes.of_entries, max(request.health_timeout for request in requests)
+            self._bench, self._reads.shared.of_entries, max(request.health_timeout for request in requests)
         )
         outcome = restorer.restore(entries, ramp_steps(first.ramp), first.ramp_pause, health)
         self._say_who_is_back(outcome)

@@ -16,87 +16,23 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._context impo
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import SlbError
 from ansible_collections.aliyun_community.slb.plugins.module_utils._listener_check import ListenerCheck
 from ansible_collections.aliyun_community.slb.plugins.module_utils._listener_findings import Traffic
-from ansible_collections.aliyun_community.slb.plugins.module_utils._records import (
-    BackendServer,
-    ListedRule,
-    Listener,
-    LoadBalancer,
-    ServerGroup,
-)
+from ansible_collections.aliyun_community.slb.plugins.module_utils._records import BackendServer
 from ansible_collections.aliyun_community.slb.plugins.module_utils._server_groups import (
     ALL_GROUPS,
     DEFAULT_GROUP,
     Scope,
     ServerGroups,
 )
-from ansible_collections.aliyun_community.slb.plugins.module_utils._shared_routes import (
-    SharedRoutes,
-    route_as_json,
-    route_from_json,
+from ansible_collections.aliyun_community.slb.plugins.module_utils._shared_routes import SharedRoutes
+from ansible_collections.aliyun_community.slb.plugins.module_utils._snapshots import (
+    Snapshot,
+    traffic_as_json,
+    traffic_from_json,
 )
 
 Json = dict[str, t.Any]
 
 PROOF_SECONDS = 5.0  # how old the read may be that proves the weights of the hosts of a batch
-
-
-class Snapshot(t.NamedTuple):
-    """A load balancer with its server groups, as one look has found them. ``groups``: the default one first."""
-
-    load_balancer: LoadBalancer
-    groups: tuple[ServerGroup, ...]
-
-    @property
-    def members(self) -> tuple[BackendServer, ...]:
-        return tuple(server for group in self.groups for server in group.backend_servers)
-
-    def as_json(self) -> Json:
-        plain = self.load_balancer._replace(backend_servers=())
-        return {"load_balancer": list(plain), "groups": [_as_json(group) for group in self.groups]}
-
-    @classmethod
-    def from_json(cls, row: Json) -> Snapshot:
-        groups = tuple(_group(each) for each in row["groups"])
-        plain = LoadBalancer(*row["load_balancer"])
-        return cls(plain._replace(backend_servers=groups[0].backend_servers), groups)
-
-
-def _as_json(group: ServerGroup) -> Json:
-    return {
-        **group._asdict(),
-        "backend_servers": [list(server) for server in group.backend_servers],
-        "rules": [list(rule) for rule in group.rules],
-    }
-
-
-def _group(row: Json) -> ServerGroup:
-    return ServerGroup(
-        row["vserver_group_id"],
-        row["vserver_group_name"],
-        tuple(BackendServer(*server) for server in row["backend_servers"]),
-        tuple(row["listeners"]),
-        tuple(ListedRule(*rule) for rule in row["rules"]),
-    )
-
-
-def _traffic_as_json(traffic: Traffic) -> Json:
-    return {
-        "status": traffic.status,
-        "listeners": [list(listener) for listener in traffic.listeners],
-        "routes": [route_as_json(route) for route in traffic.routes],
-        "groups": [_as_json(group) for group in traffic.groups],
-        "pairs": {name: pair and [list(server) for server in pair] for name, pair in traffic.pairs.items()},
-    }
-
-
-def _traffic(row: Json) -> Traffic:
-    return Traffic(
-        row["status"],
-        [Listener(*listener) for listener in row["listeners"]],
-        [route_from_json(route) for route in row["routes"]],
-        [_group(group) for group in row["groups"]],
-        {name: pair and [BackendServer(*server) for server in pair] for name, pair in row["pairs"].items()},
-    )
 
 
 class Reads:
@@ -107,7 +43,7 @@ class Reads:
         self._batch = context.batch
         self._request = context.request
         self._prefix = context.place.prefix
-        self.routes = SharedRoutes(context.bench, context.request.connection)
+        self.shared = SharedRoutes(context.bench, context.request.connection)
 
     @property
     def scope(self) -> Scope:
@@ -176,19 +112,6 @@ class Reads:
         for load_balancer_id in load_balancer_ids:
             self._batch.forget(self._key("proof", load_balancer_id))
 
-    # Groups
-
-    def listed_groups(self, load_balancer_id: str) -> list[ServerGroup] | None:
-        """The vServer groups as this run listed them last, without members; None if it has not."""
-        kept = self._batch.recall(self._key("groups", load_balancer_id))
-        return None if kept is None else [_group(row) for row in kept]
-
-    def note_listed(self, groups: ServerGroups) -> None:
-        """Keep a list of vServer groups for the next drain."""
-        if groups.listed is not None:
-            rows = [_as_json(group) for group in groups.listed]
-            self._batch.remember(self._key("groups", groups.load_balancer_id), rows)
-
     def _read_all(self, load_balancer_id: str) -> Snapshot:
         """Read the groups. One that someone deletes at this moment is none of them."""
         client = self._bench.client_for(self._request.region)
@@ -200,7 +123,7 @@ class Reads:
                 raise
             groups = ServerGroups(client, load_balancer_id)
             groups.read(self.scope)
-        self.note_listed(groups)
+        self.shared.keep_listed(groups)
         assert groups.load_balancer is not None  # each scope has the default group
         return Snapshot(groups.load_balancer, groups.groups)
 
@@ -214,13 +137,13 @@ class Reads:
         if kept is None:
             client = self._bench.client_for(self._request.region)
             groups = ServerGroups(client, load_balancer_id)
-            groups.take(snapshot.load_balancer, snapshot.groups, self.listed_groups(load_balancer_id))
+            groups.take(snapshot.load_balancer, snapshot.groups, self.shared.listed(load_balancer_id))
             traffic = ListenerCheck(client, groups).traffic()
-            self.note_listed(groups)
-            self.routes.keep(load_balancer_id, traffic.routes)
-            kept = _traffic_as_json(traffic)
+            self.shared.keep_listed(groups)
+            self.shared.keep_routes(load_balancer_id, traffic.routes)
+            kept = traffic_as_json(traffic)
             self._batch.remember(key, kept)
-        return _traffic(kept)
+        return traffic_from_json(kept)
 
     def _key(self, what: str, load_balancer_id: str) -> str:
         return f"{what} {self._request.connection} {load_balancer_id}"

@@ -92,10 +92,16 @@ class Restorer:
             if previous and waiting:
                 self._bench.wait(pause, "before the next step of the ramp")
             if before_step is not None and waiting:
-                outcome.failed.update(before_step(waiting))
+                outcome.add(self._staying(waiting, before_step(waiting)))
             waiting = [entry for entry in waiting if not outcome.is_settled(entry)]
             waiting = self._take_step(waiting, StepOfRamp(percent, previous, percent == steps[-1]), outcome)
             previous = percent
+        return outcome
+
+    def _staying(self, entries: t.Sequence[Entry], reasons: t.Mapping[EntryKey, str]) -> Outcome:
+        """Entries that must stay where they are, unless there is nothing to put back: a server that is gone is never healthy."""
+        outcome = self.look([entry for entry in entries if entry.key in reasons])
+        outcome.failed = {key: reasons[key] for key in outcome.failed}
         return outcome
 
     def look(self, entries: t.Sequence[Entry]) -> Outcome:

@@ -82,12 +82,15 @@ options:
     version_added: 0.2.0
 seealso:
   - module: aliyun_community.slb.slb_backend_weights
-  - ref: ansible_collections.aliyun_community.slb.docsite.credentials_guide
+  - name: Credentials
     description: The sources of credentials and their order.
-  - ref: ansible_collections.aliyun_community.slb.docsite.ram_policy_guide
+    link: https://github.com/aliyun-community/slb/blob/main/docs/docsite/rst/credentials_guide.rst
+  - name: RAM policies with least privilege
     description: The permissions that an access key needs.
-  - ref: ansible_collections.aliyun_community.slb.docsite.troubleshooting_guide
+    link: https://github.com/aliyun-community/slb/blob/main/docs/docsite/rst/ram_policy_guide.rst
+  - name: Troubleshooting by error code
     description: Error codes, and what to do about each.
+    link: https://github.com/aliyun-community/slb/blob/main/docs/docsite/rst/troubleshooting_guide.rst
 author:
   - aliyun_community.slb contributors (@aliyun-community)
 """

@@ -168,16 +168,24 @@ notes:
     the name of the group. The vendor's own automation relies on both staying as they are, and so does this module.
 seealso:
   - module: aliyun_community.slb.slb_backend_info
-  - ref: ansible_collections.aliyun_community.slb.docsite.rolling_updates_guide
+  - name: Rolling updates
     description: Rolling updates of whole groups of servers, batch by batch.
-  - ref: ansible_collections.aliyun_community.slb.docsite.credentials_guide
+    link: https://github.com/aliyun-community/slb/blob/main/docs/docsite/rst/rolling_updates_guide.rst
+  - name: Server groups
+    description: Which server groups a load balancer has, and what drains them.
+    link: https://github.com/aliyun-community/slb/blob/main/docs/docsite/rst/server_groups_guide.rst
+  - name: Credentials
     description: The sources of credentials and their order.
-  - ref: ansible_collections.aliyun_community.slb.docsite.ram_policy_guide
+    link: https://github.com/aliyun-community/slb/blob/main/docs/docsite/rst/credentials_guide.rst
+  - name: RAM policies with least privilege
     description: The permissions that an access key needs.
-  - ref: ansible_collections.aliyun_community.slb.docsite.what_weights_cannot_do_guide
+    link: https://github.com/aliyun-community/slb/blob/main/docs/docsite/rst/ram_policy_guide.rst
+  - name: What weights cannot do
     description: Listeners, vServer groups and health checks on which weights have no effect.
-  - ref: ansible_collections.aliyun_community.slb.docsite.troubleshooting_guide
+    link: https://github.com/aliyun-community/slb/blob/main/docs/docsite/rst/what_weights_cannot_do_guide.rst
+  - name: Troubleshooting by error code
     description: Error codes, and what to do about each.
+    link: https://github.com/aliyun-community/slb/blob/main/docs/docsite/rst/troubleshooting_guide.rst
   - name: SetBackendServers
     description: The vendor's page of the API action for the default server group.
     link: https://www.alibabacloud.com/help/en/slb/classic-load-balancer/developer-reference/api-slb-2014-05-15-setbackendservers

@@ -8,10 +8,10 @@
 
 DOCUMENTATION = r"""
 module: slb_connections
-short_description: Wait until a server has no connections on a port
+short_description: Wait until a server has no connections on its ports
 version_added: 0.2.0
 description:
-  - Counts the established TCP connections to a port of the host and waits until there are none.
+  - Counts the established TCP connections to one or more ports of the host and waits until there are none.
   - Use it between taking a server out of traffic and updating it, so that requests in progress can finish. The role
     P(aliyun_community.slb.rolling_update#role) does this for you.
   - Sees connections to every address of the host, with IPv4, IPv6 and IPv4-mapped IPv6. C(ansible.builtin.wait_for) with
@@ -34,8 +34,9 @@ attributes:
 options:
   port:
     description:
-      - The port on the host, not the port of a listener. A whole number from V(1) to V(65535).
-    type: int
+      - The port on the host, not the port of a listener, or a list of ports. Whole numbers from V(1) to V(65535).
+    type: list
+    elements: int
     required: true
   timeout:
     description:
@@ -64,9 +65,9 @@ EXAMPLES = r"""
     port: 8080
     timeout: 120
 
-- name: Do not continue while clients are connected
+- name: Do not continue while clients are connected to one of two services
   aliyun_community.slb.slb_connections:
-    port: 5432
+    port: [5432, 6432]
     timeout: 600
     on_timeout: fail
 """
@@ -130,21 +131,21 @@ class NotCounted(Exception):
     """The connections cannot be counted. The text is a sentence for the user."""
 
 
-def count_peers(port: int, folder: str = PROC_FOLDER) -> t.Counter[str]:
-    """How many established connections to the local port each remote address has."""
+def count_peers(ports: t.Collection[int], folder: str = PROC_FOLDER) -> t.Counter[str]:
+    """How many established connections to the local ports each remote address has."""
     # The kernel hands out its table in parts and can skip an entry if another one ends meanwhile. So one look that
     # finds nothing does not prove that there is nothing.
-    return _look(port, folder) or _look(port, folder)
+    return _look(ports, folder) or _look(ports, folder)
 
 
-def _look(port: int, folder: str) -> t.Counter[str]:
+def _look(ports: t.Collection[int], folder: str) -> t.Counter[str]:
     table = _read(folder + "/tcp")
     if table is None:
-        return _ask_psutil(port, folder)
-    peers = parse_table(table, folder + "/tcp", port)
+        return _ask_psutil(ports, folder)
+    peers = parse_table(table, folder + "/tcp", ports)
     table = _read(folder + "/tcp6")  # missing where IPv6 is off
     if table is not None:
-        peers.update(parse_table(table, folder + "/tcp6", port))
+        peers.update(parse_table(table, folder + "/tcp6", ports))
     return peers
 
 
@@ -159,8 +160,8 @@ def _read(path: str) -> t.Optional[str]:
         raise NotCounted(f"The connections cannot be counted: {path} cannot be read ({error}).") from error
 
 
-def parse_table(table: str, path: str, port: int) -> t.Counter[str]:
-    """The remote addresses of the established connections to a local port in the text of /proc/net/tcp or tcp6."""
+def parse_table(table: str, path: str, ports: t.Collection[int]) -> t.Counter[str]:
+    """The remote addresses of the established connections to local ports in the text of /proc/net/tcp or tcp6."""
     lines = table.splitlines()
     if not lines or not _HEADER.match(lines[0]):
         raise NotCounted(f"The connections cannot be counted: {path} does not begin as expected.")
@@ -172,9 +173,9 @@ def parse_table(table: str, path: str, port: int) -> t.Counter[str]:
             raise NotCounted(
                 f"The connections cannot be counted: line {number} of {path} is not as expected: {line!r}."
             )
-        if entry["state"] == _ESTABLISHED and int(entry["port"], 16) == port:
-            found.add((entry["local"], entry["remote"], entry["remote_port"]))
-    return collections.Counter(readable_address(remote) for _local, remote, _port in found)
+        if entry["state"] == _ESTABLISHED and int(entry["port"], 16) in ports:
+            found.add((entry["local"], entry["port"], entry["remote"], entry["remote_port"]))
+    return collections.Counter(readable_address(remote) for _local, _port, remote, _remote_port in found)
 
 
 def readable_address(digits: str) -> str:
@@ -186,7 +187,7 @@ def readable_address(digits: str) -> str:
     return socket.inet_ntop(socket.AF_INET6 if len(packed) == 16 else socket.AF_INET, packed)
 
 
-def _ask_psutil(port: int, folder: str) -> t.Counter[str]:
+def _ask_psutil(ports: t.Collection[int], folder: str) -> t.Counter[str]:
     try:
         psutil: t.Any = importlib.import_module("psutil")
     except ImportError as error:
@@ -194,23 +195,23 @@ def _ask_psutil(port: int, folder: str) -> t.Counter[str]:
         raise NotCounted(f"The connections cannot be counted: {advice}.") from error
     try:
         found = psutil.net_connections("tcp")
-        ours = [each for each in found if each.status == psutil.CONN_ESTABLISHED and each.laddr.port == port]
+        ours = [each for each in found if each.status == psutil.CONN_ESTABLISHED and each.laddr.port in ports]
         return collections.Counter(each.raddr.ip.replace("::ffff:", "", 1) for each in ours)
     except Exception as error:
         reason = str(error) or error.__class__.__name__
         raise NotCounted(f"The connections cannot be counted: psutil failed ({reason}).") from error
 
 
-def wait(port: int, timeout: int) -> t.Dict[str, t.Any]:
+def wait(ports: t.Collection[int], timeout: int) -> t.Dict[str, t.Any]:
     """Count until there is no connection or the timeout, in seconds, is over."""
     started = time.monotonic()
-    peers = count_peers(port)
+    peers = count_peers(ports)
     while peers:
         left = started + timeout - time.monotonic()
         if left <= 0:
             break
         time.sleep(min(LOOK_SECONDS, left))
-        peers = count_peers(port)
+        peers = count_peers(ports)
     most = [{"address": address, "connections": count} for address, count in peers.most_common(MOST_PEERS)]
     return {"connections": sum(peers.values()), "elapsed": int(time.monotonic() - started), "peers": most}
 
@@ -219,17 +220,18 @@ def main() -> None:
     # The action of the same name runs this module in slices; on_timeout is decided there.
     module = AnsibleModule(
         argument_spec={
-            "port": {"type": "int", "required": True},
+            "port": {"type": "list", "elements": "int", "required": True},
             "timeout": {"type": "int", "default": 300},
             "on_timeout": {"type": "str", "choices": ["continue", "fail"], "default": "continue"},
         },
         supports_check_mode=True,
     )
-    port, timeout = module.params["port"], module.params["timeout"]
-    if not 1 <= port <= 65535:
-        module.fail_json(msg=f"port is {port}. Give a whole number from 1 to 65535.")
+    ports, timeout = module.params["port"], module.params["timeout"]
+    for port in ports:
+        if not 1 <= port <= 65535:
+            module.fail_json(msg=f"port is {port}. Give a whole number from 1 to 65535.")
     try:
-        result = wait(port, 0 if module.check_mode else timeout)
+        result = wait(ports, 0 if module.check_mode else timeout)
     except NotCounted as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=False, **result)

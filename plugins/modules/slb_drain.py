@@ -111,8 +111,9 @@ options:
     default: 5
   port:
     description:
-      - The port of the service on the host. If set, O(state=drained) waits until no connection to it is established.
-      - A whole number from V(1) to V(65535).
+      - The port of the service on the host, or a list of ports. If set, O(state=drained) waits until no connection to them is
+        established. A server that is in vServer groups with several ports needs all of them here.
+      - Whole numbers from V(1) to V(65535).
     type: raw
   drain_timeout:
     description:
@@ -195,10 +196,12 @@ notes:
 seealso:
   - module: aliyun_community.slb.slb_journal
   - module: aliyun_community.slb.slb_backend_weights
-  - ref: ansible_collections.aliyun_community.slb.docsite.rolling_updates_guide
+  - name: Rolling updates
     description: A first rolling update, what happens in which order, and what to do when it ends early.
-  - ref: ansible_collections.aliyun_community.slb.docsite.troubleshooting_guide
+    link: https://github.com/aliyun-community/slb/blob/main/docs/docsite/rst/rolling_updates_guide.rst
+  - name: Troubleshooting by error code
     description: Error codes, and what to do about each.
+    link: https://github.com/aliyun-community/slb/blob/main/docs/docsite/rst/troubleshooting_guide.rst
 author:
   - aliyun_community.slb contributors (@aliyun-community)
 """

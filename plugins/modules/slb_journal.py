@@ -77,10 +77,12 @@ notes:
   - The regions are in the journals. Credentials and endpoint come from options, variables or the environment.
 seealso:
   - module: aliyun_community.slb.slb_drain
-  - ref: ansible_collections.aliyun_community.slb.docsite.rolling_updates_guide
+  - name: Rolling updates
     description: A first rolling update, what happens in which order, and what to do when it ends early.
-  - ref: ansible_collections.aliyun_community.slb.docsite.troubleshooting_guide
+    link: https://github.com/aliyun-community/slb/blob/main/docs/docsite/rst/rolling_updates_guide.rst
+  - name: Troubleshooting by error code
     description: Error codes, and what to do about each.
+    link: https://github.com/aliyun-community/slb/blob/main/docs/docsite/rst/troubleshooting_guide.rst
 author:
   - aliyun_community.slb contributors (@aliyun-community)
 """

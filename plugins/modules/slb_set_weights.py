@@ -84,8 +84,9 @@ notes:
   - All results of M(aliyun_community.slb.slb_backend_weights) are returned, too.
 seealso:
   - module: aliyun_community.slb.slb_backend_weights
-  - ref: ansible_collections.aliyun_community.slb.docsite.first_drain_guide
+  - name: First drain in five minutes
     description: The playbook, step by step.
+    link: https://github.com/aliyun-community/slb/blob/main/docs/docsite/rst/first_drain_guide.rst
 author:
   - aliyun_community.slb contributors (@aliyun-community)
 """

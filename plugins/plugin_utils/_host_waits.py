@@ -103,19 +103,23 @@ def reason_of(result: t.Mapping[str, t.Any]) -> str:
     return printable(str(text))[:300].rstrip(".")
 
 
-def wait_for_connections(modules: HostModules, port: int, timeout: int, say: t.Callable[[str], None]) -> Json:
+def wait_for_connections(
+    modules: HostModules, ports: t.Sequence[int], timeout: int, say: t.Callable[[str], None]
+) -> Json:
     """The result of the last count, with ``elapsed`` (seconds) for all of them if the connections were counted."""
     started = time.monotonic()
     while True:
         waited = int(time.monotonic() - started)
-        answer = modules.run("aliyun_community.slb.slb_connections", port=port, timeout=slice_seconds(waited, timeout))
+        answer = modules.run(
+            "aliyun_community.slb.slb_connections", port=list(ports), timeout=slice_seconds(waited, timeout)
+        )
         if answer.get("failed") or answer.get("unreachable") or not isinstance(answer.get("connections"), int):
             return not_counted(answer)
         # Leaves out how long it took to start the module: the connections may have been gone by then.
         elapsed = answer["elapsed"] = waited + int(answer.get("elapsed", 0))
         if not answer["connections"] or elapsed >= timeout:
             return answer
-        left = f"{connections(answer['connections'])} left on port {port}"
+        left = f"{connections(answer['connections'])} left on {port_name(ports)}"
         say(f"{modules.host}: {left} after {elapsed} s of at most {timeout} s")
 
 
@@ -129,6 +133,11 @@ def connections(count: int) -> str:
     return "1 connection" if count == 1 else f"{count} connections"
 
 
+def port_name(ports: t.Sequence[int]) -> str:
+    """Ports as messages name them: ``port 80``, ``ports 80, 8080``."""
+    return f"port{'s' if len(ports) > 1 else ''} {', '.join(map(str, ports))}"
+
+
 def not_counted(answer: Json) -> Json:
     """A module that did not count has failed, whatever else it says."""
     kept = {key: value for key, value in answer.items() if key not in ("connections", "elapsed")}
@@ -138,17 +147,19 @@ def not_counted(answer: Json) -> Json:
     return kept
 
 
-def verdict(answer: Json, host: str, port: int, on_timeout: str, check_mode: bool, option: str = "on_timeout") -> Json:
+def verdict(
+    answer: Json, host: str, ports: t.Sequence[int], on_timeout: str, check_mode: bool, option: str = "on_timeout"
+) -> Json:
     """What the count means for the task: ``timed_out``, ``msg`` and perhaps ``failed``."""
     count, elapsed = answer["connections"], answer["elapsed"]
     if check_mode:
         return {
             "timed_out": False,
-            "msg": f"{host} has {connections(count)} on port {port}. In check mode nothing waits for them.",
+            "msg": f"{host} has {connections(count)} on {port_name(ports)}. In check mode nothing waits for them.",
         }
     if not count:
-        return {"timed_out": False, "msg": f"{host} has no connections left on port {port} after {elapsed} s."}
-    finding = f"{host} still has {connections(count)} on port {port} after {elapsed} s"
+        return {"timed_out": False, "msg": f"{host} has no connections left on {port_name(ports)} after {elapsed} s."}
+    finding = f"{host} still has {connections(count)} on {port_name(ports)} after {elapsed} s"
     if on_timeout == "fail":
         return {"timed_out": True, "failed": True, "msg": f"{finding}, and {option} is fail."}
     them = "it" if count == 1 else "them"

@@ -79,6 +79,21 @@ class Injected:
     arguments: list[str]
 
 
+class CannotStart(Exception):
+    """AWX starts no job; the text is the explanation on the page of the job, which has no output."""
+
+
+def check_before_start(inputs: dict[str, str]) -> None:
+    """Raise CannotStart if the credential of the kit lacks something that its type requires."""
+    missing = sorted(name for name in credential_type()["inputs"]["required"] if not inputs.get(name))
+    if missing:
+        name = kit("credential.yml")["credentials"][0]["name"]
+        raise CannotStart(
+            f"Job cannot start because Credential {name} does not provide one or more required fields "
+            f"({', '.join(missing)}). Task failed pre-start check."
+        )
+
+
 def inject(inputs: dict[str, str], folder: Path) -> Injected:
     """Let AWX's own code inject a credential of the kit's type."""
     kind = credential_type()
@@ -151,7 +166,7 @@ class Awx:
         self,
         template: str,
         answers: Values,
-        credential: dict[str, str],
+        credential: dict[str, str] | None,
         *,
         inventory: Values | None = None,
         artifacts: Values | None = None,
@@ -162,7 +177,12 @@ class Awx:
         search_path: str = "",
         python_path: Path | None = None,
     ) -> tuple[Path, list[str]]:
-        """Write the private data folder of a job; returns it and the command that runs the job."""
+        """Write the private data folder of a job; returns it and the command that runs the job.
+
+        ``credential``: None for a template without one. Raises CannotStart.
+        """
+        if credential is not None:
+            check_before_start(credential)
         number = len(list(self.folder.iterdir())) + 1
         job = self.folder / f"awx_{number}"
         for name in ("env", "inventory", "home"):
@@ -175,11 +195,12 @@ class Awx:
         (job / "inventory" / "hosts.yml").write_text(yaml.safe_dump(content), encoding="utf-8")
 
         about = job_template(template)
-        variables = accepted_answers(about["related"]["survey_spec"], answers)
+        survey = about.get("related", {}).get("survey_spec", {"spec": []})
+        variables = json.loads(about.get("extra_vars", "{}")) | accepted_answers(survey, answers)
         variables |= {"awx_job_id": number, "awx_job_template_name": template} | (artifacts or {}) | (extra or {})
         (job / "env" / "extravars").write_text(yaml.dump(variables, Dumper=_Unsafe), encoding="utf-8")
 
-        injected = inject(credential, job)
+        injected = inject(credential, job) if credential is not None else Injected({}, {}, [])
         environment = injected.environment | {
             "ANSIBLE_COLLECTIONS_PATH": str(job / COLLECTIONS),
             "ANSIBLE_FORCE_COLOR": "false",
@@ -195,7 +216,7 @@ class Awx:
         command = [sys.executable, "-m", "ansible_runner", "run", str(job), "-p", about["playbook"], "--ident", "job"]
         return job, command
 
-    def launch(self, template: str, answers: Values, credential: dict[str, str], **more: t.Any) -> Finished:
+    def launch(self, template: str, answers: Values, credential: dict[str, str] | None, **more: t.Any) -> Finished:
         """Run a job to its end."""
         job, command = self.prepare(template, answers, credential, **more)
         with _started(command) as runner:

@@ -61,16 +61,21 @@ def awx_collection() -> Path:
     return once("collection", make, COLLECTION.read_text(encoding="utf-8"))
 
 
-@pytest.fixture(scope="session")
-def image_python() -> Path:
-    """A Python with what the execution environment asks for: its ansible-core and the list of the collection."""
-    core = kit("execution-environment.yml")["dependencies"]["ansible_core"]["package_pip"]
+@pytest.fixture(scope="session", params=["newest", "2.16"])
+def image_python(request: pytest.FixtureRequest) -> Path:
+    """The Python of the execution environment with what that asks for: ansible-core and the list of the collection.
+
+    Once with the newest ansible-core that it allows, and once with the oldest line.
+    """
+    wanted = kit("execution-environment.yml")["dependencies"]
+    version = wanted["python_interpreter"]["package_system"].removeprefix("python")
+    core = wanted["ansible_core"]["package_pip"] if request.param == "newest" else f"ansible-core~={request.param}.0"
 
     def make(folder: Path) -> None:
-        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+        subprocess.run([project.target_pythons()[version], "-m", "venv", folder], check=True)
         pip("--python", folder / "bin" / "python", "install", core, "--requirement", LIST)
 
-    return once("image", make, core, LIST.read_text(encoding="utf-8")) / "bin" / "python"
+    return once(f"image_{request.param}", make, version, core, LIST.read_text(encoding="utf-8")) / "bin" / "python"
 
 
 @pytest.fixture(scope="session")

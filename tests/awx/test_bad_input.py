@@ -10,7 +10,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from awx_job import HERE, Awx
+from awx_job import HERE, Awx, CannotStart
 from emulator_process import EmulatorProcess
 
 DOCS = HERE.parents[1] / "docs" / "docsite" / "rst" / "awx_guide.rst"
@@ -93,10 +93,29 @@ def test_answers(
     assert not slb.actions()
 
 
-def test_a_credential_without_a_region(awx: Awx, slb: EmulatorProcess, credential: dict[str, str]) -> None:
-    job = awx.launch("SLB set weights", WEIGHTS, credential | {"region": ""})
+def test_a_credential_that_is_not_filled_in(awx: Awx, credential: dict[str, str]) -> None:
+    """What a new administrator meets first. It is AWX that speaks here; the docs have its sentence."""
+    with pytest.raises(CannotStart) as caught:
+        awx.launch("SLB set weights", WEIGHTS, dict.fromkeys(credential, ""))
+    sentence = str(caught.value)
+    assert "Credential Alibaba Cloud does not provide one or more required fields (access_key, region," in sentence
+    assert sentence.partition(" (")[0] in DOCS.read_text(encoding="utf-8")
+
+
+def test_a_template_without_the_credential(awx: Awx, slb: EmulatorProcess) -> None:
+    job = awx.launch("SLB set weights", WEIGHTS, None)
     assert job.status == "failed"
     assert job.last_message.endswith("region is missing. Set the option region or the variable ALICLOUD_REGION.")
+    assert not slb.actions()
+
+
+def test_a_limit_with_a_typing_error(awx: Awx, slb: EmulatorProcess, credential: dict[str, str]) -> None:
+    """It is Ansible that speaks here; the docs have its sentence."""
+    job = awx.launch("SLB rolling update", {}, credential, limit="wbe1")
+    assert job.status == "failed"
+    sentence = "Specified inventory, host pattern and/or --limit leaves us with no hosts to target."
+    assert sentence in job.said
+    assert sentence in DOCS.read_text(encoding="utf-8")
     assert not slb.actions()
 
 

@@ -35,11 +35,46 @@ ENVIRONMENT = {
 }
 
 
+# Each field of the form: id, label, whether it is secret, help text.
+FIELDS = [
+    ("access_key", "Access key id", False, None),
+    ("secret_key", "Access key secret", True, None),
+    ("security_token", "STS token", True, "Only for temporary keys, whose id starts with STS."),
+    ("region", "Region", False, "The region of the load balancers, such as cn-hangzhou."),
+    (
+        "assume_role_arn",
+        "Role to assume: ARN",
+        False,
+        "A RAM role that the access key takes on, such as acs:ram::1234567890123456:role/slb-operator.",
+    ),
+    ("assume_role_session_name", "Role to assume: session name", False, "Shown in the audit log of the account."),
+    ("assume_role_external_id", "Role to assume: external id", True, "Only if the role asks for one."),
+    (
+        "endpoint",
+        "Endpoint",
+        False,
+        "Only for another host of the Slb API than the region's own, such as slb-vpc.cn-hangzhou.aliyuncs.com.",
+    ),
+]
+
+
+def test_its_inputs_stay_as_they_are() -> None:
+    """AWX freezes them, help texts and all, once there is a credential of the type: setup.yml of a later version would fail."""
+    inputs = credential_type()["inputs"]
+    assert set(inputs) == {"fields", "required"}
+    assert inputs["required"] == ["access_key", "secret_key", "region"]
+    assert inputs["fields"] == [
+        {"id": name, "label": label, "type": "string"}
+        | ({"secret": True} if is_secret else {})
+        | ({"help_text": help_text} if help_text else {})
+        for name, label, is_secret, help_text in FIELDS
+    ]
+
+
 def test_awx_takes_it() -> None:
     kind = credential_type()
     assert kind["kind"] == "cloud"  # the only kind beside net that a custom type may be
     assert not credential_type_errors(kind["inputs"], kind["injectors"])
-    assert set(kind["inputs"]["required"]) == {"access_key", "secret_key", "region"}
 
 
 def test_it_becomes_the_environment_and_nothing_else(tmp_path: Path) -> None:

@@ -77,6 +77,12 @@ def shrink(report: Report) -> Report:
 def simpler(schedule: Schedule) -> Iterator[Schedule]:
     """Schedules with one thing less, the largest things first."""
     servers = {server["server_id"] for server in schedule.backend_servers}
+    for fewer in without(schedule.groups):
+        yield replace(schedule, groups=fewer)
+    for number, group in enumerate(schedule.groups):
+        for fewer in without(group["backend_servers"]):
+            groups = [*schedule.groups[:number], {**group, "backend_servers": fewer}, *schedule.groups[number + 1 :]]
+            yield replace(schedule, groups=groups)
     requested = [member for member in schedule.members if member["server_id"] in servers]
     if requested != schedule.members:
         yield replace(schedule, members=requested)

@@ -14,10 +14,11 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import NamedTuple, Optional
 
 from schedule import LOAD_BALANCER, PLAIN_OPTIONS, Document, Schedule
 
@@ -36,9 +37,28 @@ from slb_emulator.service import RecordedRequest
 
 MODULE = "ansible_collections.aliyun_community.slb.plugins.modules.slb_backend_weights"
 HANGING = 60.0  # seconds after which a process counts as hung
-LANDING = 5.0  # seconds in which a request that nobody waits for any more has certainly been handled
+LANDING = 5.0  # seconds after which a request that is no longer waited for has certainly been handled
 
-Members = tuple[BackendServer, ...]
+# Group (empty: the default one), server_id, type, server_ip, port (None in the default group).
+Identity = tuple[str, str, str, str, Optional[int]]
+
+
+class Member(NamedTuple):
+    """A member with its group, whose id is empty for the default group."""
+
+    group: str
+    server: BackendServer
+
+    @property
+    def identity(self) -> Identity:
+        return (self.group, *self.server.identity, self.server.port)
+
+    @property
+    def weight(self) -> int:
+        return self.server.weight
+
+
+Members = tuple[Member, ...]
 
 
 def make_time_cheap() -> None:
@@ -100,14 +120,20 @@ class Watch:
 
 
 def perform(schedule: Schedule) -> list[Run]:
-    """The run of a schedule, then twice the same request without faults: one that mends, and one that finds it done."""
+    """The run of a schedule, then twice the same request without faults: one that completes it, and one that finds nothing to do."""
     again = replace(
         schedule,
         backend_servers=[
             {key: value for key, value in server.items() if key != "expected_weight"}
             for server in schedule.backend_servers
         ],
-        options={**PLAIN_OPTIONS, "on_missing": "ignore", "wait_timeout": 60, "read_timeout": 30},
+        options={
+            **PLAIN_OPTIONS,
+            "on_missing": "ignore",
+            "server_groups": schedule.options["server_groups"],
+            "wait_timeout": 60,
+            "read_timeout": 30,
+        },
         faults=[],
         busy_seconds=0.0,
         check_mode=False,
@@ -123,13 +149,18 @@ def run(emulator: Emulator, schedule: Schedule) -> Run:
     emulator.change_settings({"busy_seconds": schedule.busy_seconds})
     for fault in schedule.faults:
         emulator.add_fault(fault)
-    before = tuple(emulator.members(LOAD_BALANCER))
+    before = members_of(emulator, schedule.group_ids)
     act = run_process if schedule.as_process else run_task
     with Watch() as watch:
         result, crash = act(schedule, emulator)
     await_landing(schedule, emulator, result)
-    after = tuple(emulator.members(LOAD_BALANCER))
+    after = members_of(emulator, schedule.group_ids)
     return Run(schedule, before, after, emulator.requests, result, crash, watch.seconds, watch.held_up)
+
+
+def members_of(emulator: Emulator, group_ids: Sequence[str]) -> Members:
+    """All members of these groups, in their order."""
+    return tuple(Member(group, server) for group in group_ids for server in emulator.members(LOAD_BALANCER, group))
 
 
 def await_landing(schedule: Schedule, emulator: Emulator, result: Document | None) -> None:
@@ -149,7 +180,7 @@ def run_task(schedule: Schedule, emulator: Emulator) -> tuple[Document | None, s
     options = schedule.options
     connection = Connection("cn-hangzhou", emulator.url, True, 5, options["read_timeout"])
     try:
-        requested = _requested.parse_requested(schedule.backend_servers)
+        requested = _requested.parse_requested(schedule.backend_servers, options["server_groups"])
         client = _client.Client(
             connection,
             StaticCredentials(Credentials("rehearsal", "rehearsal-secret")),

@@ -5,7 +5,7 @@
 """The truth about a run, from the emulator's log and state, and where the module's word differs from it.
 
 Nothing here is taken from the module's code. Its ``request_ids`` say which answers it got: they are compared with the
-log first. What nobody in the module's place could know is excepted, in one place: see ``Story.mistakable``.
+log first. Facts that the module cannot observe are exempt, see ``Story.mistakable``.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from collections.abc import Iterator, Sequence
 from math import ceil
 from typing import NamedTuple
 
-from harness import Members, Run
-from schedule import DESCRIBE, LISTENERS, SET, Document
+from harness import Identity, Member, Members, Run
+from schedule import LISTENERS, READS, SET_GROUP, WRITES, Document
 
-from slb_emulator.model import BackendServer, Identity, MemberChange
+from slb_emulator.model import BackendServer, MemberChange
 from slb_emulator.service import RecordedRequest
 
 PER_CALL = 20
@@ -28,6 +28,7 @@ LONGEST_PAUSE = 0.2  # see harness.make_time_cheap
 # The API says with these: not now, or I do not know. A task goes on as long as there is time.
 PASSING = (
     "BackendServer.configuring",
+    "VServerGroupProcessing",
     "Throttling.User",
     "SystemBusy",
     "OperationConflict",
@@ -49,11 +50,12 @@ class Finding(NamedTuple):
 
 
 class Expected(NamedTuple):
-    """What the request comes to on a group. ``wishes``: in the order of the request, identity to weight."""
+    """What the request comes to on groups. ``wishes``: in the order of the request, identity to weight."""
 
     wishes: dict[Identity, int]
     changes: dict[Identity, int]
     refusals: frozenset[str]
+    skipped: frozenset[Identity] = frozenset()
 
 
 def weights_of(members: Members) -> dict[Identity, int]:
@@ -61,36 +63,83 @@ def weights_of(members: Members) -> dict[Identity, int]:
 
 
 def expected_of(run: Run, members: Members) -> Expected:
-    """What is to be done on a group that was read, and the codes with which a task may refuse to."""
-    options = run.schedule.options
+    """What is to be done on members that were read, and the codes with which a task may refuse to."""
+    schedule, options = run.schedule, run.schedule.options
     wishes: dict[Identity, int] = {}
-    refusals = set()
-    names = [tuple(map(server.get, ("server_id", "type", "server_ip"))) for server in run.schedule.backend_servers]
-    if len(set(names)) < len(names):
-        refusals.add("InvalidArgument")
-    for server in run.schedule.backend_servers:
-        found = [member for member in members if fits(server, member)]
+    skipped: set[Identity] = set()
+    refusals = set(wrong_entries(run))
+    for server in schedule.backend_servers:
+        found = [member for member in members if fits(run, server, member)]
         if not found and options["on_missing"] == "fail":
             refusals.add("UnknownMember")
-        if len(found) > 1 or any(member.identity in wishes for member in found):
+        if any(len({m.identity[1:4] for m in found if m.group == group}) > 1 for group in schedule.group_ids):
             refusals.add("InvalidArgument")
-        for member in found[:1]:
-            weight = int(server["weight"])
-            wishes[member.identity] = weight
-            if server.get("expected_weight", member.weight) not in (member.weight,) and member.weight != weight:
-                refusals.add("UnexpectedWeight")
+        for member in found:
+            if member.identity in wishes or member.identity in skipped:
+                refusals.add("InvalidArgument")
+            weight, expected = int(server["weight"]), server.get("expected_weight", member.weight)
+            if member.weight in (weight, *(expected if isinstance(expected, list) else [expected])):
+                wishes[member.identity] = weight
+            else:
+                skipped.add(member.identity)
+    if skipped and options["on_unexpected"] == "fail":
+        refusals.add("UnexpectedWeight")
     current = weights_of(members)
     changes = {identity: weight for identity, weight in wishes.items() if current[identity] != weight}
-    active = sum(weight > 0 for weight in {**current, **wishes}.values())
-    if 0 in changes.values() and active < options["min_active"]:
-        refusals.add("MinActive")
-    return Expected(wishes, changes, frozenset(refusals))
+    after = {**current, **wishes}
+    for group in {identity[0] for identity, weight in changes.items() if not weight}:
+        if sum(weight > 0 for identity, weight in after.items() if identity[0] == group) < options["min_active"]:
+            refusals.add("MinActive")
+    return Expected(wishes, changes, frozenset(refusals), frozenset(skipped))
 
 
-def fits(server: Document, member: BackendServer) -> bool:
+def wrong_entries(run: Run) -> Iterator[str]:
+    """Codes for requests that are wrong on any group."""
+    schedule = run.schedule
+    entries = schedule.backend_servers
+    all_groups = schedule.options["server_groups"] == "all"
+    keys = ("server_id", "type", "server_ip", "vserver_group", "port")
+    if len({tuple(map(entry.get, keys)) for entry in entries}) < len(entries):
+        yield "InvalidArgument"
+    for entry in entries:
+        if "port" in entry and "vserver_group" not in entry and not all_groups:
+            yield "InvalidArgument"
+    if names_unknown_group(run):
+        yield "InvalidArgument"
+    everywhere = {entry["server_id"] for entry in entries if all_groups and "vserver_group" not in entry}
+    if any("vserver_group" in entry and entry["server_id"] in everywhere for entry in entries):
+        yield "InvalidArgument"
+
+
+def names_unknown_group(run: Run) -> bool:
+    return any(run.schedule.group_of(entry.get("vserver_group")) == "?" for entry in run.schedule.backend_servers)
+
+
+def fits(run: Run, server: Document, member: Member) -> bool:
+    """Whether an element of the request is about a member."""
+    known = member.server
+    is_everywhere = run.schedule.options["server_groups"] == "all" and "vserver_group" not in server
+    if not is_everywhere and run.schedule.group_of(server.get("vserver_group")) != member.group:
+        return False
     return all(
-        server.get(key, getattr(member, key)) == getattr(member, key) for key in ("server_id", "type", "server_ip")
+        server.get(key, getattr(known, key)) == getattr(known, key)
+        for key in ("server_id", "type", "server_ip", "port")
     )
+
+
+def group_of(record: RecordedRequest) -> str:
+    """The group that a read or a write is about."""
+    return record.parameters.get("VServerGroupId", "")
+
+
+def of_group(members: Sequence[Member], group: str) -> Members:
+    return tuple(member for member in members if member.group == group)
+
+
+def identity_of(change: MemberChange) -> Identity:
+    server = change.after or change.before
+    assert server is not None
+    return Member(change.vserver_group_id, server).identity
 
 
 class Story:
@@ -101,19 +150,28 @@ class Story:
         # As the module made them; the log has them in the order in which they took effect.
         self.requests = sorted(run.requests, key=lambda record: record.received)
         self.answered_ids = set(run.result["request_ids"]) if run.result else set()
-        self.history: list[Members] = [run.before]
+        self.now: Members = run.before
+        self._earlier: dict[str, Members] = {}  # each group before its newest write or edit
         self.shown: dict[str, Members] = {}  # by request id of a read: what its answer has
         for record in run.requests:
             self._tell(record)
 
     def _tell(self, record: RecordedRequest) -> None:
         if record.fault == "edit":
-            self.history.append(after_changes(self.history[-1], record.edits))
+            self._change(record.edited_groups, record.edits)
+        group = group_of(record)
         if took_effect(record):
-            self.history.append(after_changes(self.history[-1], record.changes))
-        elif record.action == DESCRIBE:
+            self._change([group], record.changes)
+        elif record.action in READS:
             # A stale read shows the group as before the newest write or edit.
-            self.shown[record.request_id] = self.history[-2:][0] if record.fault == "stale_read" else self.history[-1]
+            current = of_group(self.now, group)
+            self.shown[record.request_id] = (
+                self._earlier.get(group, current) if record.fault == "stale_read" else current
+            )
+
+    def _change(self, groups: Sequence[str], changes: Sequence[MemberChange]) -> None:
+        self._earlier.update({group: of_group(self.now, group) for group in groups})
+        self.now = after_changes(self.now, changes)
 
     def answered(self, record: RecordedRequest) -> bool:
         """Whether the module got a usable answer that says yes."""
@@ -121,26 +179,41 @@ class Story:
 
     def is_open(self, record: RecordedRequest) -> bool:
         """Whether the answer to a write, if one came, leaves open what became of it."""
-        return record.action == SET and (record.request_id not in self.answered_ids or record.code in OPEN)
+        return record.action in WRITES and (record.request_id not in self.answered_ids or record.code in OPEN)
 
-    def reads(self) -> list[Members]:
-        """What the answered reads showed, in their order."""
-        return [self.shown[r.request_id] for r in self.requests if r.action == DESCRIBE and self.answered(r)]
+    def reads(self, group: str) -> list[Members]:
+        """What the answered reads of a group showed, in their order."""
+        return [
+            self.shown[r.request_id]
+            for r in self.requests
+            if r.action in READS and group_of(r) == group and self.answered(r)
+        ]
+
+    def first_view(self) -> Members | None:
+        """All groups that the request is about, as they were read first; None if one of them never was."""
+        reads = [self.reads(group) for group in self.run.schedule.scope]
+        return tuple(member for shown in reads for member in shown[0]) if all(reads) else None
+
+    def last_view(self) -> Members:
+        """The same, as they were read last."""
+        return tuple(member for group in self.run.schedule.scope for member in self.reads(group)[-1])
 
     def writes(self) -> list[RecordedRequest]:
-        return [record for record in self.requests if record.action == SET]
+        return [record for record in self.requests if record.action in WRITES]
+
+    def at_first(self) -> dict[Identity, int]:
+        return weights_of(self.first_view() or ())
 
     def changed(self) -> set[Identity]:
         """The members that writes of this run changed, and did not change back to what the first read showed."""
         changes = [change for record in self.writes() for change in record.changes]
-        last = {change.after.identity: change.after.weight for change in changes if change.after}
-        at_first = weights_of(self.reads()[0])
+        last = {identity_of(change): change.after.weight for change in changes if change.after}
+        at_first = self.at_first()
         return {identity for identity, weight in last.items() if at_first.get(identity) != weight}
 
     def edited(self) -> set[Identity]:
         """The members that another job changed, added or removed."""
-        changes = [change for record in self.run.requests for change in record.edits]
-        return {member.identity for change in changes for member in (change.before, change.after) if member}
+        return {identity_of(change) for record in self.run.requests for change in record.edits}
 
     def mistakable(self, wishes: dict[Identity, int]) -> set[Identity]:
         """The members that a task may take for changed by its own write, which got no answer or changed nothing.
@@ -149,68 +222,86 @@ class Story:
         came late shows it.
         """
         changes = [change for record in self.run.requests for change in record.edits]
-        members = [change.after for change in changes if change.after]
+        members = [Member(change.vserver_group_id, change.after) for change in changes if change.after]
         for record in self.run.requests:
             if record.fault == "stale_read":
-                members += self.shown.get(record.request_id, [])
+                members += self.shown.get(record.request_id, ())
         return {member.identity for member in members if member.weight == wishes.get(member.identity)}
 
-    def newest_knowledge(self) -> list[BackendServer]:
-        """The group of the last answered read, with the writes that were answered after it."""
-        known: dict[Identity, BackendServer] = {}
+    def newest_knowledge(self) -> Members:
+        """Each group as the last answered read showed it, with the writes that were answered after it."""
+        known: dict[str, dict[Identity, Member]] = {}
         for record in self.requests:
             if not self.answered(record):
                 continue
-            if record.action == DESCRIBE:
-                known = {member.identity: member for member in self.shown[record.request_id]}
-            elif record.action == SET:
-                for identity, weight in entries(record, known).items():
-                    known[identity] = with_weight(known[identity], weight)
-        return list(known.values())
+            group = group_of(record)
+            if record.action in READS:
+                known[group] = {member.identity: member for member in self.shown[record.request_id]}
+            elif record.action in WRITES:
+                for identity, weight in entries(record, known[group]).items():
+                    known[group][identity] = with_weight(known[group][identity], weight)
+        # A check of the listeners reads other groups, too, which the task does not report.
+        groups = [group for group in self.run.schedule.scope if group in known]
+        return tuple(member for group in groups for member in known[group].values())
 
     def open_at_the_end(self) -> set[Identity]:
         """The members that were sent, without an answer to that, and that the last read does not show as they were sent."""
         left: dict[Identity, int] = {}
-        known: dict[Identity, BackendServer] = {}
+        known: dict[str, dict[Identity, Member]] = {}
         for record in self.requests:
-            if record.action == DESCRIBE and self.answered(record):
-                known = {member.identity: member for member in self.shown[record.request_id]}
-            elif record.action == SET and self.answered(record):
-                for identity in entries(record, known):
+            group = group_of(record)
+            if record.action in READS and self.answered(record):
+                known[group] = {member.identity: member for member in self.shown[record.request_id]}
+            elif record.action in WRITES and self.answered(record):
+                for identity in entries(record, known[group]):
                     left.pop(identity, None)
             elif self.is_open(record):
-                left.update(entries(record, known))
-        return {i for i, weight in left.items() if i not in known or known[i].weight != weight}
+                left.update(entries(record, known[group]))
+        shown = {identity: member.weight for members in known.values() for identity, member in members.items()}
+        return {identity for identity, weight in left.items() if shown.get(identity) != weight}
 
 
 def after_changes(members: Members, changes: Sequence[MemberChange]) -> Members:
-    """The members after changes of the log."""
+    """The members after changes of the log. Group ids sort as the groups do."""
     result = {member.identity: member for member in members}
     for change in changes:
         if change.after is not None:
-            result[change.after.identity] = change.after
+            result[identity_of(change)] = Member(change.vserver_group_id, change.after)
         elif change.before is not None:
-            del result[change.before.identity]
-    return tuple(result.values())
+            del result[identity_of(change)]
+    return tuple(sorted(result.values(), key=lambda member: member.group))
 
 
-def with_weight(member: BackendServer, weight: int) -> BackendServer:
-    return BackendServer(member.server_id, weight, member.type, member.server_ip, member.description)
+def with_weight(member: Member, weight: int) -> Member:
+    """The member with this weight, and nothing of what only the emulator knows."""
+    server = member.server
+    return Member(
+        member.group,
+        BackendServer(server.server_id, weight, server.type, server.server_ip, server.description, port=server.port),
+    )
 
 
 def took_effect(record: RecordedRequest) -> bool:
     """Whether a write reached the group, whatever became of its answer."""
     accepted = record.code is None or (record.fault == "error_after" and record.code in OPEN)
-    return record.action == SET and record.fault not in WITHOUT_EFFECT and accepted
+    return record.action in WRITES and record.fault not in WITHOUT_EFFECT and accepted
 
 
-def entries(record: RecordedRequest, known: dict[Identity, BackendServer]) -> dict[Identity, int]:
+def entries(record: RecordedRequest, known: dict[Identity, Member]) -> dict[Identity, int]:
     """What a write asked for. An ECS instance may be named without its address."""
     found = {}
     for entry in json.loads(record.parameters["BackendServers"]):
-        identity = (entry["ServerId"], entry.get("Type", "ecs"), entry.get("ServerIp", ""))
-        if identity not in known:
-            identity = next((i for i in known if i[:2] == identity[:2] and not identity[2]), identity)
+        port = int(entry["Port"]) if "Port" in entry else None
+        identity: Identity = (
+            group_of(record),
+            entry["ServerId"],
+            entry.get("Type", "ecs"),
+            entry.get("ServerIp", ""),
+            port,
+        )
+        if identity not in known and not identity[3]:
+            same = (i for i in known if (*i[:3], i[4]) == (*identity[:3], port))
+            identity = next(same, identity)
         found[identity] = int(entry["Weight"])
     return found
 
@@ -227,7 +318,7 @@ def findings(runs: list[Run]) -> list[Finding]:
 def check(run: Run) -> Iterator[Finding]:
     """Every rule that holds for a single run."""
     story = Story(run)
-    if story.history[-1] != run.after:
+    if story.now != run.after:
         yield Finding("emulator", "its log does not add up to its state")
         return
     if run.crash:
@@ -237,13 +328,13 @@ def check(run: Run) -> Iterator[Finding]:
         return
     yield from check_calls(run, story)
     yield from check_time(run)
-    reads = story.reads()
-    if not reads:
+    first_view = story.first_view()
+    if first_view is None or names_unknown_group(run):
         if not run.result.get("failed") or run.result["changed"] or "backend_servers" in run.result or story.writes():
-            yield Finding("blind", f"the group was never read: {run.result}")
-        yield from check_error(run, story, Expected({}, {}, frozenset(("InvalidArgument",))))
+            yield Finding("blind", f"the groups were never read: {run.result}")
+        yield from check_error(run, story, Expected({}, {}, frozenset(wrong_entries(run))))
         return
-    expected = expected_of(run, reads[0])
+    expected = expected_of(run, first_view)
     yield from check_group(run, story, expected)
     yield from check_writes(run, story, expected)
     if run.result.get("failed"):
@@ -254,30 +345,39 @@ def check(run: Run) -> Iterator[Finding]:
 
 
 def check_requested_only(run: Run, story: Story) -> Iterator[Finding]:
-    """A write changes nothing but weights, of what was requested, to what was requested."""
+    """A write changes nothing but weights, of what was requested, to what was requested; and never the name of a group."""
     for record in story.writes():
+        if record.action == SET_GROUP and "VServerGroupName" in record.parameters:
+            yield Finding("name", f"{record.parameters}")
         for change in record.changes:
             if change.before is None or change.after is None:
                 yield Finding("membership", f"{change}")
                 continue
-            before, after = change.before, change.after
+            before, after = (Member(change.vserver_group_id, server) for server in (change.before, change.after))
             if with_weight(before, 0) != with_weight(after, 0):
                 yield Finding("more than the weight", f"{before} -> {after}")
-            wishes = {int(s["weight"]) for s in run.schedule.backend_servers if fits(s, before)}
+            wishes = {int(s["weight"]) for s in run.schedule.backend_servers if fits(run, s, before)}
             # The task knew the member as it was before what another job did right before the write.
-            edited = (edit.before for edit in record.edits if edit.before and edit.before.identity == before.identity)
+            edited = (
+                Member(edit.vserver_group_id, edit.before)
+                for edit in record.edits
+                if edit.before and identity_of(edit) == before.identity
+            )
             if after.weight not in wishes and not may_go_back(run, story, next(edited, before), after.weight):
                 yield Finding("not requested", f"{change} and not {wishes}")
 
 
-def may_go_back(run: Run, story: Story, member: BackendServer, weight: int) -> bool:
-    """Whether this takes back a drain, since some read showed fewer members in traffic than min_active."""
-    reads = story.reads()
-    too_few = any(active_count(group) < run.schedule.options["min_active"] for group in reads[1:])
-    return too_few and member.weight == 0 and weights_of(reads[0]).get(member.identity) == weight
+def may_go_back(run: Run, story: Story, member: Member, weight: int) -> bool:
+    """Whether this takes back a drain, since some read showed fewer members of a group in traffic than min_active."""
+    too_few = any(
+        active_count(shown) < run.schedule.options["min_active"]
+        for group in run.schedule.scope
+        for shown in story.reads(group)[1:]
+    )
+    return too_few and member.weight == 0 and story.at_first().get(member.identity) == weight
 
 
-def active_count(members: Sequence[BackendServer]) -> int:
+def active_count(members: Sequence[Member]) -> int:
     return sum(member.weight > 0 for member in members)
 
 
@@ -293,18 +393,26 @@ def check_calls(run: Run, story: Story) -> Iterator[Finding]:
 
 
 def check_cost(run: Run, story: Story) -> Iterator[Finding]:
-    """Without faults: one read; for n changes ceil(n/20) writes, and a read at the end."""
+    """Without faults: one read of each group, and one of their list; for n changes ceil(n/20) writes, and a read at the end."""
     assert run.result is not None
-    changes = len(run.result["changed_servers"])
-    count = 1 if run.requests else 0  # some requests are refused as they stand
+    if names_unknown_group(run) or (run.schedule.groups and run.schedule.options["check_listeners"] != "off"):
+        return  # then it depends on what is looked up
+    scope = run.schedule.scope
+    count = len(scope) + (run.schedule.scope != [""]) if story.first_view() is not None else len(run.requests)
+    changes = run.result["changed_servers"]
     if changes and not run.schedule.check_mode:
-        drains = any(row["after"] == 0 for row in run.result["changed_servers"])
-        reads_again = run.schedule.options["verify"] or (drains and run.schedule.options["min_active"] > 0)
-        count += ceil(changes / PER_CALL) + reads_again
+        for group in {row["vserver_group_id"] for row in changes}:
+            mine = [row for row in changes if row["vserver_group_id"] == group]
+            drains = any(row["after"] == 0 for row in mine)
+            reads_again = run.schedule.options["verify"] or (drains and run.schedule.options["min_active"] > 0)
+            count += ceil(len(mine) / PER_CALL) + reads_again
+    busy = ("BackendServer.configuring", "VServerGroupProcessing")
     listeners = sum(record.action == LISTENERS for record in run.requests)
-    made = len(run.requests) - listeners - sum(record.code == "BackendServer.configuring" for record in run.requests)
+    made = len(run.requests) - listeners - sum(record.code in busy for record in run.requests)
     if made != count or listeners > 1:
-        yield Finding("cost", f"{made} calls and {listeners} for listeners, for {changes} changes")
+        yield Finding(
+            "cost", f"{made} calls and not {count}, and {listeners} for listeners, for {len(changes)} changes"
+        )
 
 
 def check_time(run: Run) -> Iterator[Finding]:
@@ -314,42 +422,57 @@ def check_time(run: Run) -> Iterator[Finding]:
         yield Finding("deadline", f"{run.seconds:.1f} s, held up by the machine for {run.held_up:.1f} s")
 
 
+def row_of(run: Run, member: Member) -> Document:
+    """A member in the shape of ``backend_servers``."""
+    server = member.server
+    names = {group["vserver_group_id"]: group["vserver_group_name"] for group in run.schedule.groups}
+    return {
+        "server_id": server.server_id,
+        "weight": server.weight,
+        "type": server.type,
+        "server_ip": server.server_ip or None,
+        "description": server.description or None,
+        "port": server.port,
+        "vserver_group_id": member.group or None,
+        "vserver_group_name": names.get(member.group),
+    }
+
+
 def check_group(run: Run, story: Story, expected: Expected) -> Iterator[Finding]:
-    """``backend_servers``, ``active_count`` and ``previous``."""
+    """``backend_servers``, ``server_groups``, ``active_count``, ``previous`` and ``skipped_servers``."""
     assert run.result is not None
     members = story.newest_knowledge()
     if run.schedule.check_mode and not run.result.get("failed"):
-        members = [with_weight(member, expected.wishes.get(member.identity, member.weight)) for member in members]
-    group = [
-        {
-            "server_id": member.server_id,
-            "weight": member.weight,
-            "type": member.type,
-            "server_ip": member.server_ip or None,
-            "description": member.description or None,
-        }
-        for member in members
-    ]
+        members = tuple(with_weight(m, expected.wishes.get(m.identity, m.weight)) for m in members)
+    rows = [row_of(run, member) for member in members]
     told = run.result["backend_servers"]
-    if told != group:
-        different = [f"{said} and not {true}" for said, true in zip(told, group) if said != true]
-        yield Finding(
-            "backend_servers", f"{len(told)} and not {len(group)}" if len(told) != len(group) else different[0]
-        )
-    if run.result["active_count"] != sum(member["weight"] > 0 for member in told):
-        yield Finding("active_count", f"{run.result['active_count']}")
+    if told != rows:
+        different = [f"{said} and not {true}" for said, true in zip(told, rows) if said != true]
+        yield Finding("backend_servers", f"{len(told)} and not {len(rows)}" if len(told) != len(rows) else different[0])
+    counts = {group: active_count(of_group(members, group)) for group in run.schedule.scope}
+    said = {row["vserver_group_id"] or "": row["active_count"] for row in run.result["server_groups"]}
+    if said != counts:
+        yield Finding("server_groups", f"{said} and not {counts}")
     if "previous" in run.result or not {"InvalidArgument", "UnexpectedWeight"} & expected.refusals:
-        at_first = weights_of(story.reads()[0])
+        at_first = story.at_first()
         previous = [option(identity, at_first[identity]) for identity in expected.wishes]
         if run.result.get("previous") != previous:
             yield Finding("previous", f"{run.result.get('previous')} and not {previous}")
+        skipped = {as_claim(row) for row in run.result["skipped_servers"]}
+        if skipped != expected.skipped:
+            yield Finding("skipped_servers", f"{skipped} and not {set(expected.skipped)}")
+    concerned = {identity[0] for identity in expected.wishes} if "previous" in run.result else set()
+    smallest = min((count for group, count in counts.items() if group in concerned or not concerned), default=0)
+    if run.result["active_count"] != smallest:
+        yield Finding("active_count", f"{run.result['active_count']} and not {smallest}")
 
 
 def option(identity: Identity, weight: int) -> Document:
     """A member in the shape of the option ``backend_servers``."""
-    server_id, server_type, server_ip = identity
+    group, server_id, server_type, server_ip, port = identity
     address = {"server_ip": server_ip} if server_ip else {}
-    return {"server_id": server_id, "weight": weight, "type": server_type, **address}
+    place = {"vserver_group": group, "port": port} if group else {}
+    return {"server_id": server_id, "weight": weight, "type": server_type, **address, **place}
 
 
 def check_writes(run: Run, story: Story, expected: Expected) -> Iterator[Finding]:
@@ -357,16 +480,18 @@ def check_writes(run: Run, story: Story, expected: Expected) -> Iterator[Finding
 
     A write whose outcome is open is sent again only after a look at the group.
     """
-    known: dict[Identity, BackendServer] = {member.identity: member for member in story.reads()[0]}
-    at_first = weights_of(story.reads()[0])
+    known: dict[Identity, Member] = {member.identity: member for member in story.first_view() or ()}
+    at_first = story.at_first()
     if story.writes() and (run.schedule.check_mode or expected.refusals):
         yield Finding("written", f"in check mode, or in spite of {set(expected.refusals)}")
     unread: set[Identity] = set()
     for record in story.requests:
-        if record.action == DESCRIBE and story.answered(record):
-            known = {member.identity: member for member in story.shown[record.request_id]}
-            unread.clear()
-        if record.action != SET:
+        group = group_of(record)
+        if record.action in READS and story.answered(record):
+            known = {identity: member for identity, member in known.items() if identity[0] != group}
+            known.update({member.identity: member for member in story.shown[record.request_id]})
+            unread = {identity for identity in unread if identity[0] != group}
+        if record.action not in WRITES:
             continue
         asked = entries(record, known)
         if unread & set(asked):
@@ -383,18 +508,22 @@ def check_writes(run: Run, story: Story, expected: Expected) -> Iterator[Finding
                 yield Finding("undone", f"{identity} was seen to have {known[identity].weight}, and {weight} was sent")
 
 
+def as_claim(row: Document) -> Identity:
+    return (row["vserver_group_id"] or "", row["server_id"], row["type"], row["server_ip"] or "", row["port"])
+
+
 def claims(listed: list[Document]) -> dict[Identity, tuple[int, int]]:
     """Rows of the shape of ``changed_servers``: identity to (before, after)."""
-    return {(row["server_id"], row["type"], row["server_ip"] or ""): (row["before"], row["after"]) for row in listed}
+    return {as_claim(row): (row["before"], row["after"]) for row in listed}
 
 
 def check_success(run: Run, story: Story, expected: Expected) -> Iterator[Finding]:
-    """Success: the group is as requested, by the last read, and in fact where nobody else has interfered."""
+    """Success: the group is as requested, by the last read, and by the state if no other job has interfered."""
     assert run.result is not None
     if expected.refusals:
         yield Finding("not refused", f"expected was one of {set(expected.refusals)}")
         return
-    at_first = weights_of(story.reads()[0])
+    at_first = story.at_first()
     told = claims(run.result["changed_servers"])
     wanted = {identity: (at_first[identity], weight) for identity, weight in expected.changes.items()}
     if told != wanted:
@@ -411,25 +540,29 @@ def check_success(run: Run, story: Story, expected: Expected) -> Iterator[Findin
     if wrong:
         yield Finding("success", f"{wrong} are not as requested: {expected.wishes}")
     min_active = run.schedule.options["min_active"]
-    if 0 in expected.changes.values() and active_count(story.reads()[-1]) < min_active:
-        yield Finding("min_active", f"the last read showed {active_count(story.reads()[-1])}, and not {min_active}")
+    for group in {identity[0] for identity, weight in expected.changes.items() if not weight}:
+        if active_count(story.reads(group)[-1]) < min_active:
+            yield Finding("min_active", f"the last read of {group!r} showed fewer than {min_active}")
     if not run.schedule.options["verify"]:
         return
-    last = weights_of(story.reads()[-1])
+    last = weights_of(story.last_view())
     wrong = {
         identity: last.get(identity) for identity, weight in expected.wishes.items() if last.get(identity) != weight
     }
     if wrong:
         yield Finding("success", f"the last read showed {wrong}, requested were {expected.wishes}")
-    # A write that nobody waited for any more, and that was sent again, may land as late as it likes.
-    if [record.action for record in story.requests if story.answered(record)][-1] == SET:
-        yield Finding("success", "nothing was read after the last write")
+    # A write that was no longer waited for, and was sent again, may take effect at any time.
+    for group in run.schedule.scope:
+        about_it = [record for record in story.requests if story.answered(record) and group_of(record) == group]
+        about_it = [record for record in about_it if record.action in (*READS, *WRITES)]
+        if about_it[-1].action in WRITES:
+            yield Finding("success", f"nothing was read after the last write in {group!r}")
 
 
 def check_account(run: Run, story: Story, expected: Expected) -> Iterator[Finding]:
     """After a failure: every planned change is in one of the lists, and in the right one."""
     assert run.result is not None
-    at_first = weights_of(story.reads()[0])
+    at_first = story.at_first()
     applied, not_applied, unconfirmed = (claims(run.result[name]) for name in ("applied", "not_applied", "unconfirmed"))
     if run.result["changed_servers"] != run.result["applied"]:
         yield Finding("changed_servers", "differ from applied")
@@ -444,7 +577,7 @@ def check_account(run: Run, story: Story, expected: Expected) -> Iterator[Findin
     not_changed = set(applied) - story.changed() - story.mistakable(expected.wishes)
     if not_changed:
         yield Finding("applied", f"{not_changed} were not changed")
-    if story.writes() and story.requests[-1].action == SET and not run.was_held_up():
+    if story.writes() and story.requests[-1].action in WRITES and not run.was_held_up():
         yield Finding("account", "no look at the group after the last write")
     if set(unconfirmed) != story.open_at_the_end():
         yield Finding("unconfirmed", f"{set(unconfirmed)} and not {story.open_at_the_end()}")
@@ -478,7 +611,7 @@ def check_mended(run: Run) -> Iterator[Finding]:
     """Without faults, a request that can be fulfilled is."""
     if run.result is None:
         return
-    expected = expected_of(run, run.before)
+    expected = expected_of(run, tuple(m for group in run.schedule.scope for m in of_group(run.before, group)))
     if bool(run.result.get("failed")) is not bool(expected.refusals):
         yield Finding("convergence", f"{run.result}")
     if not expected.refusals:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +18,21 @@ Document = dict[str, Any]
 
 LOAD_BALANCER = "lb-chaos"
 DESCRIBE, SET, LISTENERS = "DescribeLoadBalancerAttribute", "SetBackendServers", "DescribeLoadBalancerListeners"
+LIST, DESCRIBE_GROUP, SET_GROUP = (
+    "DescribeVServerGroups",
+    "DescribeVServerGroupAttribute",
+    "SetVServerGroupAttribute",
+)
+READS, WRITES = (DESCRIBE, DESCRIBE_GROUP), (SET, SET_GROUP)
+PORTS = (80, 8080, 8081)
 DESCRIPTIONS = ("", "", "web", "web/1.a-b_c", "Frontend-7")
 WEIGHTS = (0, 0, 0, 1, 50, 60, 100, 100, 100)
 SILENCE = 60.0  # seconds that a stalled answer keeps quiet: longer than any schedule
 
 PLAIN_OPTIONS: Document = {
+    "server_groups": "default",
     "on_missing": "fail",
+    "on_unexpected": "fail",
     "min_active": 0,
     "check_listeners": "off",
     "verify": True,
@@ -36,7 +45,8 @@ PLAIN_OPTIONS: Document = {
 class Schedule:
     """All that a run is told. Everything in it is plain, so that it can be kept, read and edited as YAML.
 
-    ``members`` and ``faults`` are documents of the emulator, ``backend_servers`` and ``options`` the module's.
+    ``members`` (of the default group), ``groups`` (vServer groups) and ``faults`` are documents of the emulator,
+    ``backend_servers`` and ``options`` the module's.
     ``as_process``: the module's file in a process of its own, with its real pauses; else its task in this process.
     ``kill_after``: kill that process once so many requests have been handled.
     """
@@ -50,11 +60,37 @@ class Schedule:
     check_mode: bool = False
     as_process: bool = False
     kill_after: int | None = None
+    groups: list[Document] = field(default_factory=list)
+
+    @property
+    def group_ids(self) -> list[str]:
+        """All groups in the order in which the module reads them; the default group is the empty id."""
+        return ["", *(group["vserver_group_id"] for group in self.groups)]
+
+    def group_of(self, name: str | None) -> str:
+        """The id of a group by its id or its name; of the default group for none, and ``?`` for an unknown one."""
+        if not name:
+            return ""
+        ids = (group["vserver_group_id"] for group in self.groups if name in group.values())
+        return next(ids, "?")
+
+    @property
+    def scope(self) -> list[str]:
+        """The groups that the request is about, in the order in which they are read."""
+        if self.options["server_groups"] == "all" and any("vserver_group" not in s for s in self.backend_servers):
+            return self.group_ids
+        named = {self.group_of(server.get("vserver_group")) for server in self.backend_servers}
+        return [group for group in self.group_ids if group in named]
 
     def state(self) -> Document:
         """The state document of the emulator."""
         listener = {"listener_port": 80, "listener_protocol": "tcp", "backend_server_port": 80, "scheduler": "wrr"}
-        balancer = {"region_id": "cn-hangzhou", "backend_servers": self.members, "listeners": [listener]}
+        balancer = {
+            "region_id": "cn-hangzhou",
+            "backend_servers": self.members,
+            "vserver_groups": self.groups,
+            "listeners": [listener, *(own_listener(number, group) for number, group in enumerate(self.groups))],
+        }
         return {
             "access_keys": [{"access_key_id": "rehearsal", "access_key_secret": "rehearsal-secret"}],
             "load_balancers": [{"load_balancer_id": LOAD_BALANCER, **balancer}],
@@ -64,6 +100,10 @@ class Schedule:
         """The schedule as YAML, one line for each member, server and fault."""
         text: str = yaml.dump(asdict(self), Dumper=_Compact, sort_keys=False, width=1000)
         return text
+
+
+def own_listener(number: int, group: Document) -> Document:
+    return {"listener_port": 100 + number, "listener_protocol": "tcp", "vserver_group_id": group["vserver_group_id"]}
 
 
 class _Compact(yaml.SafeDumper):
@@ -83,18 +123,28 @@ def make(seed: int) -> Schedule:
     chance = random.Random(seed)
     as_process = chance.random() < 0.1
     members = make_members(chance)
+    groups = make_groups(chance, members)
     servers = make_request(chance, members)
+    all_groups = bool(groups) and chance.random() < 0.5
+    if groups and not all_groups:
+        servers = make_group_request(chance, servers, groups)
+    elif groups and chance.random() < 0.3:
+        servers[0]["port"] = chance.choice(PORTS)
     options = make_options(chance, members, servers, as_process)
+    options["server_groups"] = "all" if all_groups else "default"
+    if groups and options["check_listeners"] == "fail":
+        options["check_listeners"] = "warn"  # the server may well be in another group that is in use
     return Schedule(
         seed=seed,
         members=members,
         backend_servers=servers,
         options=options,
-        faults=make_faults(chance, members, servers),
+        faults=make_faults(chance, members, servers, groups),
         busy_seconds=pick(chance, (0.0, 0.8), (0.1, 0.1), (0.4, 0.1)),
         check_mode=chance.random() < 0.03,
         as_process=as_process,
         kill_after=chance.randint(1, 6) if as_process and chance.random() < 0.4 else None,
+        groups=groups,
     )
 
 
@@ -123,6 +173,56 @@ def make_members(chance: random.Random) -> list[Document]:
     return members
 
 
+def make_groups(chance: random.Random, members: list[Document]) -> list[Document]:
+    """No vServer group, or up to four: with servers of the default group and others, some of them with several ports."""
+    count = pick(chance, (0, 45), (1, 20), (2, 20), (4, 15))
+    return [make_group(chance, members, number) for number in range(1, count + 1)]
+
+
+def make_group(chance: random.Random, members: list[Document], number: int) -> Document:
+    size = pick(chance, (0, 5), (2, 30), (6, 45), (30, 20))
+    shared = chance.sample(members, min(len(members), size))
+    servers = [{key: value for key, value in member.items() if key != "description"} for member in shared]
+    servers += [{"server_id": f"i-only{number}-{other}", "type": "ecs"} for other in range(chance.randint(0, 2))]
+    rows = [
+        {
+            **server,
+            "port": port,
+            "weight": chance.choice(WEIGHTS),
+            **({"description": "app-1"} if chance.random() < 0.3 else {}),
+        }
+        for server in servers
+        for port in chance.sample(PORTS, pick(chance, (1, 60), (2, 25), (3, 15)))
+    ]
+    return {"vserver_group_id": f"rsp-{number}", "vserver_group_name": f"app-{number}", "backend_servers": rows}
+
+
+def make_group_request(chance: random.Random, servers: list[Document], groups: list[Document]) -> list[Document]:
+    """A request that names groups, by id or by name, and members of the default group beside them."""
+    requested = [server for server in servers if chance.random() < 0.4]
+    same = pick(chance, (None, 60), (0, 30), (100, 10))
+    for group in groups:
+        rows = group["backend_servers"]
+        chosen = chance.sample(rows, min(len(rows), pick(chance, (1, 40), (4, 40), (60, 20))))
+        name = group[chance.choice(["vserver_group_id", "vserver_group_name"])]
+        whole = {row["server_id"] for row in chosen if chance.random() < 0.2}
+        for row in chosen:
+            server = make_server(chance, rows, row, pick(chance, (None, 85), ("several", 15)), same)
+            if "server_ip" in row:
+                server["server_ip"] = row["server_ip"]
+            entry = {**server, "vserver_group": name, "port": row["port"]}
+            if row["server_id"] not in whole:
+                requested.append(entry)
+    unknown = {"server_id": "i-1", "weight": 0, "vserver_group": "rsp-9"}
+    if not requested or chance.random() < 0.02:
+        requested.append(unknown if chance.random() < 0.5 else {**unknown, "vserver_group": "app-1", "port": 1})
+    return requested + [
+        {"server_id": server_id, "weight": 0, "vserver_group": "app-1"}
+        for server_id in dict.fromkeys(row["server_id"] for row in groups[0]["backend_servers"])
+        if chance.random() < 0.1
+    ]
+
+
 def make_request(chance: random.Random, members: list[Document]) -> list[Document]:
     """The option ``backend_servers``; now and then with strangers, doubles and ids that fit several members."""
     count = pick(chance, (1, 30), (3, 30), (25, 20), (200, 20))
@@ -148,7 +248,9 @@ def make_server(
     if chance.random() < 0.3:
         server["type"] = member["type"]
     if expects:
-        server["expected_weight"] = member["weight"] if expects == "current" else chance.choice(WEIGHTS)
+        several = [chance.choice(WEIGHTS), chance.choice([member["weight"], 1])]
+        known = {"current": member["weight"], "any": chance.choice(WEIGHTS), "several": several}
+        server["expected_weight"] = known[expects]
     return server
 
 
@@ -158,6 +260,7 @@ def make_options(chance: random.Random, members: list[Document], servers: list[D
     anything = chance.randint(0, len(members) + 1)
     return {
         "on_missing": pick(chance, ("fail", 50), ("ignore", 50)),
+        "on_unexpected": pick(chance, ("fail", 50), ("skip", 50)),
         "min_active": pick(chance, (0, 70), (1, 10), (anything, 5), (max(0, just_enough), 15)),
         "check_listeners": pick(chance, ("off", 80), ("warn", 10), ("fail", 10)),
         "verify": chance.random() < 0.8,
@@ -166,10 +269,36 @@ def make_options(chance: random.Random, members: list[Document], servers: list[D
     }
 
 
-def make_faults(chance: random.Random, members: list[Document], servers: list[Document]) -> list[Document]:
+def make_faults(
+    chance: random.Random, members: list[Document], servers: list[Document], groups: list[Document]
+) -> list[Document]:
     """Up to six faults, most of them on one request each."""
     count = pick(chance, (0, 8), (1, 27), (2, 30), (3, 20), (4, 10), (6, 5))
-    return [make_fault(chance, members, servers) for _number in range(count)]
+    faults = [make_fault(chance, members, servers) for _number in range(count)]
+    return [in_a_group(chance, fault, groups) if groups and chance.random() < 0.7 else fault for fault in faults]
+
+
+def in_a_group(chance: random.Random, fault: Document, groups: list[Document]) -> Document:
+    """The same fault, met by a vServer group."""
+    others = {DESCRIBE: pick(chance, (DESCRIBE_GROUP, 90), (LIST, 10)), SET: SET_GROUP}
+    fault = {**fault, "action": others.get(fault["action"], fault["action"])}
+    if fault["kind"] == "edit":
+        group = chance.choice(groups)
+        fault["load_balancer_id"] = LOAD_BALANCER
+        fault["edits"] = [edit_of_group(chance, edit, group) for edit in fault["edits"]]
+    return fault
+
+
+def edit_of_group(chance: random.Random, edit: Document, group: Document) -> Document:
+    """An edit of any member of the group. Others than those requested may be hit, too."""
+    place = {"vserver_group_id": group["vserver_group_id"]}
+    if "add" in edit:
+        return {"add": {**edit["add"], "port": chance.choice(PORTS)}, **place}
+    rows = group["backend_servers"]
+    row = chance.choice(rows) if rows else {"server_id": "i-1", "port": 80}
+    changed = {key: value for key, value in edit.items() if key != "server_id"}
+    port = {"port": row["port"]} if chance.random() < 0.7 else {}
+    return {"server_id": row["server_id"], **changed, **port, **place}
 
 
 def make_fault(chance: random.Random, members: list[Document], servers: list[Document]) -> Document:
@@ -180,7 +309,7 @@ def make_fault(chance: random.Random, members: list[Document], servers: list[Doc
     fault["times"] = pick(chance, (1, 80), (2, 10), (4, 6), (0, 4))
     fault.update(make_kind(chance, members, servers))
     if any("add" in change for change in fault.get("edits", [])):
-        fault["times"] = 1  # nobody becomes a member twice
+        fault["times"] = 1  # a server cannot become a member twice
     return fault
 
 
@@ -189,7 +318,12 @@ MakeKind = Callable[[random.Random, list[Document], list[Document]], Document]
 
 def error(chance: random.Random, _members: list[Document], _servers: list[Document]) -> Document:
     """Busy, throttled, broken and forbidden; in all of them nothing was done."""
-    codes = ["BackendServer.configuring"] * 4 + ["Throttling.User"] * 3 + ["SystemBusy", "OperationConflict"]
+    codes = (
+        ["BackendServer.configuring"] * 3
+        + ["VServerGroupProcessing"]
+        + ["Throttling.User"] * 3
+        + ["SystemBusy", "OperationConflict"]
+    )
     codes += ["ServiceUnavailable"] * 2 + ["InternalError"] * 2 + ["Forbidden.RAM", "LbStatusNotSupport"]
     return {"kind": "error", "code": chance.choice(codes)}
 
@@ -201,7 +335,7 @@ def raw(chance: random.Random, _members: list[Document], _servers: list[Document
 
 
 def strange_form(_chance: random.Random, _members: list[Document], _servers: list[Document]) -> Document:
-    """A JSON object of somebody else, with which nothing was done."""
+    """A JSON object that did not come from the API. Nothing was done."""
     return {"kind": "raw", "http_status": 200, "body": "{}"}
 
 
@@ -212,7 +346,7 @@ def error_after(chance: random.Random, _members: list[Document], _servers: list[
 
 
 def late(chance: random.Random, _members: list[Document], _servers: list[Document]) -> Document:
-    """An answer within the read timeout, or beyond it: then the request lands when nobody waits for it any more."""
+    """An answer within the read timeout, or beyond it: then the request takes effect when it is no longer waited for."""
     return {"kind": "latency", "seconds": chance.choice([0.05, 0.2, 1.5, 2.2])}
 
 

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 
-from harness import Members, Run, arguments, module_process, outcome_of
+from harness import Members, Run, arguments, members_of, module_process, outcome_of
 from oracle import after_changes, check
-from schedule import LOAD_BALANCER, PLAIN_OPTIONS, Document, Schedule
+from schedule import PLAIN_OPTIONS, Document, Schedule
 
 from slb_emulator import running
 from slb_emulator.model import MemberChange
@@ -28,8 +28,8 @@ def test_disjoint_members() -> None:
     before, after, log, results = run_together(3 * PROCESSES + 5, requests, OPTIONS)
     assert all(result["changed"] and not result.get("failed") for result in results)
     asked = {entry["server_id"]: entry["weight"] for request in requests for entry in request}
-    assert {member.server_id: member.weight for member in after} == {
-        member.server_id: asked.get(member.server_id, member.weight) for member in before
+    assert {member.server.server_id: member.weight for member in after} == {
+        member.server.server_id: asked.get(member.server.server_id, member.weight) for member in before
     }
     assert_truth(before, log, requests, results, OPTIONS)
 
@@ -41,9 +41,9 @@ def test_overlapping_members() -> None:
     codes = {result["error"]["code"] for result in results if result.get("failed")}
     assert codes <= {"ChangedMeanwhile"}
     last = [record for record in log if record.changes][-1]
-    assert {member.server_id: member.weight for member in after if member.server_id in last.changed_members} == {
-        change.after.server_id: change.after.weight for change in last.changes if change.after
-    }
+    assert {
+        member.server.server_id: member.weight for member in after if member.server.server_id in last.changed_members
+    } == {change.after.server_id: change.after.weight for change in last.changes if change.after}
     assert len({member.weight for member in after[:3]}) == 1
     assert_truth(before, log, requests, results, OPTIONS)
 
@@ -75,7 +75,7 @@ def run_together(
     """The group before and after, the log, and the results of one process for each request."""
     schedules = [schedule_of(size, request, options) for request in requests]
     with running(schedules[0].state(), busy_seconds=schedules[0].busy_seconds) as emulator, ExitStack() as stack:
-        before = tuple(emulator.members(LOAD_BALANCER))
+        before = members_of(emulator, [""])
         processes = [stack.enter_context(module_process(arguments(told), emulator.url)) for told in schedules]
         results = []
         for process in processes:
@@ -83,7 +83,7 @@ def run_together(
             assert not complaint
             assert result is not None
             results.append(result)
-        return before, tuple(emulator.members(LOAD_BALANCER)), emulator.requests, results
+        return before, members_of(emulator, [""]), emulator.requests, results
 
 
 def assert_truth(
@@ -112,6 +112,6 @@ def seen_by(
             others.extend(record.changes)
             continue
         members = after_changes(members, [*others, *record.changes])
-        own.append(replace(record, fault="edit", edits=tuple(others)))
+        own.append(replace(record, fault="edit", edits=tuple(others), edited_groups=("",)))
         others = []
     return members, own

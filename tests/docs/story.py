@@ -31,10 +31,19 @@ NOT_HERE = {
     r"ansible-builder build .*": "podman or docker; the image's definition is checked by `ansible-builder create`",
     r"podman push .*": "podman and a registry",
     r"export CONTROLLER_HOST=.*": "an AWX server",
-    r"ansible-playbook setup\.yml .*": "an AWX server; tests/awx runs it against a stand-in",
+    r"ansible-playbook (setup|remove)\.yml .*": "an AWX server; tests/awx runs it against a stand-in",
     r"awx import .*": "an AWX server; tests/awx runs it against a stand-in",
 }
-RUN_HERE = ("ansible-playbook", "ansible-galaxy", "ansible-doc", "ansible-builder", "mkdir", "cp", "python")
+RUN_HERE = (
+    "ansible-playbook",
+    "ansible-inventory",
+    "ansible-galaxy",
+    "ansible-doc",
+    "ansible-builder",
+    "mkdir",
+    "cp",
+    "python",
+)
 # It goes on until the document ends.
 SERVICE = re.compile(r"python -m slb_emulator\b")
 START_TIMEOUT = 60.0  # seconds, which ends what would hang

@@ -2,10 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Links between the files of the repository lead somewhere."""
+"""Links to the files of the repository lead somewhere."""
 
 from __future__ import annotations
 
+import re
 import typing as t
 from pathlib import Path
 
@@ -30,3 +31,11 @@ def test_links_of_a_document(name: Path) -> None:
     document = workspace.COPY / name
     missing = [target for target in targets(document) if not (document.parent / target).exists()]
     assert not missing
+
+
+def test_links_of_the_reference_to_guides() -> None:
+    pattern = re.compile(r"https://github\.com/aliyun-community/slb/blob/main/(\S+?)[\s)>]")
+    sources = [*(workspace.COPY / "plugins").rglob("*.py"), *(workspace.COPY / "roles").rglob("argument_specs.yml")]
+    linked = {link for source in sources for link in pattern.findall(source.read_text(encoding="utf-8"))}
+    assert "docs/docsite/rst/credentials_guide.rst" in linked
+    assert not [link for link in linked if not (workspace.COPY / link).is_file()]

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What somebody may put in the place of an answer, a file or an argument."""
+"""What may come in place of a response, a file or an argument."""
 
 from __future__ import annotations
 

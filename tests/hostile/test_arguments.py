@@ -33,11 +33,16 @@ def bad_numbers(lowest: int, highest: int) -> st.SearchStrategy[Any]:
 
 
 BAD_WEIGHTS = bad_numbers(0, 100)
+# Several weights may be expected.
+BAD_EXPECTED = BAD_WEIGHTS.filter(lambda value: not isinstance(value, list)) | BAD_WEIGHTS.map(
+    lambda value: [50, value]
+)
+BAD_PORTS = bad_numbers(1, 65535).filter(lambda value: value is not None)
 BAD_SECONDS = bad_numbers(1, 86400)
 BAD_IDS: st.SearchStrategy[Any] = TEXT.filter(lambda value: not ID.fullmatch(value)) | st.none() | st.just([])
 BAD_SERVERS = st.one_of(
     BAD_WEIGHTS.map(lambda weight: [{"server_id": "i-web1", "weight": weight}]),
-    BAD_WEIGHTS.filter(lambda weight: weight is not None).map(
+    BAD_EXPECTED.filter(lambda weight: weight is not None).map(
         lambda weight: [{"server_id": "i-web1", "weight": 50, "expected_weight": weight}]
     ),
     BAD_IDS.map(lambda server_id: [{"server_id": server_id, "weight": 50}]),
@@ -45,6 +50,8 @@ BAD_SERVERS = st.one_of(
         lambda kind: [{"server_id": "i-web1", "weight": 50, "type": kind}]
     ),
     TEXT.filter(bool).map(lambda text: [{"server_id": "i-web1", "weight": 50, "server_ip": text}]),
+    BAD_PORTS.map(lambda port: [{"server_id": "i-web1", "weight": 50, "vserver_group": "app", "port": port}]),
+    st.integers(1, 65535).map(lambda port: [{"server_id": "i-web1", "weight": 50, "port": port}]),
     st.just([]),
     st.none(),
     st.just([{"server_id": "i-web1", "weight": 50}] * 2),
@@ -59,6 +66,8 @@ BAD: dict[str, st.SearchStrategy[Any]] = {
     "read_timeout": BAD_SECONDS,
     "min_active": bad_numbers(0, 999_999_999),
     "on_missing": TEXT.filter(lambda text: text not in ("fail", "ignore")),
+    "on_unexpected": TEXT.filter(lambda text: text not in ("fail", "skip")),
+    "server_groups": TEXT.filter(lambda text: text not in ("default", "all")),
     "check_listeners": TEXT.filter(lambda text: text not in ("off", "warn", "fail")),
     "verify": st.sampled_from(["perhaps", 2, {}, []]),
     "endpoint": st.sampled_from(

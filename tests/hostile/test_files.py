@@ -80,7 +80,7 @@ def test_any_profile_file(shared_slb: Emulator, home: Path, content: bytes, prof
 
 
 def test_what_is_no_file_is_not_read(shared_slb: Emulator, home: Path) -> None:
-    """Opening a pipe waits for somebody to write, and a device may have no end."""
+    """Opening a pipe waits for a writer, and a device may have no end."""
     os.mkfifo(home / "pipe")
     for path in (home / "pipe", Path("/dev/zero"), home):
         check(shared_slb, set_weights(keyless(shared_slb, shared_credentials_file=str(path))))
@@ -136,7 +136,7 @@ def test_any_answer_of_a_service_that_gives_keys(
         reset(shared_slb)
         result = set_weights({**keyless(shared_slb), **given_options})
     check(shared_slb, result)
-    assert stand_ins.requests or source == "oidc", result  # an empty token asks nobody
+    assert stand_ins.requests or source == "oidc", result  # with an empty token, no service is called
 
 
 @settings(max_examples=settings().max_examples // 10)

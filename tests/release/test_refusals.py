@@ -79,4 +79,4 @@ def test_no_git(checkout: Checkout) -> None:
     (checkout.folder / ".git").rename(checkout.folder / ".cache-git")
     outcome = checkout.release(NEW)
     assert outcome.exit_code == 1
-    assert "is no git checkout" in outcome.output
+    assert "is not a git checkout" in outcome.output

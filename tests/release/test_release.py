@@ -66,7 +66,7 @@ def assert_bill_describes(bill: dict[str, Any], archive: Path) -> None:
 
 
 def artifact_of_the_commit(checkout: Checkout, folder: Path) -> bytes:
-    """The artifact as somebody else builds it, from a clone."""
+    """The artifact as someone else builds it, from a clone."""
     checkout.git("clone", "--quiet", str(checkout.folder), str(folder))
     clone = Checkout(folder)
     (folder / ".venv").symlink_to(project.ROOT / ".venv")

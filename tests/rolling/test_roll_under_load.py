@@ -12,15 +12,18 @@ from typing import Callable
 
 import pytest
 
+from slb_emulator.model import DEFAULT_GROUP
 from slb_rolling import results
-from slb_rolling.data_plane_watch import Drain, drains
+from slb_rolling.data_plane_watch import Drain, Key, drains
 from slb_rolling.results import Request
 from slb_rolling.stage import (
+    GROUPS,
     NEW_VERSION,
     OLD_VERSION,
     SIX,
     Member,
     Stage,
+    WebHost,
     wait_until,
 )
 from slb_rolling.web_server import BROKEN
@@ -53,14 +56,20 @@ def assert_no_loss(stage: Stage) -> None:
     requests = stage.traffic.results.requests()
     failed = results.failed(requests)
     assert not failed, f"{len(failed)} of {len(requests)} requests failed"
-    (frontend,) = stage.emulator.data_plane()["frontends"]
-    assert sum(server["total_requests"] for server in frontend["servers"]) == len(requests)
+    frontends = stage.emulator.data_plane()["frontends"]
+    assert sum(server["total_requests"] for frontend in frontends for server in frontend["servers"]) == len(requests)
     for drain in itertools.chain(*drains_by_name(stage).values()):
         assert len([request for request in requests if was_within(request, drain)]) >= LEAST_REQUESTS
 
 
 def drains_by_name(stage: Stage) -> dict[str, list[Drain]]:
-    return {host.name: drains(stage.looks, host.backend_server.identity) for host in stage.hosts}
+    """The drains of each server in the default group."""
+    return {host.name: drains(stage.looks, (DEFAULT_GROUP, host.backend_server.key)) for host in stage.hosts}
+
+
+def drains_of(stage: Stage, host: WebHost) -> dict[Key, list[Drain]]:
+    """The drains of each member that a host is, in any group."""
+    return {key: drains(stage.looks, key) for key in stage.keys(host)}
 
 
 def was_under_way(request: Request, drain: Drain) -> bool:
@@ -76,7 +85,7 @@ def was_within(request: Request, drain: Drain) -> bool:
 def test_a_roll_loses_no_request(set_stage: SetStage) -> None:
     # The load balancer follows as late as the real one was seen to, and the role waits as long as it does by itself.
     stage = set_stage(SIX, data_plane_delay=2.0)
-    play = stage.play("roll.yml", rolling_update_drain_delay=5)
+    play = stage.play("roll.yml", roll_serial=3, rolling_update_drain_delay=5)
     requests = end_traffic(stage, names(stage))
 
     assert play.exit_code == 0
@@ -102,7 +111,7 @@ def test_a_roll_loses_no_request(set_stage: SetStage) -> None:
 
 def test_the_same_roll_without_the_role_loses_requests(set_stage: SetStage) -> None:
     stage = set_stage(SIX)
-    play = stage.play("bare_roll.yml")
+    play = stage.play("bare_roll.yml", roll_serial=3)
     requests = end_traffic(stage, names(stage))
 
     assert play.exit_code == 0
@@ -110,6 +119,52 @@ def test_the_same_roll_without_the_role_loses_requests(set_stage: SetStage) -> N
     failed = results.failed(requests)
     assert {request.is_slow for request in failed} == {True, False}
     assert not any(drains_by_name(stage).values())
+
+
+# In the groups their weights are others, see WebHost.backend_servers.
+OF_ALL_GROUPS = (Member(), Member(60), Member())
+
+
+def test_one_roll_drains_every_group_and_port_without_loss(set_stage: SetStage) -> None:
+    stage = set_stage(OF_ALL_GROUPS, targets=GROUPS)
+    weights = stage.group_weights()
+    play = stage.play("roll.yml")
+    requests = end_traffic(stage, names(stage))
+
+    assert play.exit_code == 0
+    assert_no_loss(stage)
+    assert stage.group_weights() == weights
+    assert set(stage.versions().values()) == {NEW_VERSION}
+    for host in stage.hosts:
+        found = drains_of(stage, host)
+        assert {key: len(times) for key, times in found.items()} == dict.fromkeys(found, 1)
+        times = [drain for (drain,) in found.values()]
+        out = Drain(min(t.before for t in times), max(t.since for t in times), min(t.until for t in times))
+        # In the middle of a time in which no group had it in traffic.
+        assert out.since < host.updated_at() < out.until
+        assert not [request for request in requests if request.server == host.name and was_within(request, out)]
+        # Meanwhile the others have answered on each listener, and by the rule.
+        answers = Counter(request.target for request in requests if was_within(request, out))
+        assert min(answers[url] for url in stage.traffic.urls) >= LEAST_REQUESTS / len(GROUPS)
+
+
+def test_the_same_roll_of_the_default_group_alone_loses_requests_of_the_other_groups(set_stage: SetStage) -> None:
+    stage = set_stage(OF_ALL_GROUPS, targets=GROUPS)
+    play = stage.play(
+        "roll.yml",
+        rolling_update_server_groups="default",
+        rolling_update_check_listeners="off",
+        # The connections that the other groups bring do not end.
+        rolling_update_drain_timeout=1,
+    )
+    requests = end_traffic(stage, names(stage))
+
+    assert play.exit_code == 0
+    assert set(stage.versions().values()) == {NEW_VERSION}
+    lossy = {url for url, target in zip(stage.traffic.urls, GROUPS) if target.vserver_group_id}
+    assert {request.target for request in results.failed(requests)} == lossy
+    drained = {key for host in stage.hosts for key, times in drains_of(stage, host).items() if times}
+    assert drained == {(DEFAULT_GROUP, host.backend_server.key) for host in stage.hosts}
 
 
 def test_a_server_that_never_becomes_healthy_stops_the_roll(set_stage: SetStage) -> None:

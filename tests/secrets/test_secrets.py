@@ -75,7 +75,7 @@ SCENARIOS = (
         environment={"DEBUG": "sdk"},
     ),
     Scenario("dead-endpoint", "EndpointUnreachable", arguments={"endpoint": "http://127.0.0.1:9", **SHORT}),
-    Scenario("name-that-nobody-has", "EndpointUnreachable", arguments={"endpoint": "slb.invalid", **SHORT}),
+    Scenario("unknown-host", "EndpointUnreachable", arguments={"endpoint": "slb.invalid", **SHORT}),
     Scenario("certificate-of-a-stranger", "CertificateInvalid", tls=True),
     Scenario("dead-proxy", "EndpointUnreachable", arguments={"endpoint": "http://localhost:9", **SHORT}),
     Scenario(

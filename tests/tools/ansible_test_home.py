@@ -49,7 +49,7 @@ def user_pip_files() -> list[Path]:
 def write_pip_configuration() -> None:
     """Give the tests' home the pip settings of the user: the files' and the environment's.
 
-    Both may hold the password of an index, so nobody else may read the result.
+    Both may hold the password of an index, so only the owner may read the result.
     """
     settings = configparser.RawConfigParser()
     settings.read(user_pip_files(), encoding="utf-8")

@@ -43,6 +43,7 @@ SAVED = project.ROOT / "docs" / "benchmarks.md"
 ITERATIONS = 20
 ROUNDS = 5
 SERVERS = (1, 20, 21, 100, 200, 1000)
+GROUPS = (1, 10, 50)  # vServer groups of a load balancer
 BATCH = 20
 MEMORY_LIMIT = 120.0  # MB, at the largest of SERVERS
 
@@ -232,6 +233,52 @@ def measure_change(count: int, folder: Path) -> Change:
 
 
 @dataclass(frozen=True)
+class GroupsChange:
+    """What it took to drain one server in that many vServer groups, and a second task that found it done."""
+
+    groups: int
+    calls: int
+    calls_again: int
+    seconds: float
+    megabytes: float
+
+
+def many_groups(count: int) -> dict[str, Any]:
+    """A state with that many vServer groups, each with two ports of two servers. The default group has neither."""
+    members = [{"server_id": server, "port": port, "weight": 100} for server in server_ids(2) for port in (8080, 8081)]
+    state = many_servers(0)
+    state["load_balancers"][0]["vserver_groups"] = [
+        {"vserver_group_id": f"rsp-bench{number:02}", "backend_servers": members} for number in range(count)
+    ]
+    return state
+
+
+def measure_groups(count: int, folder: Path) -> GroupsChange:
+    """Drain a server in all groups: read and list, then read, write and verify each group."""
+    path = folder / "groups.yml"
+    path.write_text(yaml.safe_dump(many_groups(count)), encoding="utf-8")
+    server = server_ids(2)[0]
+    arguments = {
+        "load_balancer_id": LOAD_BALANCER,
+        "server_groups": "all",
+        "backend_servers": [{"server_id": server, "weight": 0}],
+    }
+    with emulator_process.running(path) as slb:
+        result, seconds, megabytes = run_module(slb, arguments, folder)
+        recorded = len(slb.actions())
+        again, _seconds, _megabytes = run_module(slb, arguments, folder)
+    weights = [member["weight"] for member in result["backend_servers"] if member["server_id"] == server]
+    expected, expected_again = 2 + 3 * count, 2 + count
+    right = (expected, expected, expected_again, False, [0] * 2 * count)
+    if (result["api_calls"], recorded, again["api_calls"], again["changed"], weights) != right:
+        raise WrongCount(
+            f"{count} groups: {expected} calls expected, {result['api_calls']} reported, {recorded} recorded; then"
+            f" {expected_again} expected and {again['api_calls']} reported; weights afterwards: {set(weights)}"
+        )
+    return GroupsChange(count, recorded, again["api_calls"], seconds, megabytes)
+
+
+@dataclass(frozen=True)
 class Way:
     """A way to update in batches: its playbook, and its calls but for those that were answered with BUSY."""
 
@@ -366,6 +413,19 @@ def change_table(changes: list[Change]) -> str:
     return "\n".join(lines)
 
 
+def groups_table(changes: list[GroupsChange]) -> str:
+    lines = [
+        "One task that drains a server in all vServer groups of a load balancer, two ports in each.",
+        "",
+        "| vServer groups | API calls | API calls if nothing differs | seconds | peak memory, MB |",
+        "|---:|---:|---:|---:|---:|",
+    ]
+    for change in changes:
+        numbers = f"{change.groups} | {change.calls} | {change.calls_again}"
+        lines.append(f"| {numbers} | {change.seconds:.2f} | {change.megabytes:.0f} |")
+    return "\n".join(lines)
+
+
 @dataclass(frozen=True)
 class Comparison:
     """The same rolling update in three ways."""
@@ -424,6 +484,7 @@ def main() -> int:
         with tempfile.TemporaryDirectory(prefix="slb-bench-") as name:
             folder = Path(name)
             changes = [measure_change(count, folder) for count in SERVERS]
+            group_changes = [measure_groups(count, folder) for count in GROUPS]
             costs = measure_tasks(folder)
             rolls = {count: compare_ways(count, folder) for count in HOSTS}
     except (WrongCount, emulator_process.EmulatorProcessError) as error:
@@ -432,7 +493,8 @@ def main() -> int:
     except subprocess.CalledProcessError as error:
         print(f"{error.output}\n{error}", file=sys.stderr)
         return 1
-    text = "\n\n".join(["# Benchmarks", machine(), task_table(costs), change_table(changes), roll_table(rolls)]) + "\n"
+    tables = [task_table(costs), change_table(changes), groups_table(group_changes), roll_table(rolls)]
+    text = "\n\n".join(["# Benchmarks", machine(), *tables]) + "\n"
     print(text, end="")
     if os.environ.get("SAVE"):
         SAVED.parent.mkdir(exist_ok=True)

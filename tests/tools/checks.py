@@ -358,7 +358,7 @@ def secrets(log: Log) -> Result:
 
 
 def hostile(log: Log) -> Result:
-    """Inputs that nobody would think of: always the same, or with N so many times as many new ones."""
+    """Unusual inputs: always the same ones or, with N, N times as many and new ones."""
     return run_pytest(
         log,
         workspace.COPY / "tests" / "hostile",

@@ -40,7 +40,9 @@ KILLED = ("killed", "timeout", "segfault")
 
 # Those where a mistake does most harm come first.
 FILES = (
-    *("_plan", "_ledger", "_report", "_weight_setter", "_slb", "_client", "_deadline", "_records", "_numbers"),
+    *("_plan", "_requested", "_server_groups", "_ledger", "_report", "_weight_setter", "_slb", "_fields", "_client"),
+    *("_routes", "_listener_findings", "_listener_check", "_health", "_load_balancer_info", "_search"),
+    *("_deadline", "_records", "_numbers"),
     *("_errors", "_module", "_connection", "_credentials/base", "_credentials/chain", "_credentials/profiles"),
     *("_credentials/providers", "_credentials/vendor", "_network_errors", "_transport", "_sdk"),
 )

@@ -40,7 +40,7 @@ CHECKS = ("licences changelog artifact", "importer ansible-core")
 
 
 class NotReleased(Exception):
-    """There is no release of this version; the text says why, in one sentence."""
+    """This version cannot be released; the text says why, in one sentence."""
 
 
 def require(condition: bool, sentence: str) -> None:
@@ -72,7 +72,7 @@ def require_new(version: str) -> None:
 
 def require_clean_checkout() -> None:
     """So that the release is what a commit holds, and can be put back."""
-    require(workspace.is_git_checkout(), f"{project.ROOT} is no git checkout.")
+    require(workspace.is_git_checkout(), f"{project.ROOT} is not a git checkout.")
     changes = workspace.git("status", "--porcelain").splitlines()
     names = ", ".join(line[3:] for line in changes)
     require(not changes, f"Commit or remove first what git status shows: {names}")

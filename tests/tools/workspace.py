@@ -52,7 +52,7 @@ def is_git_checkout() -> bool:
 
 
 def tracked_by_git() -> list[Path] | None:
-    """Tracked and new files that are not ignored; None when this is no git checkout."""
+    """Tracked and new files that are not ignored; None if this is not a git checkout."""
     if not is_git_checkout():
         return None
     listed = git("ls-files", "-z", "--cached", "--others", "--exclude-standard")

@@ -44,7 +44,9 @@ HOSTS: dict[str, tuple[str, str | None]] = {
     "web4": ("eni-4", "192.168.0.4"),
     "web5": ("eni-4", "192.168.0.5"),
 }
-AS_THEY_WERE = {"lb-a": [100, 60, 3, 40, 40], "lb-b": [30, 100]}
+AS_THEY_WERE = {"lb-a": [100, 60, 3, 40, 40], "lb-b": [30, 100], "lb-g": [100, 60]}
+# The vServer groups of lb-g: web1 is in app with two ports, web2 is in both, web3 in api alone.
+GROUPS_AS_THEY_WERE = {"rsp-app": [100, 50, 30], "rsp-api": [20, 40]}
 
 
 def state() -> Json:
@@ -60,11 +62,46 @@ def state() -> Json:
     groups = {
         "lb-a": [*({"server_id": f"i-{n}", "weight": weight} for n, weight in ((1, 100), (2, 60), (3, 3))), *eni],
         "lb-b": [{"server_id": "i-1", "weight": 30}, {"server_id": "i-2", "weight": 100}],
+        "lb-g": [{"server_id": "i-1", "weight": 100}, {"server_id": "i-2", "weight": 60}],
+    }
+    routed = {
+        "vserver_groups": [
+            {
+                "vserver_group_id": "rsp-app",
+                "vserver_group_name": "app",
+                "backend_servers": [
+                    {"server_id": "i-1", "port": 8080, "weight": 100},
+                    {"server_id": "i-1", "port": 8081, "weight": 50},
+                    {"server_id": "i-2", "port": 8080, "weight": 30},
+                ],
+            },
+            {
+                "vserver_group_id": "rsp-api",
+                "vserver_group_name": "api",
+                "backend_servers": [
+                    {"server_id": "i-2", "port": 9000, "weight": 20},
+                    {"server_id": "i-3", "port": 9000, "weight": 40},
+                ],
+            },
+        ],
+        "listeners": [
+            {
+                **listener,
+                "rules": [{"rule_id": "rule-1", "rule_name": "api", "url": "/api", "vserver_group_id": "rsp-api"}],
+            },
+            {**listener, "listener_port": 8080, "listener_protocol": "tcp", "vserver_group_id": "rsp-app"},
+        ],
     }
     return {
         "access_keys": [{"access_key_id": "rehearsal", "access_key_secret": "rehearsal-secret+/="}],
         "load_balancers": [
-            {"load_balancer_id": name, "region_id": "cn-hangzhou", "backend_servers": servers, "listeners": [listener]}
+            {
+                "load_balancer_id": name,
+                "region_id": "cn-hangzhou",
+                "backend_servers": servers,
+                "listeners": [listener],
+                **(routed if name == "lb-g" else {}),
+            }
             for name, servers in groups.items()
         ],
     }
@@ -171,9 +208,9 @@ class Stage:
         self.scratch.prepare()
         self._runs = 0
 
-    def reset(self) -> None:
-        """Give the emulator the state that it began with."""
-        body = json.dumps(state()).encode()
+    def reset(self, document: Json | None = None) -> None:
+        """Give the emulator the state that it began with, or another one."""
+        body = json.dumps(document or state()).encode()
         request = HttpRequest(
             f"{self.slb.url}/_rehearsal/state", body, {"Content-Type": "application/json"}, method="PUT"
         )
@@ -189,6 +226,10 @@ class Stage:
 
     def weights(self, load_balancer_id: str = "lb-a") -> list[int]:
         return [member.weight for member in self.slb.members(load_balancer_id)]
+
+    def groups(self) -> dict[str, list[int]]:
+        """The weights in the vServer groups of lb-g."""
+        return {name: [member.weight for member in self.slb.members("lb-g", name)] for name in GROUPS_AS_THEY_WERE}
 
     def written(self, load_balancer_id: str = "lb-a") -> list[dict[str, int]]:
         """What each write has set, by server id."""
@@ -210,6 +251,7 @@ class Stage:
 
     def assert_as_they_were(self) -> None:
         assert {name: self.weights(name) for name in AS_THEY_WERE} == AS_THEY_WERE
+        assert self.groups() == GROUPS_AS_THEY_WERE
 
     def actions(self) -> list[str]:
         return [request.action for request in self.slb.requests]

@@ -24,7 +24,7 @@ from typing import NamedTuple
 
 from . import judge, stage
 from .judge import Finding
-from .runs import Edit, Mark, Run, environment_for_ansible, perform
+from .runs import Edit, Mark, Run, environment_for_ansible, identity_of, perform
 from .schedule import Document, Schedule, load, make
 from .warm import WarmAnsible
 
@@ -108,6 +108,8 @@ def simpler(schedule: Schedule) -> Iterator[Schedule]:
         yield replace(schedule, faults=fewer)
     for fewer in without_one(schedule.edits):
         yield replace(schedule, edits=fewer)
+    for fewer in without_one(schedule.groups):
+        yield replace(schedule, groups=fewer)
     for fewer in without_one(schedule.after):
         yield replace(schedule, after=fewer)
     for name in schedule.keywords:
@@ -167,9 +169,9 @@ def record_of(run: Run) -> Iterator[str]:
 
 def line_of(event: Mark | Edit) -> str:
     if isinstance(event, Edit):
-        return f"  another job on {event.load_balancer_id}: {', '.join(map(str, event.changes))}"
+        return f"  another job on {event.group}: {', '.join(map(str, event.changes))}"
     weights = "; ".join(
-        f"{name} {', '.join(f'{member.server_id} {member.server_ip}'.strip() + f'={member.weight}' for member in members)}"
+        f"{name} {', '.join(' '.join(filter(None, identity_of(member))) + f'={member.weight}' for member in members)}"
         for name, members in event.members.items()
     )
     return f"  MARK {event.host} {event.step} (play {event.play + 1}): {weights}"

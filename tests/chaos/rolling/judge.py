@@ -11,17 +11,18 @@ the update say when, and the output is what people were told.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from slb_emulator import BackendServer, RecordedRequest
-from slb_emulator.model import Identity, MemberChange
+from slb_emulator.model import MemberChange
 
-from .runs import PRINTED_COMMAND, Edit, Mark, Members, Run, weights_of
-from .schedule import DESCRIBE, SET, Document, Schedule
+from .runs import PRINTED_COMMAND, Edit, Mark, Members, Place, Run, weights_of
+from .runs import identity_of as identity_of_member
+from .schedule import DESCRIBE, DESCRIBE_GROUP, SET, SET_GROUP, Document, Schedule
+from .schedule import identity_of as identity_of_host
 
-# A member of a load balancer.
-Place = tuple[str, Identity]
+Identity = tuple[str, str, str, str]
 
 # Answers that did not arrive, or not as what they were.
 UNUSABLE = ("cut_before", "cut_after", "truncate", "raw", "error", "error_after", "stall")
@@ -32,9 +33,12 @@ RAW_ERRORS = re.compile(
     r"|\bAttributeError\b|\bValueError\b|\bAssertionError\b|\bJSONDecodeError\b|could not be converted"
 )
 RECAP = re.compile(r"^(\S+)\s+: ok=\d+\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)", re.MULTILINE)
-# One line for each load balancer: lb-a: i-1 100 -> 0, i-2 60 -> 0; 3 of 5 members stay in traffic
-CHANGE_LINE = re.compile(r"\b(lb-[a-z]): ((?:\S+(?: \(\S+\))? \d+ -> \d+(?:, )?)+)")
-CHANGE = re.compile(r"(\S+)(?: \((\S+)\))? (\d+) -> (\d+)")
+# One line for each server group: lb-a: i-1 100 -> 0, i-2 60 -> 0; 3 of 5 members stay in traffic
+# lb-a, vServer group app (rsp-a0): i-1 port 8080 100 -> 0; 3 of 5 members stay in traffic
+CHANGE_LINE = re.compile(
+    r"\b(lb-[a-z])(?:, vServer group \S+ \((rsp-\w+)\))?: ((?:\S+(?: \(\S+\))?(?: port \d+)? \d+ -> \d+(?:, )?)+)"
+)
+CHANGE = re.compile(r"(\S+)(?: \((\S+)\))?(?: port (\d+))? (\d+) -> (\d+)")
 
 
 class Finding(NamedTuple):
@@ -75,10 +79,10 @@ class Story:
         histories: dict[str, list[tuple[BackendServer, ...]]],
     ) -> None:
         if isinstance(event, RecordedRequest):
-            name = event.parameters.get("LoadBalancerId", "")
+            name = group_of(event)
             changes = [*event.edits, *event.changes]
         else:
-            name = event.load_balancer_id if isinstance(event, Edit) else ""
+            name = event.group if isinstance(event, Edit) else ""
             changes = list(event.changes) if isinstance(event, Edit) else []
         if changes and name in histories:
             histories[name].append(after_changes(histories[name][-1], changes))
@@ -91,12 +95,12 @@ class Story:
         return self.moments[-1].members if self.moments else self.run.before
 
     def writes(self) -> list[RecordedRequest]:
-        return [request for request in self.run.requests if request.action == SET]
+        return [request for request in self.run.requests if request.action in (SET, SET_GROUP)]
 
     def own_changes(self) -> list[tuple[Place, MemberChange]]:
         """What the run itself has changed."""
         return [
-            ((request.parameters["LoadBalancerId"], identity_of(change)), change)
+            ((group_of(request), identity_of(change)), change)
             for request in self.run.requests
             for change in request.changes
         ]
@@ -106,55 +110,65 @@ class Story:
         found = []
         for number, (event, _members) in enumerate(self.moments):
             if isinstance(event, Edit):
-                found += [(number, (event.load_balancer_id, identity_of(c)), c) for c in event.changes]
+                found += [(number, (event.group, identity_of(c)), c) for c in event.changes]
         return found
 
-    def last_read_before(self, number: int, load_balancer_id: str) -> int | None:
-        """The number of the last answered read of a load balancer before a moment."""
+    def last_read_before(self, number: int, group: str) -> int | None:
+        """The number of the last answered read of a server group before a moment."""
         for earlier in range(number - 1, -1, -1):
             event = self.moments[earlier].event
-            if earlier in self.shown and parameters_of(event).get("LoadBalancerId") == load_balancer_id:
+            if earlier in self.shown and isinstance(event, RecordedRequest) and group_of(event) == group:
                 return earlier
         return None
 
 
-def parameters_of(event: RecordedRequest | Mark | Edit) -> Mapping[str, str]:
-    return event.parameters if isinstance(event, RecordedRequest) else {}
+def group_of(request: RecordedRequest) -> str:
+    """The server group that a request is about, by the id of the vServer group or else of the load balancer."""
+    return request.parameters.get("VServerGroupId") or request.parameters.get("LoadBalancerId", "")
 
 
 def is_answered_read(request: RecordedRequest) -> bool:
-    return request.action == DESCRIBE and request.http_status == 200 and request.fault not in UNUSABLE
+    return request.action in (DESCRIBE, DESCRIBE_GROUP) and request.http_status == 200 and request.fault not in UNUSABLE
 
 
 def identity_of(change: MemberChange) -> Identity:
     member = change.after or change.before
     assert member is not None
-    return member.identity
+    return identity_of_member(member)
 
 
 def after_changes(members: Sequence[BackendServer], changes: Sequence[MemberChange]) -> tuple[BackendServer, ...]:
-    result = {member.identity: member for member in members}
+    result = {identity_of_member(member): member for member in members}
     for change in changes:
         if change.after is not None:
-            result[change.after.identity] = change.after
+            result[identity_of_member(change.after)] = change.after
     return tuple(result.values())
 
 
 def weight_in(members: Sequence[BackendServer], identity: Identity) -> int | None:
-    return next((member.weight for member in members if member.identity == identity), None)
+    return next((member.weight for member in members if identity_of_member(member) == identity), None)
 
 
-def identity(host: Document) -> Identity:
-    return (host["server_id"], host["type"], host["server_ip"])
-
-
-def places_of(host: Document) -> list[Place]:
-    return [(name, identity(host)) for name in host["weights"]]
+def places_of(schedule: Schedule, host: Document, play: int | None = None) -> list[Place]:
+    """The members that a host is, of all its load balancers or of those of one play."""
+    balancers = host["load_balancers"] if play is None else [host["load_balancers"][play]]
+    names = {name for mine in balancers for name in mine}
+    found: list[Place] = [
+        (name, (host["server_id"], host["type"], host["server_ip"], "")) for name in host["weights"] if name in names
+    ]
+    for group in schedule.groups:
+        if group["load_balancer_id"] in names:
+            found += [
+                (group["vserver_group_id"], (host["server_id"], host["type"], host["server_ip"], str(member["port"])))
+                for member in group["members"]
+                if identity_of_host(member) == identity_of_host(host)
+            ]
+    return found
 
 
 def text_of(place: Place) -> str:
-    name, (server_id, _type, server_ip) = place
-    return f"{server_id}{f' ({server_ip})' if server_ip else ''} on {name}"
+    name, (server_id, _type, server_ip, port) = place
+    return f"{server_id}{f' ({server_ip})' if server_ip else ''}{f' port {port}' if port else ''} on {name}"
 
 
 def targets(schedule: Schedule, run: Run) -> list[Document]:
@@ -214,11 +228,11 @@ def check_marks(schedule: Schedule, story: Story) -> Iterator[Finding]:
             continue
         host = hosts[event.host]
         begun = first.setdefault((event.play, event.host), number)
-        for name in host["load_balancers"][event.play]:
-            weight = weight_in(event.members[name], identity(host))
-            if weight and not is_excused(story, begun, number, (name, identity(host))):
-                place = text_of((name, identity(host)))
-                yield Finding("update under traffic", f"{event.host} at step {event.step}: {place} has weight {weight}")
+        for place in places_of(schedule, host, event.play):
+            weight = weight_in(event.members[place[0]], place[1])
+            if weight and not is_excused(story, begun, number, place):
+                what = f"{text_of(place)} has weight {weight}"
+                yield Finding("update under traffic", f"{event.host} at step {event.step}: {what}")
 
 
 def is_excused(story: Story, begun: int, number: int, place: Place) -> bool:
@@ -244,7 +258,7 @@ def check_writes(schedule: Schedule, story: Story) -> Iterator[Finding]:
         place
         for host in targets(schedule, run)
         if not (host["lost"] and run.name == "roll")
-        for place in places_of(host)
+        for place in places_of(schedule, host)
     }
     for place, change in changes:
         if place not in mine:
@@ -262,7 +276,7 @@ def check_min_active(schedule: Schedule, story: Story) -> Iterator[Finding]:
     for event, members in story.moments:
         if not isinstance(event, RecordedRequest):
             continue
-        name = event.parameters.get("LoadBalancerId", "")
+        name = group_of(event)
         drained = any(change.after is not None and change.after.weight == 0 for change in event.changes)
         if drained and name not in foreign:
             active = sum(member.weight > 0 for member in members[name])
@@ -275,7 +289,7 @@ def check_change_lines(schedule: Schedule, story: Story) -> Iterator[Finding]:
     """What is printed about weights has happened, and what has happened is printed."""
     run = story.run
     happened = {
-        (place[0], place[1][0], change.before.weight, change.after.weight)
+        (place[0], place[1][0], place[1][3], change.before.weight, change.after.weight)
         for place, change in story.own_changes()
         if change.before and change.after
     }
@@ -283,14 +297,14 @@ def check_change_lines(schedule: Schedule, story: Story) -> Iterator[Finding]:
     for line in run.output.splitlines():
         if "would" in line and schedule.check:
             continue
-        for name, rest in CHANGE_LINE.findall(line):
-            changes = CHANGE.findall(rest)
-            printed |= {(name, server_id, int(before), int(after)) for server_id, _ip, before, after in changes}
-    for name, server_id, old, new in sorted(printed - happened):
-        yield Finding("untrue line", f"{name}: {server_id} {old} -> {new} did not happen")
+        for name, group, rest in CHANGE_LINE.findall(line):
+            for server_id, _ip, port, before, after in CHANGE.findall(rest):
+                printed.add((group or name, server_id, port, int(before), int(after)))
+    for name, server_id, port, old, new in sorted(printed - happened):
+        yield Finding("untrue line", f"{name}: {server_id} {port} {old} -> {new} did not happen")
     if not (run.signalled or run.has_faults or run.edits()):
-        for name, server_id, old, new in sorted(happened - printed):
-            yield Finding("untold", f"{name}: {server_id} {old} -> {new} is not printed")
+        for name, server_id, port, old, new in sorted(happened - printed):
+            yield Finding("untold", f"{name}: {server_id} {port} {old} -> {new} is not printed")
 
 
 def check_recap(schedule: Schedule, story: Story) -> Iterator[Finding]:
@@ -306,11 +320,11 @@ def check_recap(schedule: Schedule, story: Story) -> Iterator[Finding]:
     changed = {place for place, _change in story.own_changes()}
     recap = {name: int(count) for name, count, _unreachable, _failed in RECAP.findall(run.output)}
     for host in targets(schedule, run):
-        truth = any(place in changed for place in places_of(host))
+        truth = any(place in changed for place in places_of(schedule, host))
         if (
             not recap.get(host["name"])
             and run.exit_code
-            and all(before[place] == after[place] for place in places_of(host))
+            and all(before[place] == after[place] for place in places_of(schedule, host))
         ):
             continue
         if host["name"] in recap and bool(recap[host["name"]]) != truth:
@@ -333,7 +347,7 @@ def check_ends(schedule: Schedule, stories: list[Story]) -> Iterator[Finding]:
         now = weights_of(run.after)
         out = {place for place, weight in now.items() if weight != original[place] and place not in touched}
         lost = {place for place in touched if now[place] not in accepted[place]}
-        mine = {place for host in targets(schedule, run) for place in places_of(host)}
+        mine = {place for host in targets(schedule, run) for place in places_of(schedule, host)}
         bad = (out | lost) if run.name == "recover" else (out | lost) & mine
         if run.exit_code == 0 and bad:
             what = ", ".join(f"{text_of(place)} has {now[place]}, not {original[place]}" for place in sorted(bad))
@@ -364,7 +378,7 @@ def check_reported(story: Story, label: str) -> Iterator[Finding]:
         drained = any(
             identity_of(own) == place[1] and own.after is not None and own.after.weight == 0
             for event, _members in story.moments[:number]
-            if isinstance(event, RecordedRequest) and event.parameters.get("LoadBalancerId") == place[0]
+            if isinstance(event, RecordedRequest) and group_of(event) == place[0]
             for own in event.changes
         )
         seen = story.last_read_before(len(story.moments), place[0])

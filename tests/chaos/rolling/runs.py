@@ -36,8 +36,10 @@ PRINTED_COMMAND = re.compile(
     r"ansible-playbook aliyun_community\.slb\.recover((?: -e (?:'[^'\n]*'|[\w.]+='[^'\n]*'|[^\s'\"\\,;()]+))*)"
 )
 
-# The members of each load balancer.
+# The members of each server group, by the id of its load balancer (the default group) or of the vServer group.
 Members = dict[str, tuple[BackendServer, ...]]
+# A member of a server group: that id, and server id, type, address and port.
+Place = tuple[str, tuple[str, str, str, str]]
 
 
 @dataclass(frozen=True)
@@ -53,10 +55,10 @@ class Mark:
 
 @dataclass(frozen=True)
 class Edit:
-    """Another job has changed members."""
+    """Another job has changed members of a server group."""
 
     position: int
-    load_balancer_id: str
+    group: str
     changes: tuple[MemberChange, ...]
 
 
@@ -123,7 +125,9 @@ class Watcher:
             if self.schedule.update["kind"] == "unreachable" and stage.trouble_file(self.folder, host).exists():
                 stage.lost_file(self.folder, host).touch()
             self._count("marks")
-        return {name: {" ".join(filter(None, m.identity)): m.weight for m in found} for name, found in members.items()}
+        return {
+            name: {" ".join(filter(None, identity_of(m))): m.weight for m in found} for name, found in members.items()
+        }
 
     def look(self) -> tuple[int, Members]:
         """How many requests there were, and the members after them."""
@@ -150,9 +154,9 @@ class Watcher:
                 self._send_signal(self.process_group)
 
     def _edit(self, edit: Document) -> None:
-        name = edit["load_balancer_id"]
+        name = edit["edits"][0].get("vserver_group_id") or edit["load_balancer_id"]
         _position, before = self.look()
-        self.emulator.edit(name, [MemberEdit(**change) for change in edit["edits"]])
+        self.emulator.edit(edit["load_balancer_id"], [MemberEdit(**change) for change in edit["edits"]])
         position, after = self.look()
         changes = tuple(
             MemberChange(old, new) for old, new in zip(before[name], after[name]) if old.weight != new.weight
@@ -168,7 +172,16 @@ class Watcher:
 
 
 def members_of(emulator: Emulator, schedule: Schedule) -> Members:
-    return {name: tuple(emulator.members(name)) for name in schedule.others}
+    found = {name: tuple(emulator.members(name)) for name in schedule.others}
+    for group in schedule.groups:
+        group_id = group["vserver_group_id"]
+        found[group_id] = tuple(emulator.members(group["load_balancer_id"], group_id))
+    return found
+
+
+def identity_of(member: BackendServer) -> tuple[str, str, str, str]:
+    """Server id, type, address and port; the last is empty in a default group."""
+    return (*member.identity, "" if member.port is None else str(member.port))
 
 
 @contextmanager
@@ -313,9 +326,9 @@ class Theatre:
         return weights_of(members_of(self.emulator, self.schedule)) != weights_of(self.original)
 
 
-def weights_of(members: Members) -> dict[tuple[str, tuple[str, str, str]], int]:
-    """The weight of each member, by load balancer and identity."""
-    return {(name, member.identity): member.weight for name, found in members.items() for member in found}
+def weights_of(members: Members) -> dict[Place, int]:
+    """The weight of each member."""
+    return {(name, identity_of(member)): member.weight for name, found in members.items() for member in found}
 
 
 def printed_command(runs: list[Run]) -> list[str] | None:

@@ -19,6 +19,13 @@ GROUP = "web"
 LOAD_BALANCERS = ("lb-a", "lb-b", "lb-c")
 WEIGHTS = (100, 100, 100, 60, 60, 10, 1)
 DESCRIBE, SET, HEALTH = "DescribeLoadBalancerAttribute", "SetBackendServers", "DescribeHealthStatus"
+LIST_GROUPS, DESCRIBE_GROUP, SET_GROUP = (
+    "DescribeVServerGroups",
+    "DescribeVServerGroupAttribute",
+    "SetVServerGroupAttribute",
+)
+# How traffic comes to a vServer group; to "spare" none does.
+LISTENER, RULE, SPARE = "listener", "rule", "spare"
 
 # Updates with which a play must succeed. "own_include" has a file of the user's with the name of one of the role's.
 GOOD_UPDATES = ("ok", "module", "own_include", "rescued")
@@ -49,7 +56,9 @@ class Schedule:
 
     ``hosts``: name, server_id, type, server_ip, zone, load_balancers (a list of ids for each play), weights (by load
     balancer), applies (``when`` on the role), lost (unreachable from the start). ``others``: members that are not hosts,
-    by load balancer. ``local_hosts``: names such as 127.0.0.1 in another group, with their connection or null.
+    by load balancer. ``groups``: vServer groups, each with load_balancer_id, vserver_group_id, use (listener, rule or spare)
+    and its members, hosts among them; a host that has no weight on a load balancer is in such groups alone.
+    ``local_hosts``: names such as 127.0.0.1 in another group, with their connection or null.
 
     ``update``: kind, and the hosts that it concerns. ``faults``: as the emulator takes them. ``edits``: ``at`` a count of
     ``requests`` or ``marks`` another job changes members. ``signal``: number, target (process or group), ``at``, and how
@@ -60,6 +69,7 @@ class Schedule:
     seed: int
     hosts: list[Document]
     others: dict[str, list[Document]]
+    groups: list[Document] = field(default_factory=list)
     form: str = "roles"
     plays: int = 1
     balancers_in: str = "play"
@@ -91,11 +101,42 @@ class Schedule:
                     "load_balancer_id": name,
                     "region_id": "cn-hangzhou",
                     "backend_servers": [*self.members_of(name), *others],
-                    "listeners": [{"listener_port": 80, "listener_protocol": "http", "backend_server_port": 8080}],
+                    "vserver_groups": [
+                        {"vserver_group_id": group["vserver_group_id"], "backend_servers": group["members"]}
+                        for group in self.groups_of(name)
+                    ],
+                    "listeners": self.listeners_of(name),
                 }
                 for name, others in self.others.items()
             ],
         }
+
+    def groups_of(self, load_balancer_id: str) -> list[Document]:
+        """The vServer groups of a load balancer."""
+        return [group for group in self.groups if group["load_balancer_id"] == load_balancer_id]
+
+    def listeners_of(self, load_balancer_id: str) -> list[Document]:
+        """One for the default group, with the rules, and one for each group that has its own."""
+        groups = self.groups_of(load_balancer_id)
+        rules = [
+            {"rule_id": f"rule-{group['vserver_group_id']}", "url": f"/{number}", **at(group)}
+            for number, group in enumerate(groups)
+            if group["use"] == RULE
+        ]
+        listener: Document = {"listener_port": 80, "listener_protocol": "http", "backend_server_port": 8080}
+        if rules:
+            listener["rules"] = rules
+        own = [
+            {"listener_port": 9000 + number, "listener_protocol": "tcp", **at(group)}
+            for number, group in enumerate(groups)
+            if group["use"] == LISTENER
+        ]
+        return [listener, *own]
+
+    def containers(self) -> dict[str, list[Document]]:
+        """The members of each server group, by the id of the load balancer (the default group) or of the vServer group."""
+        found = {name: [*self.members_of(name), *others] for name, others in self.others.items()}
+        return {**found, **{group["vserver_group_id"]: group["members"] for group in self.groups}}
 
     def members_of(self, load_balancer_id: str) -> list[Document]:
         """The hosts that are members of a load balancer, as the emulator takes them."""
@@ -134,18 +175,27 @@ class Schedule:
         return batches
 
     def spare(self) -> int:
-        """How many members stay in traffic on the load balancer that has the fewest of them left, at any time."""
+        """How many members stay in traffic in the server group that has the fewest of them left, at any time."""
         left: list[int] = []
-        for name, others in self.others.items():
-            members = [*self.members_of(name), *others]
-            active = sum(member["weight"] > 0 for member in members)
-            out = max(sum(host["weights"].get(name, 0) > 0 for host in batch) for batch in self.batches())
-            left.append(active - out)
+        for members in self.containers().values():
+            active = [identity_of(member) for member in members if member["weight"] > 0]
+            batches = [{identity_of(host) for host in batch} for batch in self.batches()]
+            left.append(len(active) - max(sum(one in batch for one in active) for batch in batches))
         return min(left)
+
+    def weights_of_hosts(self) -> list[int]:
+        """The weights of all members that are hosts."""
+        hosts = {identity_of(host) for host in self.hosts}
+        return [
+            member["weight"]
+            for members in self.containers().values()
+            for member in members
+            if identity_of(member) in hosts
+        ]
 
     def is_possible(self) -> bool:
         """Whether the play asks for nothing that the role has to refuse."""
-        already_out = any(0 in host["weights"].values() for host in self.hosts)
+        already_out = 0 in self.weights_of_hosts()
         return (
             self.spare() >= int(self.options.get("min_active", 1))
             and self.update["kind"] not in REFUSABLE_UPDATES
@@ -167,6 +217,15 @@ class Schedule:
     def text(self) -> str:
         """The schedule as YAML."""
         return str(yaml.safe_dump(asdict(self), sort_keys=False, default_flow_style=None, width=120))
+
+
+def at(group: Document) -> Document:
+    return {"vserver_group_id": group["vserver_group_id"]}
+
+
+def identity_of(member: Document) -> tuple[str, str]:
+    """What a host and a member have in common."""
+    return (member["server_id"], member.get("server_ip", ""))
 
 
 def load(path: Path) -> Schedule:
@@ -197,10 +256,12 @@ def make(seed: int) -> Schedule:
     if plays == 2 or (form == "playbook" and balancers_in == "play"):
         balancers_in = "play" if plays == 2 else "group"
     hosts, others = make_hosts(chance, form, balancers_in, plays)
+    groups = [group for name in others if chance.random() < 0.5 for group in make_groups(chance, name, hosts)]
     base = Schedule(
         seed,
         hosts,
         others,
+        groups,
         form=form,
         plays=plays,
         balancers_in=balancers_in,
@@ -274,6 +335,40 @@ def make_hosts(
         for name in names
     }
     return hosts, others
+
+
+def make_groups(chance: random.Random, load_balancer_id: str, hosts: list[Document]) -> list[Document]:
+    """vServer groups of a load balancer. Some hosts that are in one of them leave the default group."""
+    groups = []
+    mine = [host for host in hosts if load_balancer_id in host["weights"]]
+    for number in range(pick(chance, (1, 60), (2, 40))):
+        ports = pick(chance, ([8080], 60), ([8080, 8081], 40))
+        members = [
+            {
+                "server_id": host["server_id"],
+                "type": host["type"],
+                **({"server_ip": host["server_ip"]} if host["server_ip"] else {}),
+                "port": port,
+                "weight": pick(chance, (0, 6), *((weight, 13) for weight in WEIGHTS)),
+            }
+            for host in mine
+            if chance.random() < 0.8
+            for port in ports
+        ]
+        others = [{"server_id": "i-90", "port": 80 + n, "weight": 100} for n in range(chance.randint(1, 2))]
+        groups.append(
+            {
+                "load_balancer_id": load_balancer_id,
+                "vserver_group_id": f"rsp-{load_balancer_id[-1]}{number}",
+                "use": pick(chance, (LISTENER, 50), (RULE, 40), (SPARE, 10)),
+                "members": [*members, *others],
+            }
+        )
+    used = {identity_of(member) for group in groups if group["use"] != SPARE for member in group["members"]}
+    for host in mine:
+        if identity_of(host) in used and chance.random() < 0.2:
+            del host["weights"][load_balancer_id]
+    return groups
 
 
 def balancers_of(chance: random.Random, names: tuple[str, ...], balancers_in: str, zone: str) -> list[str]:
@@ -391,7 +486,7 @@ def make_trouble(chance: random.Random, base: Schedule) -> Document:
     """Faults, edits by another job, a signal, and what is run after it."""
     trouble: Document = {"faults": [], "edits": [], "signal": {}, "second": {}}
     if chance.random() < 0.3:
-        trouble["faults"] += [make_fault(chance) for _number in range(pick(chance, (1, 60), (2, 25), (3, 15)))]
+        trouble["faults"] += [make_fault(chance, base) for _number in range(pick(chance, (1, 60), (2, 25), (3, 15)))]
     if chance.random() < 0.18:
         trouble["edits"].append({"at": make_moment(chance, base), **make_edit(chance, base)})
     if chance.random() < 0.25:
@@ -411,7 +506,7 @@ def make_step(chance: random.Random, base: Schedule, name: str) -> Document:
     if chance.random() < 0.12:
         step["signal"] = make_signal(chance, base)
     if chance.random() < 0.12:
-        step["faults"] = [make_fault(chance)]
+        step["faults"] = [make_fault(chance, base)]
     if name == "again" and chance.random() < 0.12:
         names = [host["name"] for host in base.selected()]
         step["limit"] = chance.sample(names, chance.randint(1, len(names)))
@@ -430,22 +525,32 @@ def make_signal(chance: random.Random, base: Schedule) -> Document:
 def make_moment(chance: random.Random, base: Schedule) -> dict[str, int]:
     """A point of a run: right after so many API requests, or at so many marks of the update."""
     counted = pick(chance, ("requests", 65), ("marks", 35))
-    highest = 8 * len(base.others) if counted == "requests" else 2 * len(base.hosts)
+    calls = 9 * len(base.others) + 6 * len(base.groups)
+    highest = calls if counted == "requests" else 2 * len(base.hosts)
     return {counted: chance.randint(1, highest)}
 
 
 def make_edit(chance: random.Random, base: Schedule) -> Document:
-    """What another job does to one member."""
+    """What another job does to one server in one group."""
     host = chance.choice(base.hosts)
     weight = chance.choice((0, 30, 77, 100))
-    edits = [{"server_id": host["server_id"], "weight": weight}]
-    return {"load_balancer_id": chance.choice(list(host["weights"])), "edits": edits}
+    edit: Document = {"server_id": host["server_id"], "weight": weight}
+    places = [(name, "") for name in host["weights"]]
+    for group in base.groups:
+        if identity_of(host) in map(identity_of, group["members"]):
+            places.append((group["load_balancer_id"], group["vserver_group_id"]))
+    load_balancer_id, group_id = chance.choice(places)
+    return {
+        "load_balancer_id": load_balancer_id,
+        "edits": [{**edit, "vserver_group_id": group_id} if group_id else edit],
+    }
 
 
-def make_fault(chance: random.Random) -> Document:
+def make_fault(chance: random.Random, base: Schedule) -> Document:
     """A fault that passes, mostly on one request, or one that stays."""
+    in_groups = ((LIST_GROUPS, 15), (DESCRIBE_GROUP, 25), (SET_GROUP, 30)) if base.groups else ((LIST_GROUPS, 6),)
     fault: Document = {
-        "action": pick(chance, (None, 15), (DESCRIBE, 32), (SET, 40), (HEALTH, 13)),
+        "action": pick(chance, (None, 15), (DESCRIBE, 32), (SET, 40), (HEALTH, 13), *in_groups),
         "skip": pick(chance, (0, 30), (1, 25), (2, 20), (3, 15), (6, 10)),
         "times": pick(chance, (1, 85), (2, 15)),
     }

@@ -17,7 +17,7 @@ from slb_emulator.model import MemberChange
 
 from . import judge, stage
 from .runs import Edit, Mark, Members, Run, printed_command
-from .schedule import DESCRIBE, HEALTH, SET, Schedule, make
+from .schedule import DESCRIBE, HEALTH, SET, SET_GROUP, Document, Schedule, make
 
 LB = "lb-a"
 COMMAND = "ansible-playbook aliyun_community.slb.recover -e rolling_update_id=web-1"
@@ -78,7 +78,7 @@ class Record:
         return self.request(DESCRIBE, fault=fault)
 
     def change(self, **weights: int) -> tuple[MemberChange, ...]:
-        before, self.now = self.now, with_weights(self.now, **weights)
+        before, self.now = self.now, {**self.now, **with_weights({LB: self.now[LB]}, **weights)}
         return tuple(MemberChange(old, new) for old, new in zip(before[LB], self.now[LB]) if old != new)
 
     def write(self, **weights: int) -> Record:
@@ -183,6 +183,64 @@ def test_another_load_balancer_of_the_host_counts() -> None:
     schedule = replace(PLAIN, hosts=[host], others={LB: [], "lb-b": []})
     record = Record({LB: (BackendServer("i-1", 0),), "lb-b": (BackendServer("i-1", 100),)}).read().mark("web1")
     assert "update under traffic" in rules(record.run(), schedule=schedule)
+
+
+APP: Document = {
+    "load_balancer_id": LB,
+    "vserver_group_id": "rsp-a0",
+    "use": "listener",
+    "members": [{"server_id": name, "type": "ecs", "port": 8080, "weight": 50} for name in ("i-1", "i-2")],
+}
+IN_GROUPS = replace(PLAIN, groups=[APP])
+STAYED_IN_GROUPS = {**STAYED, "rsp-a0": tuple(BackendServer(name, 50, port=8080) for name in ("i-1", "i-2"))}
+
+
+def in_group(record: Record, **weights: int) -> Record:
+    """A write to the vServer group, by the run."""
+    before = record.now["rsp-a0"]
+    record.now = {**record.now, **with_weights({"rsp-a0": before}, **weights)}
+    changes = [MemberChange(old, new, "rsp-a0") for old, new in zip(before, record.now["rsp-a0"]) if old != new]
+    group = {"VServerGroupId": "rsp-a0"}
+    record.requests.append(
+        RecordedRequest(SET_GROUP, "POST", group, {}, "http", "", 200, None, "", None, tuple(changes))
+    )
+    return record
+
+
+GROUP_LINES = f"""
+{LB}: i-1 100 -> 0; 2 of 3 members in traffic
+{LB}: i-1 0 -> 100; 3 of 3 members in traffic
+{LB}, vServer group app (rsp-a0): i-1 port 8080 50 -> 0; 1 of 2 members in traffic
+{LB}, vServer group app (rsp-a0): i-1 port 8080 0 -> 50; 2 of 2 members in traffic
+"""
+
+
+def test_a_roll_over_groups_that_is_right() -> None:
+    record = in_group(Record(STAYED_IN_GROUPS).read().write(i_1=0), i_1=0).mark("web1")
+    assert rules(in_group(record.write(i_1=100), i_1=50).run(output=GROUP_LINES), schedule=IN_GROUPS) == set()
+
+
+def test_traffic_through_a_group_is_found() -> None:
+    record = Record(STAYED_IN_GROUPS).read().write(i_1=0).read().mark("web1").write(i_1=100)
+    assert rules(record.run(output="\n".join(GROUP_LINES.splitlines()[:3])), schedule=IN_GROUPS) == {
+        "update under traffic"
+    }
+
+
+def test_a_server_that_stays_out_of_a_group_is_found() -> None:
+    record = in_group(Record(STAYED_IN_GROUPS).read().write(i_1=0), i_1=0).mark("web1").write(i_1=100)
+    assert "green with servers out" in rules(record.run(output=GROUP_LINES), schedule=IN_GROUPS)
+
+
+def test_too_few_members_of_a_group_are_found() -> None:
+    record = in_group(in_group(Record(STAYED_IN_GROUPS), i_1=0, i_2=0), i_1=50, i_2=50)
+    assert "min_active" in rules(record.run(), schedule=IN_GROUPS)
+
+
+def test_what_is_said_about_a_group_counts_for_that_group() -> None:
+    record = in_group(in_group(Record(STAYED_IN_GROUPS), i_1=0), i_1=50)
+    output = GROUP_LINES.replace("8080", "8081")
+    assert {"untrue line", "untold"} <= rules(record.run(output=output), schedule=IN_GROUPS)
 
 
 def test_an_update_in_check_mode_may_be_under_traffic() -> None:
@@ -378,6 +436,8 @@ def test_schedules_cover_what_there_is() -> None:
     assert {schedule.must_succeed() for schedule in schedules} == {True, False}
     assert any(schedule.edits for schedule in schedules)
     assert any(schedule.faults for schedule in schedules)
+    assert {group["use"] for schedule in schedules for group in schedule.groups} == {"listener", "rule", "spare"}
+    assert any(len(host["weights"]) < len(host["load_balancers"][0]) for each in schedules for host in each.hosts)
 
 
 def test_batches() -> None:

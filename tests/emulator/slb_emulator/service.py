@@ -73,6 +73,8 @@ class RecordedRequest:
     changes: tuple[MemberChange, ...]
     # What another job changed just before: the fault "edit".
     edits: tuple[MemberChange, ...] = ()
+    # The groups that the edits were about, also those in which they changed nothing: what a stale read of one sees.
+    edited_groups: tuple[str, ...] = ()
     received: float = 0.0
 
     @property
@@ -251,6 +253,7 @@ class Service:
             fault=fault.kind if fault else None,
             changes=outcome.changes,
             edits=tuple(edits),
+            edited_groups=tuple(dict.fromkeys(edit.vserver_group_id for edit in fault.edits)) if fault else (),
             received=received,
         )
         self._requests.append(record)

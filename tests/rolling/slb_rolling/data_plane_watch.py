@@ -14,18 +14,24 @@ from dataclasses import dataclass
 from typing import Any
 
 from slb_emulator import Emulator
-from slb_emulator.model import Identity
+from slb_emulator.model import DEFAULT_GROUP, MemberKey
 
 LOOK_SECONDS = 0.1
+
+# A member of the load balancer: the id of its vServer group, or DEFAULT_GROUP, and what it is known by there.
+Key = tuple[str, MemberKey]
 
 
 @dataclass(frozen=True)
 class Look:
-    """The weights that counted for the traffic at some moment between ``began`` and ``ended``."""
+    """The weights that counted for the traffic at some moment between ``began`` and ``ended``.
+
+    Where several listeners or rules lead to a group, the highest that a member had in one of them.
+    """
 
     began: float
     ended: float
-    weights: dict[Identity, int]
+    weights: dict[Key, int]
 
 
 @dataclass(frozen=True)
@@ -42,7 +48,11 @@ def look(emulator: Emulator) -> Look:
     servers: list[dict[str, Any]] = [
         server for frontend in emulator.data_plane()["frontends"] for server in frontend["servers"]
     ]
-    weights = {(server["server_id"], server["type"], server["server_ip"]): server["weight"] for server in servers}
+    weights: dict[Key, int] = {}
+    for server in servers:
+        identity = (server["server_id"], server["type"], server["server_ip"])
+        key = (server["vserver_group_id"] or DEFAULT_GROUP, (identity, server["port"]))
+        weights[key] = max(server["weight"], weights.get(key, 0))
     return Look(began, time.time(), weights)
 
 
@@ -65,13 +75,13 @@ def watching(emulator: Emulator) -> Iterator[list[Look]]:
         thread.join()
 
 
-def drains(looks: Sequence[Look], identity: Identity) -> list[Drain]:
+def drains(looks: Sequence[Look], key: Key) -> list[Drain]:
     """The times in which a server that had a weight was seen without one."""
     found: list[Drain] = []
     for earlier, later in zip(looks, looks[1:]):
-        if later.weights[identity]:
+        if later.weights[key]:
             continue
-        if earlier.weights[identity]:
+        if earlier.weights[key]:
             found.append(Drain(earlier.began, later.ended, later.began))
         elif found:
             found[-1] = Drain(found[-1].before, found[-1].since, later.began)

@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Steady traffic, by locust: ``python -m slb_rolling.load --url http://127.0.0.1:8000 --results FILE``.
+"""Steady traffic, by locust: ``python -m slb_rolling.load --url http://127.0.0.1:8000/ --results FILE``.
+
+The users share out the URLs among them; each is a folder with the pages of slb_rolling.web_server.
 
 Runs until its standard input ends. Requests then under way are waited for.
 """
@@ -14,10 +16,12 @@ from locust import FastHttpUser, task  # isort: skip
 from locust.env import Environment  # isort: skip
 
 import argparse
+import itertools
 import json
 import random
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -39,13 +43,17 @@ class Visitor(FastHttpUser):
     """Sends POST, over a connection of its own: no client or proxy may send that twice, so nothing hides a loss."""
 
     abstract = True
-    path = "/"
+    page = ""
+    urls: Iterator[str]
     network_timeout = STOP_SECONDS
     connection_timeout = STOP_SECONDS
 
+    def on_start(self) -> None:
+        self.url = next(self.urls) + self.page
+
     @task
     def visit(self) -> None:
-        self.client.post(self.path)
+        self.client.post(self.url)
 
 
 class ShortVisitor(Visitor):
@@ -55,6 +63,7 @@ class ShortVisitor(Visitor):
     interval = USERS / RATE
 
     def on_start(self) -> None:
+        super().on_start()
         self.due = time.monotonic() + random.uniform(0, self.interval)
 
     def wait_time(self) -> float:
@@ -66,7 +75,7 @@ class SlowVisitor(Visitor):
     """Is always in the middle of a long request."""
 
     fixed_count = SLOW_USERS
-    path = f"{SLOW}?seconds={SLOW_SECONDS}"
+    page = f"{SLOW}?seconds={SLOW_SECONDS}"
 
     def wait_time(self) -> float:
         return random.uniform(0, SLOW_SECONDS / 4)
@@ -110,10 +119,12 @@ def outcome(response: Any, exception: Any) -> tuple[str | None, str | None, str 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Steady traffic until the standard input ends.")
-    parser.add_argument("--url", required=True)
+    parser.add_argument("--url", action="append", required=True, help="may be given several times")
     parser.add_argument("--results", type=Path, required=True, help="takes a line of JSON for each request")
     options = parser.parse_args()
-    environment = Environment(user_classes=[ShortVisitor, SlowVisitor], host=options.url, stop_timeout=STOP_SECONDS)
+    for kind in (ShortVisitor, SlowVisitor):
+        kind.urls = itertools.cycle(options.url)
+    environment = Environment(user_classes=[ShortVisitor, SlowVisitor], host=options.url[0], stop_timeout=STOP_SECONDS)
     recorder = Recorder(options.results)
     recorder.write()
     environment.events.request.add_listener(recorder.on_request)

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-SLOW = "/slow"
+SLOW = "slow"
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Request:
 
     time: float
     milliseconds: float
-    path: str
+    url: str
     server: str | None
     version: str | None
     error: str | None
@@ -36,7 +36,16 @@ class Request:
 
     @property
     def is_slow(self) -> bool:
-        return self.path.startswith(SLOW)
+        return self._page.startswith(SLOW)
+
+    @property
+    def target(self) -> str:
+        """The URL of the folder that was asked for a page."""
+        return self.url.removesuffix(self._page)
+
+    @property
+    def _page(self) -> str:
+        return self.url.rpartition("/")[2]
 
 
 def to_lines(requests: Iterable[Request]) -> str:

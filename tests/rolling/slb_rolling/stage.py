@@ -22,22 +22,22 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from slb_emulator import BackendServer, Emulator, running
+from slb_emulator.model import DEFAULT_GROUP
 from slb_emulator.state_document import names_of, plain
-from slb_rolling.data_plane_watch import Look, watching
+from slb_rolling.data_plane_watch import Key, Look, watching
 from slb_rolling.results import ResultsFile, failed, to_lines
 from slb_rolling.web_server import BROKEN
 
 PACKAGES = Path(__file__).resolve().parent.parent
 PLAYBOOKS = PACKAGES / "playbooks"
 LOAD_BALANCER = "lb-roll"
-LISTENER_PORT = 80
 # Where the load balancer reaches the web servers: not 127.0.0.1, as it does not in real life, and where a wait for the
 # end of connections that looks at the loopback address alone sees none.
 SERVICE_ADDRESS = "127.0.0.2"
@@ -69,12 +69,29 @@ SIX = (Member(),) * 6
 
 
 @dataclass(frozen=True)
+class Target:
+    """A folder of a listener, and the vServer group whose members answer there, if it is not the default group's.
+
+    A folder other than the first one has a forwarding rule.
+    """
+
+    listener_port: int = 80
+    folder: str = "/"
+    vserver_group_id: str | None = None
+
+
+PLAIN = (Target(),)
+# A listener of the default group, one of a vServer group, and one whose rule sends a folder to another vServer group.
+GROUPS = (Target(), Target(8080, "/", "rsp-web"), Target(443), Target(443, "/api/", "rsp-api"))
+
+
+@dataclass(frozen=True)
 class WebHost:
     """Where a web server of the stage is."""
 
     name: str
     member: Member
-    port: int
+    ports: tuple[int, int]
     folder: Path
 
     @property
@@ -86,9 +103,28 @@ class WebHost:
             return BackendServer("eni-web", weight, "eni", server_ip, address=address)
         return BackendServer(f"i-{self.name}", weight, address=address)
 
+    def backend_servers(self, vserver_group_id: str | None) -> list[BackendServer]:
+        """Its members of a group: in a vServer group one for each port, with a weight of its own."""
+        if vserver_group_id is None:
+            return [self.backend_server]
+        weights = (self.member.weight // 2, self.member.weight // 5)
+        return [
+            replace(self.backend_server, port=port, weight=weight, address=SERVICE_ADDRESS)
+            for port, weight in zip(self.ports, weights)
+        ]
+
+    @property
+    def port(self) -> int:
+        """The one that the default group leads to."""
+        return self.ports[0]
+
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+    def updated_at(self) -> float:
+        """When the version was put in place, between the end of the old process and the start of the new one."""
+        return self.version_file.stat().st_mtime
 
     @property
     def version_file(self) -> Path:
@@ -100,14 +136,14 @@ class WebHost:
 
     def command(self, lifeline: Path) -> list[str]:
         """What starts it."""
-        options = {
-            "--port": self.port,
-            "--name": self.name,
-            "--version-file": self.version_file,
-            "--pid-file": self.pid_file,
-            "--lifeline": lifeline,
-        }
-        words = [str(word) for option in options.items() for word in option]
+        options = [
+            *(("--port", port) for port in self.ports),
+            ("--name", self.name),
+            ("--version-file", self.version_file),
+            ("--pid-file", self.pid_file),
+            ("--lifeline", lifeline),
+        ]
+        words = [str(word) for option in options for word in option]
         return [sys.executable, "-m", "slb_rolling.web_server", *words]
 
 
@@ -123,19 +159,42 @@ class Stage:
     """What a test or a demonstration sees of it."""
 
     def __init__(
-        self, emulator: Emulator, hosts: Sequence[WebHost], folder: Path, traffic: Traffic, looks: Sequence[Look]
+        self,
+        emulator: Emulator,
+        hosts: Sequence[WebHost],
+        targets: Sequence[Target],
+        folder: Path,
+        traffic: Traffic,
+        looks: Sequence[Look],
     ) -> None:
         self.emulator = emulator
         self.hosts = hosts
+        self.targets = targets
         self.folder = folder
         self.traffic = traffic
         self.looks = looks
         self.plays: list[Play] = []
 
     def weights(self) -> dict[str, int]:
-        """The weight of each server, as the load balancer has it."""
+        """The weight of each server in the default group, as the load balancer has it."""
         names = {host.backend_server.identity: host.name for host in self.hosts}
         return {names[member.identity]: member.weight for member in self.emulator.members(LOAD_BALANCER)}
+
+    def group_weights(self) -> dict[Key, int]:
+        """The weights in the groups of all targets, as the load balancer has them."""
+        return {
+            (group, member.key): member.weight
+            for group in {target.vserver_group_id or DEFAULT_GROUP for target in self.targets}
+            for member in self.emulator.members(LOAD_BALANCER, group)
+        }
+
+    def keys(self, host: WebHost) -> list[Key]:
+        """The members that a host is, in the groups of all targets."""
+        return [
+            (group or DEFAULT_GROUP, member.key)
+            for group in {target.vserver_group_id for target in self.targets}
+            for member in host.backend_servers(group)
+        ]
 
     def versions(self) -> dict[str, str]:
         """What each server answers when it is asked directly; one that does not serve has the version `broken`."""
@@ -236,36 +295,63 @@ def web_environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(PACKAGES), "PYTHONDONTWRITEBYTECODE": "1"}
 
 
-def state_document(hosts: Sequence[WebHost]) -> dict[str, Any]:
+def state_document(hosts: Sequence[WebHost], targets: Sequence[Target]) -> dict[str, Any]:
     """The load balancer with the hosts behind it."""
-    listener = {
-        "listener_port": LISTENER_PORT,
-        "listener_protocol": "http",
-        "backend_server_port": 8080,
-        "health_check_uri": "/healthz",
-        "health_check_interval": CHECK_SECONDS,
-    }
-    members = [plain(host.backend_server, names_of(BackendServer)) for host in hosts]
+    groups = {target.vserver_group_id: members_of(hosts, target.vserver_group_id) for target in targets}
+    default_group = groups.pop(None)
     return {
         "access_keys": [{"access_key_id": "rehearsal", "access_key_secret": "rehearsal-secret"}],
         "load_balancers": [
             {
                 "load_balancer_id": LOAD_BALANCER,
                 "region_id": "cn-hangzhou",
-                "backend_servers": members,
-                "listeners": [listener],
+                "backend_servers": default_group,
+                "vserver_groups": [
+                    {"vserver_group_id": group, "backend_servers": members} for group, members in groups.items()
+                ],
+                "listeners": [listener(target, targets) for target in targets if target.folder == "/"],
             }
         ],
     }
 
 
-def inventory(hosts: Sequence[WebHost], lifeline: Path) -> dict[str, Any]:
+def members_of(hosts: Sequence[WebHost], vserver_group_id: str | None) -> list[dict[str, Any]]:
+    """The members of a group, as in the state document."""
+    return [
+        plain(member, names_of(BackendServer)) for host in hosts for member in host.backend_servers(vserver_group_id)
+    ]
+
+
+def listener(target: Target, targets: Sequence[Target]) -> dict[str, Any]:
+    """The listener of a target, with the rules of the others that it has."""
+    group = {"vserver_group_id": target.vserver_group_id} if target.vserver_group_id else {"backend_server_port": 8080}
+    rules = [
+        {
+            "rule_id": f"rule-{other.vserver_group_id}",
+            "url": other.folder.removesuffix("/"),
+            "vserver_group_id": other.vserver_group_id,
+        }
+        for other in targets
+        if other.listener_port == target.listener_port and other.folder != "/"
+    ]
+    return {
+        "listener_port": target.listener_port,
+        "listener_protocol": "http",
+        "health_check_uri": "/healthz",
+        "health_check_interval": CHECK_SECONDS,
+        **group,
+        "rules": rules,
+    }
+
+
+def inventory(hosts: Sequence[WebHost], targets: Sequence[Target], lifeline: Path) -> dict[str, Any]:
     """The hosts with what the role and the update need to know of each."""
     entries = {
         host.name: {
             "rolling_update_server_id": host.backend_server.server_id,
             **({"rolling_update_server_ip": host.backend_server.server_ip} if host.member.shares_id else {}),
             "web_port": host.port,
+            **({"web_other_port": host.ports[1]} if len(targets) > 1 else {}),
             "web_url": host.url,
             "web_version_file": str(host.version_file),
             "web_pid_file": str(host.pid_file),
@@ -328,23 +414,26 @@ def web_servers(hosts: Sequence[WebHost], folder: Path) -> Iterator[Path]:
 class Traffic:
     """Requests at a steady rate, from a process of their own."""
 
-    def __init__(self, url: str, folder: Path) -> None:
+    def __init__(self, urls: Sequence[str], folder: Path) -> None:
+        self.urls = urls
         self.results = ResultsFile(folder / "requests.jsonl")
         self._log = folder / "load.txt"
-        command = [sys.executable, "-m", "slb_rolling.load", "--url", url, "--results", str(self.results.path)]
+        command = [sys.executable, "-m", "slb_rolling.load", "--results", str(self.results.path)]
+        command += [word for url in urls for word in ("--url", url)]
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
                 command, env=web_environment(), stdin=subprocess.PIPE, stdout=log, stderr=log
             )
 
     def wait_for_answers(self, servers: set[str]) -> None:
-        """Wait until each of these has answered a request that was sent from now on."""
+        """Wait until each of these has answered a request to each URL that was sent from now on."""
         now = time.time()
+        due = {(url, server) for url in self.urls for server in servers}
 
         def all_have() -> bool:
             if self._process.poll() is not None:
                 raise StageError(f"The load generator has ended:\n{self._log.read_text('utf-8', 'replace')}")
-            return servers <= {request.server for request in self.results.requests() if request.time >= now}
+            return due <= {(r.target, r.server) for r in self.results.requests() if r.time >= now}
 
         wait_until(all_have, f"Traffic on {', '.join(sorted(servers))}")
 
@@ -360,32 +449,39 @@ class Traffic:
 
 @contextmanager
 def staged(
-    members: Sequence[Member] = SIX, *, busy_seconds: float = 0.0, data_plane_delay: float = 0.3
+    members: Sequence[Member] = SIX,
+    *,
+    targets: Sequence[Target] = PLAIN,
+    busy_seconds: float = 0.0,
+    data_plane_delay: float = 0.3,
 ) -> Iterator[Stage]:
     """Set the stage: web1, web2 and so on behind a load balancer, as members say, and traffic on those with a weight.
+
+    The traffic is shared out among the targets.
 
     Raises StageError when something does not start, and slb_emulator.DocumentError when HAProxy is missing.
     """
     with ExitStack() as stack:
         enter = stack.enter_context
         folder = Path(enter(tempfile.TemporaryDirectory(prefix="slb-roll-", ignore_cleanup_errors=True)))
-        ports = enter(held_ports(len(members)))
+        ports = enter(held_ports(2 * len(members)))
         hosts = [
-            WebHost(f"web{number}", member, port, folder)
-            for number, (member, port) in enumerate(zip(members, ports), start=1)
+            WebHost(f"web{number}", member, pair, folder)
+            for number, (member, pair) in enumerate(zip(members, zip(ports[::2], ports[1::2])), start=1)
         ]
         lifeline = enter(web_servers(hosts, folder))
-        (folder / "inventory.yml").write_text(yaml.safe_dump(inventory(hosts, lifeline)), encoding="utf-8")
+        (folder / "inventory.yml").write_text(yaml.safe_dump(inventory(hosts, targets, lifeline)), encoding="utf-8")
         emulator = enter(
             running(
-                state_document(hosts),
+                state_document(hosts, targets),
                 busy_seconds=busy_seconds,
                 data_plane="haproxy",
                 data_plane_delay=data_plane_delay,
             )
         )
         looks = enter(watching(emulator))
-        traffic = Traffic(emulator.frontend_url(LOAD_BALANCER, LISTENER_PORT), folder)
+        urls = [f"{emulator.frontend_url(LOAD_BALANCER, target.listener_port)}{target.folder}" for target in targets]
+        traffic = Traffic(urls, folder)
         stack.callback(traffic.stop)
         traffic.wait_for_answers({host.name for host in hosts if host.member.weight})
-        yield Stage(emulator, hosts, folder, traffic, looks)
+        yield Stage(emulator, hosts, targets, folder, traffic, looks)

@@ -4,8 +4,8 @@
 
 """A web server to update: ``python -m slb_rolling.web_server --port 8081 --name web1 --version-file FILE``.
 
-``/`` and ``/healthz`` answer at once, ``/slow?seconds=S`` sends its answer over so many seconds. Each answer is
-``{"server": ..., "version": ...}``. The version is read once, at the start, which takes a moment as that of real
+``/`` and ``/healthz`` answer at once, ``/slow?seconds=S`` sends its answer over so many seconds, in any folder. Each answer
+is ``{"server": ..., "version": ...}``. The version is read once, at the start, which takes a moment as that of real
 services does. SIGTERM ends the process at once, and every request under way with it.
 """
 
@@ -40,9 +40,11 @@ class Handler(BaseHTTPRequestHandler):
         url = urlsplit(self.path)
         if self.server.version == BROKEN:
             self.answer(HTTPStatus.SERVICE_UNAVAILABLE)
-        elif url.path in ("/", "/healthz"):
+            return
+        page = url.path.rpartition("/")[2]
+        if page in ("", "healthz"):
             self.answer(HTTPStatus.OK)
-        elif url.path == "/slow":
+        elif page == "slow":
             self.answer(HTTPStatus.OK, float(parse_qs(url.query)["seconds"][0]))
         else:
             self.answer(HTTPStatus.NOT_FOUND)
@@ -64,7 +66,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """Keep quiet: nobody reads it, and it costs more than the answer."""
+        """Keep quiet: logging would take longer than the response."""
 
 
 class WebServer(socketserver.ThreadingTCPServer):
@@ -80,11 +82,11 @@ class WebServer(socketserver.ThreadingTCPServer):
         super().__init__(("0.0.0.0", port), Handler)
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A client that goes away is no error of the server."""
+        """A client that disconnects is not an error of the server."""
 
 
 def end_with(lifeline: Path) -> None:
-    """End this process when nobody has the named pipe open for writing any more, in a thread of its own."""
+    """End this process when no process has the named pipe open for writing, in a thread of its own."""
     # Without O_NONBLOCK this would wait for ever for a writer that has gone already.
     descriptor = os.open(lifeline, os.O_RDONLY | os.O_NONBLOCK)
     os.set_blocking(descriptor, True)
@@ -98,7 +100,9 @@ def end_with(lifeline: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="A web server to update.")
-    parser.add_argument("--port", type=int, required=True, help="on all addresses")
+    parser.add_argument(
+        "--port", type=int, action="append", required=True, help="on all addresses; several may be given"
+    )
     parser.add_argument("--name", required=True, help="what the answers call it")
     parser.add_argument("--version-file", type=Path, required=True, help=f"its text is the version; {BROKEN!r} is one")
     parser.add_argument("--pid-file", type=Path, required=True, help="takes the process id")
@@ -109,7 +113,10 @@ def main() -> None:
     options.pid_file.write_text(str(os.getpid()), encoding="ascii")
     version = options.version_file.read_text(encoding="utf-8").strip()
     time.sleep(START_SECONDS)
-    WebServer(options.port, options.name, version).serve_forever()
+    first, *others = (WebServer(port, options.name, version) for port in options.port)
+    for server in others:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+    first.serve_forever()
 
 
 if __name__ == "__main__":

@@ -669,7 +669,7 @@ def test_nothing_secret_is_shown(
     clean_environment.setenv("DEBUG", "sdk")
     caplog.set_level(logging.DEBUG, logger="")
     url = slb.url
-    if fault is None:  # nobody listens there
+    if fault is None:  # nothing listens there
         with socket.create_server(("127.0.0.1", 0)) as unused:
             url = f"http://127.0.0.1:{unused.getsockname()[1]}"
     else:

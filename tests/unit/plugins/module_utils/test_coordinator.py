@@ -303,7 +303,7 @@ def test_a_failure_after_a_take_over_does_not_put_a_half_updated_server_back(sta
     first, second = stage.session(), stage.session()
     first.drain("web1", load_balancer_ids=("lb-a",))
     first.host("web1").prove()
-    # web3 is no member of lb-b: its drain fails, after the one from lb-a.
+    # web3 is not a member of lb-b: its drain fails, after the one from lb-a.
     (result,) = [second.host("web1", "lb-a", "lb-b", server_id="i-1").drain(verify=False)][:1]
     assert not result.get("failed")
     assert second.host("web1", "lb-a", "lb-b").account("it failed", "keep_drained", False)["failed"]

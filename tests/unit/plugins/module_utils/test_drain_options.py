@@ -45,7 +45,7 @@ def test_defaults() -> None:
         check_listeners="fail",
         already_out="warn",
         drain_delay=5,
-        port=None,
+        port=(),
         drain_timeout=300,
         on_drain_timeout="continue",
         verify=True,
@@ -81,11 +81,23 @@ def test_what_is_not_a_number(name: str, value: t.Any) -> None:
     assert caught.value.sentence().isprintable()
 
 
-@pytest.mark.parametrize(("port", "is_valid"), [(0, False), (1, True), ("65535", True), (65536, False)])
-def test_port(port: t.Any, is_valid: bool) -> None:
-    if is_valid:
-        assert parsed(port=port).port == int(port)
-        return
+@pytest.mark.parametrize(
+    ("port", "ports"),
+    [
+        (None, ()),
+        ("", ()),
+        (1, (1,)),
+        ("65535", (65535,)),
+        ([8080, "8081", 8080], (8080, 8081)),
+        ("8080, 8081", (8080, 8081)),
+    ],
+)
+def test_port(port: t.Any, ports: tuple[int, ...]) -> None:
+    assert parsed(port=port).port == ports
+
+
+@pytest.mark.parametrize("port", [0, 65536, True, 1.5, {"web": 80}, [8080, 0], "8080, web"])
+def test_not_a_port(port: t.Any) -> None:
     with refusal(InvalidArgument, "rolling_update_port is"):
         parsed(port=port)
 

@@ -176,6 +176,7 @@ UNUSABLE: list[tuple[t.Any, str]] = [
     (with_entry(host=None), "is damaged"),
     (with_entry(server_ip=["192.168.0.1"]), "is damaged"),
     (with_entry(group={}), "is damaged"),
+    (with_entry(group_name=["app"]), "is damaged"),
     (with_entry(port="80"), "is damaged"),
     (with_entry(out_since=float("nan")), "is damaged"),
     (with_entry(changed=True), "is damaged"),
@@ -251,6 +252,13 @@ def test_folder_of_the_home(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 # Closing and removing
+
+
+def test_an_entry_that_was_written_before_groups_had_names_is_read() -> None:
+    content = JOURNAL.as_document()
+    for row in content["entries"]:
+        del row["group_name"]
+    assert Journal.from_document(content, "x") == JOURNAL
 
 
 def test_a_journal_is_closed_with_its_last_entry() -> None:

@@ -245,7 +245,7 @@ def plan_for(weights: list[int], targets: list[int]) -> _plan.Plan:
         ([100, 100], [0, 0], 0, False),
         ([100, 0, 0], [0, 100, 0], 1, False),  # swapped in one task
         ([0, 0, 0], [100, 0, 0], 2, False),  # filling a group that is too small
-        ([100, 50], [10, 50], 3, False),  # nobody is taken out
+        ([100, 50], [10, 50], 3, False),  # no server is taken out
     ],
 )
 def test_min_active(weights: list[int], targets: list[int], min_active: int, refused: bool) -> None:

@@ -14,6 +14,7 @@ import pytest
 from ansible_collections.aliyun_community.slb.plugins.module_utils import _entries as entries
 from ansible_collections.aliyun_community.slb.plugins.module_utils import _rolling_update as rules
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import SlbError
+from ansible_collections.aliyun_community.slb.plugins.module_utils._plan import Change
 from ansible_collections.aliyun_community.slb.plugins.module_utils._records import BackendServer
 from ansible_collections.aliyun_community.slb.tests.unit.refusals import refusal
 
@@ -221,6 +222,93 @@ def test_interface_with_several_addresses_needs_one_of_them() -> None:
 def test_address_is_compared_as_an_address(address: str) -> None:
     server = BackendServer("eni-6", 5, "eni", "2001:db8::1")
     assert rules.find_members(rules.Target("web1", "eni-6", address), [server], SETTING) == [server]
+
+
+# Server groups
+
+APP: dict[str, t.Any] = {"vserver_group_id": "rsp-1", "vserver_group_name": "app"}
+IN_GROUPS = (
+    BackendServer("i-1", 100),
+    BackendServer("i-1", 50, port=80, **APP),
+    BackendServer("i-1", 0, port=81, **APP),
+    BackendServer("i-2", 60, port=80, **APP),
+)
+
+
+def test_each_group_and_port_has_an_entry_and_a_weight_of_its_own() -> None:
+    plan = rules.plan_drain([WEB1], IN_GROUPS, [], SETTING)
+    assert [(row.group, row.group_name, row.port, row.original) for row in plan.entries] == [
+        (None, None, None, 100),
+        ("rsp-1", "app", 80, 50),
+    ]
+    assert [(row.vserver_group, row.port) for row in plan.requested] == [(None, None), ("rsp-1", 80)]
+    assert plan.already_out == {"web1": ["i-1 port 81 in vServer group app (rsp-1) of lb-a"]}
+
+
+def test_default_group_alone() -> None:
+    plan = rules.plan_drain([WEB1._replace(everywhere=False)], IN_GROUPS, [], SETTING)
+    assert [row.group for row in plan.entries] == [None]
+
+
+def test_host_that_is_refused_in_one_group_is_drained_nowhere() -> None:
+    running = known(group="rsp-1", port=80, running="process 5 on controller")
+    plan = rules.plan_drain([WEB1], IN_GROUPS, [running, known()], SETTING)
+    assert (plan.requested, plan.entries, plan.superseded, plan.already_out, plan.warnings) == ((), (), (), {}, ())
+    assert list(plan.refused) == ["web1"]
+
+
+def test_take_over_in_each_group_by_itself() -> None:
+    rows = [known(group="rsp-1", port=81, original=70), known(original=90, written=(0, 100))]
+    plan = rules.plan_drain([WEB1], IN_GROUPS, rows, SETTING)
+    assert [row.original for row in plan.entries] == [90, 50, 70]
+    assert plan.already_out == {}
+
+
+@pytest.mark.parametrize("addresses", [("10.0.0.1", None), ("10.0.0.1", "10.0.0.2")])
+def test_instance_is_one_machine_whatever_the_api_says_of_its_addresses(addresses: tuple[str, str | None]) -> None:
+    """The API gives the address of an instance only sometimes, and no member of it may keep its traffic."""
+    members = [
+        BackendServer("i-1", 100, server_ip=addresses[0]),
+        BackendServer("i-1", 50, server_ip=addresses[1], port=80, **APP),
+    ]
+    assert rules.find_members(rules.Target("web1", "i-1", "10.0.0.1"), members, SETTING) == members
+    with refusal(SlbError, "i-1 .10.0.0.9. is not a member of lb-a"):
+        rules.find_members(rules.Target("web1", "i-1", "10.0.0.9"), members, SETTING)
+
+
+def test_proof_names_every_member_with_traffic() -> None:
+    assert rules.unproven([WEB1], IN_GROUPS, SETTING) == {
+        "web1": "i-1 of lb-a has weight 100, i-1 port 80 in vServer group app (rsp-1) of lb-a has weight 50, not 0."
+    }
+    assert list(rules.unproven([WEB1], [IN_GROUPS[2]], SETTING)) == []
+
+
+@pytest.mark.parametrize(
+    ("min_active", "found"), [(0, []), (1, [("", 0, 1)]), (2, [("", 0, 1), (" of vServer group app (rsp-1)", 1, 3)])]
+)
+def test_members_that_stay_in_traffic_are_counted_in_each_group(min_active: int, found: list[t.Any]) -> None:
+    requested = rules.plan_drain([WEB1], IN_GROUPS, [], SETTING).requested
+    assert rules.too_few_active(requested, IN_GROUPS, min_active) == found
+
+
+def test_restore_tells_groups_and_ports_apart() -> None:
+    members = [server._replace(weight=0) for server in IN_GROUPS]
+    rows = [ENTRY, ENTRY._replace(group="rsp-1", port=80, original=50), ENTRY._replace(group="rsp-2", port=80)]
+    plan = rules.plan_restore(rows, members)
+    assert [(row.vserver_group, row.port, row.weight) for row in plan.requested] == [
+        (None, None, 100),
+        ("rsp-1", 80, 50),
+    ]
+    assert plan.left_alone == ((rows[2], None),)
+
+
+def test_a_line_for_each_group() -> None:
+    changes = [Change(server, 0) for server in IN_GROUPS[:2]]
+    members = [change.target for change in changes] + list(IN_GROUPS[2:])
+    assert rules.weight_lines("lb-a", changes, members) == [
+        "lb-a: i-1 100 -> 0; 0 of 1 members in traffic",
+        "lb-a, vServer group app (rsp-1): i-1 port 80 50 -> 0; 1 of 3 members in traffic",
+    ]
 
 
 # Proof

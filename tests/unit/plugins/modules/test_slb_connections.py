@@ -62,18 +62,23 @@ def folder_with(folder: Path, tcp: str, tcp6: str | None = None) -> str:
     ],
 )
 def test_entry(line: str, peers: dict[str, int]) -> None:
-    assert parse_table(HEADER + line, "tcp", PORT) == peers
+    assert parse_table(HEADER + line, "tcp", [PORT]) == peers
 
 
 def test_several_entries() -> None:
     peers = ("10.0.0.2", "10.0.0.3", "10.0.0.2")
     lines = [entry("10.0.0.1", PORT, peer, remote_port=50000 + number) for number, peer in enumerate(peers)]
-    assert parse_table(HEADER + "".join(lines), "tcp", PORT) == {"10.0.0.2": 2, "10.0.0.3": 1}
+    assert parse_table(HEADER + "".join(lines), "tcp", [PORT]) == {"10.0.0.2": 2, "10.0.0.3": 1}
+
+
+def test_several_ports() -> None:
+    lines = [entry("10.0.0.1", port, "10.0.0.2") for port in (PORT, 9000, 9001)]
+    assert parse_table(HEADER + "".join(lines), "tcp", [PORT, 9001]) == {"10.0.0.2": 2}
 
 
 def test_an_entry_that_the_kernel_lists_twice_is_one_connection() -> None:
     others = [entry("10.0.0.1", PORT, "10.0.0.2", remote_port=50001), entry("10.0.0.9", PORT, "10.0.0.2")]
-    assert parse_table(HEADER + GOOD * 2 + "".join(others), "tcp", PORT) == {"10.0.0.2": 3}
+    assert parse_table(HEADER + GOOD * 2 + "".join(others), "tcp", [PORT]) == {"10.0.0.2": 3}
 
 
 GOOD = entry("10.0.0.1", PORT, "10.0.0.2")
@@ -95,19 +100,19 @@ GOOD = entry("10.0.0.1", PORT, "10.0.0.2")
 )
 def test_malformed_table_is_not_counted(table: str, words: str) -> None:
     with pytest.raises(NotCounted) as caught:
-        parse_table(table, "tcp", PORT)
+        parse_table(table, "tcp", [PORT])
     assert words in str(caught.value)
     assert str(caught.value).endswith(".")
 
 
 def test_both_tables_count(tmp_path: Path) -> None:
     folder = folder_with(tmp_path, HEADER + GOOD, HEADER + entry("::1", PORT, "::1"))
-    assert count_peers(PORT, folder) == {"10.0.0.2": 1, "::1": 1}
+    assert count_peers([PORT], folder) == {"10.0.0.2": 1, "::1": 1}
 
 
 def test_ipv6_may_be_off(tmp_path: Path) -> None:
-    assert count_peers(PORT, folder_with(tmp_path, HEADER + GOOD)) == {"10.0.0.2": 1}
-    assert count_peers(80, folder_with(tmp_path, HEADER + GOOD)) == {}
+    assert count_peers([PORT], folder_with(tmp_path, HEADER + GOOD)) == {"10.0.0.2": 1}
+    assert count_peers([80], folder_with(tmp_path, HEADER + GOOD)) == {}
 
 
 @pytest.mark.parametrize("name", ["tcp", "tcp6"])
@@ -116,7 +121,7 @@ def test_unreadable_table_is_not_counted(tmp_path: Path, name: str) -> None:
     (tmp_path / name).unlink()
     (tmp_path / name).mkdir()
     with pytest.raises(NotCounted, match=rf"cannot be counted: .*/{name} cannot be read \(.*\)\.$"):
-        count_peers(PORT, folder)
+        count_peers([PORT], folder)
 
 
 @pytest.mark.parametrize("name", ["tcp", "tcp6"])
@@ -124,7 +129,7 @@ def test_table_that_is_not_text_is_not_counted(tmp_path: Path, name: str) -> Non
     folder = folder_with(tmp_path, HEADER, HEADER)
     (tmp_path / name).write_bytes(HEADER.encode() + b"\xff")
     with pytest.raises(NotCounted, match=f"/{name} cannot be read"):
-        count_peers(PORT, folder)
+        count_peers([PORT], folder)
 
 
 def test_system_without_tables_needs_psutil(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,7 +137,7 @@ def test_system_without_tables_needs_psutil(tmp_path: Path, monkeypatch: pytest.
     with pytest.raises(
         NotCounted, match=r"there is no .*/tcp, and the Python package psutil is not installed on the host"
     ):
-        count_peers(PORT, str(tmp_path))
+        count_peers([PORT], str(tmp_path))
 
 
 class Psutil:
@@ -167,13 +172,13 @@ class DeniedPsutil(Psutil):
 
 def test_psutil_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "psutil", t.cast(t.Any, Psutil()))
-    assert count_peers(PORT, str(tmp_path)) == {"10.0.0.2": 1}
+    assert count_peers([PORT], str(tmp_path)) == {"10.0.0.2": 1}
 
 
 def test_psutil_that_fails_is_not_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "psutil", t.cast(t.Any, DeniedPsutil()))
     with pytest.raises(NotCounted, match=r"psutil failed \(access denied\)\.$"):
-        count_peers(PORT, str(tmp_path))
+        count_peers([PORT], str(tmp_path))
 
 
 def listening(address: str) -> socket.socket:
@@ -200,15 +205,15 @@ def test_real_connection(server_address: str, client_address: str, peer: str | N
     """It counts once, at the server's end, from connecting until it is closed."""
     with listening(server_address) as server:
         port = server.getsockname()[1]
-        assert slb_connections.wait(port, 0)["connections"] == 0
+        assert slb_connections.wait([port], 0)["connections"] == 0
         client = socket.create_connection((client_address, port))
         with client, server.accept()[0]:
-            found = slb_connections.wait(port, 0)
+            found = slb_connections.wait([port], 0)
             assert found["connections"] == 1
             assert [each["connections"] for each in found["peers"]] == [1]
             assert peer in (None, found["peers"][0]["address"])
-            assert slb_connections.wait(client.getsockname()[1], 0)["connections"] == 1
-        assert slb_connections.wait(port, 0)["connections"] == 0
+            assert slb_connections.wait([client.getsockname()[1]], 0)["connections"] == 1
+        assert slb_connections.wait([port], 0)["connections"] == 0
 
 
 def test_waits_for_the_last_connection() -> None:
@@ -216,7 +221,7 @@ def test_waits_for_the_last_connection() -> None:
         port = server.getsockname()[1]
         stack.enter_context(socket.create_connection(("127.0.0.2", port)))
         threading.Timer(1.2, stack.close).start()
-        assert slb_connections.wait(port, 600)["connections"] == 0
+        assert slb_connections.wait([port], 600)["connections"] == 0
 
 
 def test_peers_are_few_and_sorted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -224,7 +229,7 @@ def test_peers_are_few_and_sorted(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         entry("10.0.0.1", PORT, "10.0.1.7", remote_port=50001)
     ]
     monkeypatch.setattr(slb_connections.count_peers, "__defaults__", (folder_with(tmp_path, HEADER + "".join(lines)),))
-    found = slb_connections.wait(PORT, 0)
+    found = slb_connections.wait([PORT], 0)
     assert found["connections"] == 21
     assert len(found["peers"]) == 10
     assert found["peers"][0] == {"address": "10.0.1.7", "connections": 2}
