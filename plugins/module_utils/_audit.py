@@ -227,9 +227,14 @@ def summary(found: t.Sequence[Finding], load_balancers: int) -> str:
     journals = len({each.rolling_update_id for each in found if each.rolling_update_id})
     unknown = sum(each.rolling_update_id is None for each in found)
     running = sum(each.running for each in found)
+    places = _counted(load_balancers, "load balancer")
     if not found:
-        return f"Nothing is out of traffic on {load_balancers} load balancers."
-    parts = [f"{len(found) - unknown} by {journals} rolling updates", f"{unknown} that no journal knows"]
+        return f"Nothing is out of traffic on {places}."
+    parts = [f"{len(found) - unknown} by {_counted(journals, 'rolling update')}", f"{unknown} that no journal knows"]
     if running:
         parts.append(f"{running} by rolling updates that are still running")
-    return f"Out of traffic on {load_balancers} load balancers: {len(found)} members, {', '.join(parts)}."
+    return f"Out of traffic on {places}: {_counted(len(found), 'member')}, {', '.join(parts)}."
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

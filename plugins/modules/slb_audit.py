@@ -114,7 +114,7 @@ msg:
   description: What was found, in a sentence. Each member has a line of its own in the output.
   returned: always
   type: str
-  sample: "Out of traffic on 3 load balancers: 2 members, 1 by 1 rolling updates, 1 that no journal knows."
+  sample: "Out of traffic on 3 load balancers: 2 members, 1 by 1 rolling update, 1 that no journal knows."
 found:
   description: The members with weight 0, and members that open journals know and that have another weight now.
   returned: success

@@ -40,7 +40,7 @@ def test_a_killed_run_and_a_person(plain: Field) -> None:
         text,
     )
     assert "lb-b (lb-b) in cn-hangzhou, the default server group: i-4 is out of traffic. No journal knows why" in text
-    assert "Out of traffic on 2 load balancers: 2 members, 1 by 1 rolling updates, 1 that no journal knows." in text
+    assert "Out of traffic on 2 load balancers: 2 members, 1 by 1 rolling update, 1 that no journal knows." in text
 
     for command in commands_in(audited):
         assert plain.run(*command[1:]).exit_code == 0
@@ -62,7 +62,7 @@ def test_only_some_load_balancers(plain: Field) -> None:
     variables: dict[str, Any] = {"slb_load_balancer_ids": "lb-b\n", "slb_tags": "", "slb_regions": "", "slb_region": ""}
     ended = plain.run(AUDIT, "-e", json.dumps({**variables, "slb_audit_fail": ""}))
     assert ended.exit_code == 0
-    assert "Out of traffic on 1 load balancers: 1 members, 0 by 0 rolling updates, 1 that no journal knows." in said(
+    assert "Out of traffic on 1 load balancer: 1 member, 0 by 0 rolling updates, 1 that no journal knows." in said(
         ended
     )
 

@@ -174,7 +174,7 @@ def test_line(case: str) -> None:
 def test_summary() -> None:
     rows = [*found([entry(), entry(MEMBERS[4], running="process 1 on c")]), *found((), MEMBERS[0])]
     assert summary(rows, 1) == (
-        "Out of traffic on 1 load balancers: 3 members, 2 by 1 rolling updates, 1 that no journal knows, "
+        "Out of traffic on 1 load balancer: 3 members, 2 by 1 rolling update, 1 that no journal knows, "
         "1 by rolling updates that are still running."
     )
 
