@@ -34,9 +34,9 @@ RAW_ERRORS = re.compile(
 )
 RECAP = re.compile(r"^(\S+)\s+: ok=\d+\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)", re.MULTILINE)
 # One line for each server group: lb-a: i-1 100 -> 0, i-2 60 -> 0; 3 of 5 members stay in traffic
-# lb-a, vServer group app (rsp-a0): i-1 port 8080 100 -> 0; 3 of 5 members stay in traffic
+# lb-a, vServer group app (rsp-a0): i-1 port 8080 100 -> 0; 3 of 5 members stay in traffic. Without a name: vServer group rsp-a0
 CHANGE_LINE = re.compile(
-    r"\b(lb-[a-z])(?:, vServer group \S+ \((rsp-\w+)\))?: ((?:\S+(?: \(\S+\))?(?: port \d+)? \d+ -> \d+(?:, )?)+)"
+    r"\b(lb-[a-z])(?:, vServer group (?:[^:;()]+ \()?(rsp-\w+)\)?)?: ((?:\S+(?: \(\S+\))?(?: port \d+)? \d+ -> \d+(?:, )?)+)"
 )
 CHANGE = re.compile(r"(\S+)(?: \((\S+)\))?(?: port (\d+))? (\d+) -> (\d+)")
 

@@ -56,7 +56,7 @@ class Schedule:
 
     ``hosts``: name, server_id, type, server_ip, zone, load_balancers (a list of ids for each play), weights (by load
     balancer), applies (``when`` on the role), lost (unreachable from the start). ``others``: members that are not hosts,
-    by load balancer. ``groups``: vServer groups, each with load_balancer_id, vserver_group_id, use (listener, rule or spare)
+    by load balancer. ``groups``: vServer groups, each with load_balancer_id, vserver_group_id, name, use (listener, rule or spare)
     and its members, hosts among them; a host that has no weight on a load balancer is in such groups alone.
     ``local_hosts``: names such as 127.0.0.1 in another group, with their connection or null.
 
@@ -102,7 +102,7 @@ class Schedule:
                     "region_id": "cn-hangzhou",
                     "backend_servers": [*self.members_of(name), *others],
                     "vserver_groups": [
-                        {"vserver_group_id": group["vserver_group_id"], "backend_servers": group["members"]}
+                        {**at(group), "vserver_group_name": group["name"], "backend_servers": group["members"]}
                         for group in self.groups_of(name)
                     ],
                     "listeners": self.listeners_of(name),
@@ -360,6 +360,7 @@ def make_groups(chance: random.Random, load_balancer_id: str, hosts: list[Docume
             {
                 "load_balancer_id": load_balancer_id,
                 "vserver_group_id": f"rsp-{load_balancer_id[-1]}{number}",
+                "name": pick(chance, (f"app {number}", 70), (f"rsp-{load_balancer_id[-1]}{number}", 30)),
                 "use": pick(chance, (LISTENER, 50), (RULE, 40), (SPARE, 10)),
                 "members": [*members, *others],
             }

@@ -188,6 +188,7 @@ def test_another_load_balancer_of_the_host_counts() -> None:
 APP: Document = {
     "load_balancer_id": LB,
     "vserver_group_id": "rsp-a0",
+    "name": "app",
     "use": "listener",
     "members": [{"server_id": name, "type": "ecs", "port": 8080, "weight": 50} for name in ("i-1", "i-2")],
 }
@@ -215,9 +216,11 @@ GROUP_LINES = f"""
 """
 
 
-def test_a_roll_over_groups_that_is_right() -> None:
+@pytest.mark.parametrize("group", ["app (rsp-a0)", "my app (rsp-a0)", "rsp-a0"])
+def test_a_roll_over_groups_that_is_right(group: str) -> None:
     record = in_group(Record(STAYED_IN_GROUPS).read().write(i_1=0), i_1=0).mark("web1")
-    assert rules(in_group(record.write(i_1=100), i_1=50).run(output=GROUP_LINES), schedule=IN_GROUPS) == set()
+    output = GROUP_LINES.replace("app (rsp-a0)", group)
+    assert rules(in_group(record.write(i_1=100), i_1=50).run(output=output), schedule=IN_GROUPS) == set()
 
 
 def test_traffic_through_a_group_is_found() -> None:
