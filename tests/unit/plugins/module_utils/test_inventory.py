@@ -32,7 +32,12 @@ ENI_B = BackendServer("eni-2", 10, "eni", "10.0.0.4")
 
 
 def members(*servers: BackendServer, **other: t.Any) -> LoadBalancerMembers:
-    fields = {"region": "cn-hangzhou", "load_balancer_id": "lb-a", "load_balancer_name": "web", "addresses": {}}
+    fields: dict[str, t.Any] = {
+        "region": "cn-hangzhou",
+        "load_balancer_id": "lb-a",
+        "load_balancer_name": "web",
+        "addresses": {},
+    }
     return LoadBalancerMembers(members=servers, **{**fields, **other})
 
 
