@@ -628,11 +628,13 @@ def test_one_read_is_made_after_the_deadline(slb: t.Any, open_client: OpenClient
 
 
 def test_endpoint_without_a_server_is_given_up_after_a_few_tries(open_client: OpenClient) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as unused:
-        port = unused.getsockname()[1]
-    client = open_client(f"http://127.0.0.1:{port}")
-    with refusal(SlbError) as caught:
-        describe(client)
+    # Bound, so that no other process gets the port, and not listening.
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        port = bound.getsockname()[1]
+        client = open_client(f"http://127.0.0.1:{port}")
+        with refusal(SlbError) as caught:
+            describe(client)
     assert caught.value.code == "EndpointUnreachable"
     assert caught.value.message == f"no connection to http://127.0.0.1:{port}: Connection refused"
     assert client.api_calls == _client.CONNECT_ATTEMPTS
