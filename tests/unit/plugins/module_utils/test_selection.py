@@ -1,0 +1,36 @@
+# Copyright (c) 2026 aliyun_community.slb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Reading load balancers; the tests of the inventory plugin have the rest."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+from ansible_collections.aliyun_community.slb.plugins.module_utils._client import Client
+from ansible_collections.aliyun_community.slb.plugins.module_utils._search import Search
+from ansible_collections.aliyun_community.slb.plugins.module_utils._selection import Selection, Source
+
+OpenClient = t.Callable[..., Client]
+
+
+@pytest.mark.parametrize("with_addresses", [True, False])
+def test_each_load_balancer_has_the_whole_time(slb: t.Any, open_client: OpenClient, with_addresses: bool) -> None:
+    """Those before it may have used it up. Addresses are only asked for if they are wanted."""
+    client = open_client(slb.url)
+    client.deadline._end -= 1000
+    selection = Selection(("cn-hangzhou",), ("lb-web",), Search())
+    found = Source(selection, lambda _region: client, with_addresses=with_addresses).read(strict=True)
+    assert [each.load_balancer_id for each in found.load_balancers] == ["lb-web"]
+    assert ("DescribeHealthStatus" in [request.action for request in slb.requests]) is with_addresses
+
+
+def test_strict_ends_with_the_first_problem(slb: t.Any, open_client: OpenClient) -> None:
+    slb.add_fault({"action": "DescribeLoadBalancers", "kind": "error", "code": "Forbidden.RAM"})
+    selection = Selection(("cn-beijing", "cn-hangzhou"), (), Search())
+    found = Source(selection, lambda region: open_client(slb.url, region=region)).read(strict=True)
+    assert [problem.region for problem in found.problems] == ["cn-beijing"]
+    assert len(slb.requests) == 1
