@@ -23,6 +23,7 @@ from .schedule import DESCRIBE, DESCRIBE_GROUP, SET, SET_GROUP, Document, Schedu
 from .schedule import identity_of as identity_of_host
 
 Identity = tuple[str, str, str, str]
+Line = tuple[str, str, str, int, int]  # group, server, port, weight before and after
 
 # Answers that did not arrive, or not as what they were.
 UNUSABLE = ("cut_before", "cut_after", "truncate", "raw", "error", "error_after", "stall")
@@ -288,11 +289,8 @@ def check_min_active(schedule: Schedule, story: Story) -> Iterator[Finding]:
 def check_change_lines(schedule: Schedule, story: Story) -> Iterator[Finding]:
     """What is printed about weights has happened, and what has happened is printed."""
     run = story.run
-    happened = {
-        (place[0], place[1][0], place[1][3], change.before.weight, change.after.weight)
-        for place, change in story.own_changes()
-        if change.before and change.after
-    }
+    happened = set(lines_of(story))
+    as_read = set(lines_as_read(story))
     printed = set()
     for line in run.output.splitlines():
         if "would" in line and schedule.check:
@@ -300,11 +298,37 @@ def check_change_lines(schedule: Schedule, story: Story) -> Iterator[Finding]:
         for name, group, rest in CHANGE_LINE.findall(line):
             for server_id, _ip, port, before, after in CHANGE.findall(rest):
                 printed.add((group or name, server_id, port, int(before), int(after)))
-    for name, server_id, port, old, new in sorted(printed - happened):
+    for name, server_id, port, old, new in sorted(printed - happened - as_read):
         yield Finding("untrue line", f"{name}: {server_id} {port} {old} -> {new} did not happen")
     if not (run.signalled or run.has_faults or run.edits()):
         for name, server_id, port, old, new in sorted(happened - printed):
             yield Finding("untold", f"{name}: {server_id} {port} {old} -> {new} is not printed")
+
+
+def lines_of(story: Story) -> Iterator[Line]:
+    """The run's own changes, as they are printed."""
+    for place, change in story.own_changes():
+        if change.before and change.after:
+            yield line_of(place, change.before.weight, change.after.weight)
+
+
+def lines_as_read(story: Story) -> Iterator[Line]:
+    """The same where another job came between the last read and the write: nobody can know of that weight."""
+    foreign = story.foreign_changes()
+    for number, (event, _members) in enumerate(story.moments):
+        if not isinstance(event, RecordedRequest) or not event.changes:
+            continue
+        read = story.last_read_before(number, group_of(event))
+        for change in event.changes:
+            place = (group_of(event), identity_of(change))
+            between = any(where == place and (read or 0) < when < number for when, where, _change in foreign)
+            weight = weight_in(story.shown[read], place[1]) if read is not None and between else None
+            if weight is not None and change.after is not None:
+                yield line_of(place, weight, change.after.weight)
+
+
+def line_of(place: Place, before: int, after: int) -> Line:
+    return place[0], place[1][0], place[1][3], before, after
 
 
 def check_recap(schedule: Schedule, story: Story) -> Iterator[Finding]:

@@ -347,6 +347,14 @@ def test_a_line_about_a_change_that_did_not_happen_is_found(line: str) -> None:
     assert "untrue line" in rules(record.run(output=line))
 
 
+def test_a_line_with_the_weight_that_was_read_is_right() -> None:
+    """Another job changed it between the read and the write."""
+    line = f"{LB}: i-1 100 -> 0; 2 of 3 members in traffic"
+    assert "untrue line" not in rules(Record().read().edit(i_1=30).write(i_1=0).read().run(output=line))
+    assert "untrue line" in rules(Record().edit(i_1=30).read().write(i_1=0).read().run(output=line))
+    assert "untrue line" in rules(Record().read().edit(i_1=30).read().run(output=line))
+
+
 @pytest.mark.parametrize("changed", [(0, 2), (2, 0)])
 def test_an_untrue_changed_is_found(changed: tuple[int, int]) -> None:
     recap = "\n".join(f"web{n} : ok=9 changed={c} unreachable=0 failed=0" for n, c in enumerate(changed, 1))
