@@ -249,14 +249,26 @@ def test_member_at_weight_0_gets_no_traffic_either(stage: Stage, session: Sessio
 # Proof
 
 
-def test_group_that_was_added_meanwhile(stage: Stage, session: Session) -> None:
-    """Promise 1: the drain could not know of it."""
-    session.drain("web1", **G)
+def add_group(stage: Stage) -> None:
     document = json.loads(_get(f"{stage.slb.url}/_rehearsal/state"))
     groups = next(row for row in document["load_balancers"] if row["load_balancer_id"] == "lb-g")["vserver_groups"]
     added = {"server_id": "i-1", "port": 7000, "weight": 5}
     groups.append({"vserver_group_id": "rsp-new", "vserver_group_name": "new", "backend_servers": [added]})
     stage.reset(document)
+
+
+def test_drain_that_verifies_itself_lists_the_groups_again(stage: Stage, session: Session) -> None:
+    """There may be no proof after it."""
+    session.host("web1", **G).check("off")
+    add_group(stage)
+    assert failed([session.host("web1", **G).drain(verify=True)]) == [False]
+    assert [member.weight for member in stage.slb.members("lb-g", "rsp-new")] == [0]
+
+
+def test_group_that_was_added_meanwhile(stage: Stage, session: Session) -> None:
+    """Promise 1: the drain could not know of it."""
+    session.drain("web1", **G)
+    add_group(stage)
     with refusal(SlbError, "i-1 port 7000 in vServer group new \\(rsp-new\\) of lb-g has weight 5, not 0."):
         session.host("web1", **G).prove()
     assert session.host("web1", **G).account("not proven", "keep_drained", False)["failed"]
