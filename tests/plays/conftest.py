@@ -15,22 +15,29 @@ from typing import Any
 import pytest
 
 FOLDER = Path(__file__).resolve().parent
-sys.path[:0] = [str(FOLDER), str(FOLDER.parent / "emulator")]
+sys.path[:0] = [str(FOLDER), str(FOLDER.parent / "emulator"), str(FOLDER.parent / "tools")]
 
-from field import UPDATE, Document, Field, inventory, play, state  # noqa: E402
+from field import UPDATE, Document, Field, environment_for_ansible, inventory, play, state  # noqa: E402
+from warm_ansible import WarmAnsible  # noqa: E402
 
 from slb_emulator import running  # noqa: E402
 
 
+@pytest.fixture(scope="session")
+def ansible(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WarmAnsible]:
+    with WarmAnsible(environment_for_ansible(tmp_path_factory.mktemp("ansible"))) as warm:
+        yield warm
+
+
 @pytest.fixture
-def fields(tmp_path: Path) -> Iterator[Any]:
+def fields(tmp_path: Path, ansible: WarmAnsible) -> Iterator[Any]:
     """Gives what makes a field with a state, by default with an ordinary inventory, play and update."""
     with ExitStack() as stack:
 
         def make(document: Document | None = None) -> Field:
             document = document or state()
             names = [balancer["load_balancer_id"] for balancer in document["load_balancers"]]
-            made = Field(tmp_path, stack.enter_context(running(document)), names)
+            made = Field(tmp_path, stack.enter_context(running(document)), names, ansible)
             made.write(inventory=inventory(), roll=[play()], update=[UPDATE])
             return made
 
