@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from warm_ansible import Order, WarmAnsible
 
 from slb_emulator import Emulator
-from warm_ansible import Order, WarmAnsible
 
 Document = dict[str, Any]
 

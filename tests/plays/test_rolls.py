@@ -31,9 +31,9 @@ import pytest
 import yaml
 from connections import connection_to_ipv4
 from field import Document, Ended, Field
+from warm_ansible import WarmAnsible
 
 from slb_emulator import running
-from warm_ansible import WarmAnsible
 
 FOLDER = Path(__file__).resolve().parent
 FILES = FOLDER / "files"

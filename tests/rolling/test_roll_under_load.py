@@ -30,7 +30,7 @@ from slb_rolling.web_server import BROKEN
 
 SetStage = Callable[..., Stage]
 
-# What a proof needs: so many requests while a server was drained. The traffic asks for about 120 a second.
+# What a proof needs: so many requests while a server was drained. The traffic asks for about 60 a second.
 LEAST_REQUESTS = 100
 THREE = (Member(),) * 3
 

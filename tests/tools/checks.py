@@ -165,7 +165,7 @@ def types(log: Log) -> Result:
     log.run(*mypy, "--package", "slb_emulator", cwd=emulator_folder)
     log.run(*mypy, ".", cwd=emulator_folder / "tests", MYPYPATH=emulator_folder)
     log.run(*mypy, ".", cwd=workspace.COPY / "tests" / "rolling", MYPYPATH=f"{emulator_folder}{os.pathsep}{tools}")
-    log.run(*mypy, ".", cwd=workspace.COPY / "tests" / "plays", MYPYPATH=emulator_folder)
+    log.run(*mypy, ".", cwd=workspace.COPY / "tests" / "plays", MYPYPATH=f"{emulator_folder}{os.pathsep}{tools}")
     log.run(*mypy, ".", workspace.COPY / "noxfile.py", cwd=tools)
     log.run(*mypy, ".", cwd=campaign.FOLDER, MYPYPATH=workspace.python_path())
     for name in ("hostile", "secrets"):
@@ -242,6 +242,10 @@ def only(*default: str) -> list[str]:
     return os.environ.get("ONLY", "").split() or list(default)
 
 
+def total(results: list[Result]) -> Result:
+    return Result(sum(result.passed for result in results), sum(result.failed for result in results))
+
+
 def run_ansible_test(log: Log, *arguments: str, copy: Path = workspace.COPY) -> Result:
     """Run ansible-test and count what it reported."""
     reports = copy / "tests" / "output" / "junit"
@@ -260,6 +264,16 @@ def sanity(log: Log) -> Result:
 
 
 def units(log: Log) -> Result:
+    """On the oldest and the newest Python, between which nothing is told apart; `make matrix` has all of them."""
+    pythons = list(project.target_pythons())
+    results = [
+        run_ansible_test(log, "units", "--venv", "-v", "--color", "no", "--python", python, *only())
+        for python in dict.fromkeys((pythons[0], pythons[-1]))
+    ]
+    return total(results)
+
+
+def units_everywhere(log: Log) -> Result:
     return run_ansible_test(log, "units", "--venv", "-v", "--color", "no", *only())
 
 
@@ -269,21 +283,17 @@ def run_targets(log: Log, *arguments: str) -> Result:
 
 
 def integration(log: Log) -> Result:
-    # What follows --venv counts as a value of it when ansible-test starts itself anew.
-    return run_targets(log, *only(), "--venv")
-
-
-def integration_oldest(log: Log) -> Result:
-    """The targets of the modules again, with these under the oldest Python of this machine."""
-    folder = workspace.COPY / "tests" / "integration" / "targets"
-    targets = [path.name for path in sorted(folder.glob("slb_*"))]
+    """With the oldest Python of this machine where the modules run, and this one where Ansible does."""
     controller = "{}.{}".format(*sys.version_info[:2])
     oldest = next(iter(project.target_pythons()))
-    if oldest == controller:
-        log.write(f"This machine has no Python older than {controller}: nothing to add to `integration`.")
-        return one()
     hosts = ["--controller", f"origin:python=venv/{controller}", "--target", f"controller:python=venv/{oldest}"]
-    return run_targets(log, *hosts, *only(*targets))
+    return run_targets(log, *hosts, *only())
+
+
+def integration_same(log: Log) -> Result:
+    """With one Python for both."""
+    # What follows --venv counts as a value of it when ansible-test starts itself anew.
+    return run_targets(log, *only(), "--venv")
 
 
 def run_pytest(log: Log, folder: Path, tests: str = ".", **extra: str | Path) -> Result:
@@ -535,20 +545,21 @@ CHECKS: dict[str, tuple[str, Check]] = {
     "importer": ("galaxy-importer", importer),
     "release-refusals": ("make release, where it must refuse", release_refusals),
     "release": ("make release of a trial version", release),
-    "units": ("ansible-test units, every Python here", units),
-    "integration": ("ansible-test integration", integration),
-    "integration-oldest": ("the same for the modules, under the oldest Python", integration_oldest),
+    "units": ("ansible-test units, oldest and newest Python here", units),
+    "units-everywhere": ("the same on every Python here", units_everywhere),
+    "integration": ("ansible-test integration, modules on the oldest Python here", integration),
+    "integration-same": ("the same on this Python alone", integration_same),
     "sanity": ("ansible-test sanity, every Python here", sanity),
 }
 
 
 # These take minutes of their own and run only when CHECKS names them.
-ON_REQUEST = ("awx", "ansible-core", "release")
+ON_REQUEST = ("awx", "ansible-core", "release", "units-everywhere", "integration-same")
 # What runs beside the rest. None of these needs the artifact or writes to what another lane reads.
 OTHER_LANES = (
     # ansible-test in workspace.INTEGRATION_COPY, and what only reads a copy. The longer `rolling` takes, the more requests
     # it serves: it must not have to share the processors with more than it does here.
-    ("rolling", "secrets", "hostile", "integration", "integration-oldest"),
+    ("rolling", "secrets", "hostile", "integration"),
     # What waits for much of its time.
     ("emulator", "concurrency", "plays", "chaos-rolling"),
 )

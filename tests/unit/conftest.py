@@ -12,6 +12,7 @@ import sys
 import time
 import typing as t
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -105,6 +106,21 @@ def imported_collections() -> list[str]:
 def no_settings_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.startswith(("ALICLOUD_", "ALIBABA_CLOUD_"))]:
         monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def process_of_a_module(monkeypatch: pytest.MonkeyPatch) -> t.Iterator[None]:
+    """What other tests have imported of the controller does not count, as in a process of ansible-test or of a module."""
+    if not find_spec("ansible.module_utils._internal"):  # before ansible-core 2.19
+        yield
+        return
+    internal = import_module("ansible.module_utils._internal")
+    monkeypatch.setattr(internal, "is_controller", False)
+    monkeypatch.setattr(internal, "import_controller_module", lambda _name: None)
+    is_strict = import_module("ansible.module_utils._internal._json._profiles")._string_encoding_check_enabled
+    is_strict.cache_clear()
+    yield
+    is_strict.cache_clear()
 
 
 class Clock:

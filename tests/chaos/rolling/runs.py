@@ -23,12 +23,13 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import unquote
 
+from warm_ansible import Order, WarmAnsible
+
 from slb_emulator import BackendServer, Emulator, RecordedRequest, running
 from slb_emulator.model import MemberChange, MemberEdit
 
 from . import stage
 from .schedule import Document, Schedule
-from warm_ansible import Order, WarmAnsible
 
 HANGING = 900.0  # seconds after which a run counts as hung
 # What a run prints for people to copy, with arguments that are quoted for a shell, in whole or in part.

@@ -30,7 +30,7 @@ import gevent
 from slb_rolling.results import SLOW, Request, to_lines
 
 # Requests per second, of all users.
-RATE = 120
+RATE = 60
 USERS = 12
 SLOW_USERS = 12
 SLOW_SECONDS = 3

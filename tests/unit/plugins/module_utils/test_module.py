@@ -27,7 +27,7 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._errors impor
 from ansible_collections.aliyun_community.slb.tests.unit.module_arguments import patch_module_args
 from ansible_collections.aliyun_community.slb.tests.unit.refusals import refusal
 
-pytestmark = pytest.mark.usefixtures("clean_environment", "no_settings_in_the_environment")
+pytestmark = pytest.mark.usefixtures("clean_environment", "no_settings_in_the_environment", "process_of_a_module")
 
 
 def new_module(**options: t.Any) -> AnsibleModule:

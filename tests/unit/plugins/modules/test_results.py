@@ -15,7 +15,7 @@ import yaml
 from ansible_collections.aliyun_community.slb.plugins.modules import slb_backend_info, slb_backend_weights
 from ansible_collections.aliyun_community.slb.tests.unit.module_arguments import patch_module_args
 
-pytestmark = pytest.mark.usefixtures("clean_environment", "no_settings_in_the_environment")
+pytestmark = pytest.mark.usefixtures("clean_environment", "no_settings_in_the_environment", "process_of_a_module")
 
 Run = t.Callable[..., dict[str, t.Any]]
 DRAIN = {"backend_servers": [{"server_id": "i-web1", "weight": 0}]}

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import socket
 import struct
@@ -222,6 +223,41 @@ def test_waits_for_the_last_connection() -> None:
         stack.enter_context(socket.create_connection(("127.0.0.2", port)))
         threading.Timer(1.2, stack.close).start()
         assert slb_connections.wait([port], 600)["connections"] == 0
+
+
+class SlowTable:
+    """A clock on which a look at a long table of connections takes 2 s, until there is no connection."""
+
+    def __init__(self, looks: int) -> None:
+        self.now, self.looks, self.pauses = 0.0, looks, list[float]()
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+        self.now += seconds
+
+    def count(self, _ports: t.Collection[int]) -> t.Counter[str]:
+        self.now += 2.0
+        self.looks -= 1
+        return collections.Counter({"10.0.0.1": 1} if self.looks else {})
+
+
+def test_rests_longer_than_it_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = SlowTable(looks=3)
+    monkeypatch.setattr(slb_connections, "time", table)
+    monkeypatch.setattr(slb_connections, "count_peers", table.count)
+    assert slb_connections.wait([PORT], 600) == {"connections": 0, "elapsed": 42, "peers": []}
+    assert table.pauses == [18.0, 18.0]
+
+
+def test_rests_no_longer_than_it_may_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = SlowTable(looks=9)
+    monkeypatch.setattr(slb_connections, "time", table)
+    monkeypatch.setattr(slb_connections, "count_peers", table.count)
+    assert slb_connections.wait([PORT], 10)["connections"] == 1
+    assert table.pauses == [8.0]
 
 
 def test_peers_are_few_and_sorted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
