@@ -7,7 +7,7 @@
 A nox session (noxfile.py) is one line of ansible-core on one Python of this machine.
 Each runs the integration targets with its Python as controller and target. The one
 with a line's newest Python also runs what covers every Python by itself: sanity,
-units, and the modules' targets under the oldest Python. SESSIONS picks sessions, and
+units, and the targets with the modules on the oldest Python. SESSIONS picks sessions, and
 the others' last results stay in the table. ansible-core devel runs only if SESSIONS
 names it.
 """
@@ -68,8 +68,8 @@ def sessions() -> list[Session]:
     for line in LINES:
         versions = pythons(line)
         for python in versions:
-            once = ("sanity", "units", "integration-oldest") if python == versions[-1] else ()
-            found.append(Session(line, python, ("integration", *once)))
+            once = ("sanity", "units-everywhere", "integration") if python == versions[-1] else ()
+            found.append(Session(line, python, ("integration-same", *once)))
     return found
 
 
@@ -102,7 +102,7 @@ def table() -> str:
         "sanity",
         f"units, Python {targets[0]} to {targets[-1]}",
         "integration",
-        f"modules on Python {targets[0]}",
+        f"integration, modules on Python {targets[0]}",
     ]
     rows = [row for line in LINES if (row := cells([s for s in sessions() if s.line == line]))]
     table_rows = [heads, ["---"] * 2 + ["---:"] * 4, *rows]
@@ -116,7 +116,7 @@ def cells(of_line: list[Session]) -> list[str]:
         return []
     line = of_line[0].line
     version = ", ".join(sorted({results["ansible_core"] for results in ran.values()}))
-    counts = [count(name, ran.values()) for name in ("sanity", "units", "integration", "integration-oldest")]
+    counts = [count(name, ran.values()) for name in ("sanity", "units-everywhere", "integration-same", "integration")]
     if line.skip_sanity:
         counts[0] += f" (without {', '.join(line.skip_sanity)})"
     title = version if line.supported else f"{version}, not yet supported"
