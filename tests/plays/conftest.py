@@ -6,20 +6,15 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
+from field import UPDATE, Document, Field, inventory, play, state
 
-FOLDER = Path(__file__).resolve().parent
-sys.path[:0] = [str(FOLDER), str(FOLDER.parent / "emulator")]
-
-from field import UPDATE, Document, Field, inventory, play, state  # noqa: E402
-
-from slb_emulator import running  # noqa: E402
+from slb_emulator import running
 
 
 @pytest.fixture

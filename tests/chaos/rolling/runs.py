@@ -23,8 +23,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import unquote
 
-from slb_emulator import BackendServer, Emulator, RecordedRequest, running
-from slb_emulator.model import MemberChange, MemberEdit
+from slb_emulator import BackendServer, Emulator, MemberChange, MemberEdit, RecordedRequest, running
 
 from . import stage
 from .schedule import Document, Schedule

@@ -11,10 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from slb_emulator import EXAMPLE_STATE as EXAMPLE
 from slb_emulator import DocumentError, Emulator, running
-from slb_emulator.state_document import load_state, parse_state, plain_state
-
-EXAMPLE = Path(__file__).resolve().parent.parent / "example_state.yml"
+from slb_emulator.core.state_document import load_state, parse_state, plain_state
 
 
 def test_example() -> None:

@@ -28,9 +28,8 @@ from typing import Any
 
 import yaml
 
-from slb_emulator import BackendServer, Emulator, running
-from slb_emulator.model import DEFAULT_GROUP
-from slb_emulator.state_document import names_of, plain
+from slb_emulator import DEFAULT_GROUP, BackendServer, Emulator, running
+from slb_emulator.core.state_document import names_of, plain
 from slb_rolling.data_plane_watch import Key, Look, watching
 from slb_rolling.results import ResultsFile, failed, to_lines
 from slb_rolling.web_server import BROKEN
