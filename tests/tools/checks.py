@@ -167,11 +167,10 @@ def types(log: Log) -> Result:
         log.run(*mypy, "--package", f"{package}.{part}", cwd=workspace.COLLECTIONS)
     log.run(*mypy, "--package", "slb_emulator", cwd=EMULATOR / "src")
     log.run(*mypy, ".", workspace.COPY / "noxfile.py", cwd=tests / "tools")
-    for name in ("emulator/tests", "plays"):
-        log.run(*mypy, ".", cwd=tests / name)
+    log.run(*mypy, ".", cwd=EMULATOR / "tests")
     for name in ("chaos", "hostile", "secrets"):
         log.run(*mypy, ".", cwd=tests / name, MYPYPATH=workspace.COLLECTIONS)
-    for name in ("awx", "docs", "release", "rolling"):
+    for name in ("awx", "docs", "plays", "release", "rolling"):
         log.run(*mypy, ".", cwd=tests / name, MYPYPATH=tests / "tools")
     return one()
 

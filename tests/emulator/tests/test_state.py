@@ -256,6 +256,35 @@ def test_groups_that_are_only_named() -> None:
     assert balancer.members_by_group() == {"": (), "rsp-1": (), "rsp-2": ()}
 
 
+@pytest.mark.parametrize(
+    ("document", "sentence"),
+    [
+        ([], "state: must be a mapping."),
+        ({"load_balancers": 1}, "state.load_balancers: must be a list."),
+        ({"load_balancers": [1]}, "state.load_balancers[0]: must be a mapping."),
+        ({"load_balancers": [{}]}, "state.load_balancers[0]: lacks the key 'load_balancer_id'."),
+        (
+            {"load_balancer": []},
+            "state: has the unknown key 'load_balancer'; known are access_keys, known_servers, load_balancers.",
+        ),
+        (
+            {"load_balancers": [], "access_keys": [{1: "a"}]},
+            "state.access_keys[0]: has the unknown key 1; known are access_key_id, access_key_secret, security_token,"
+            " status, token_expired.",
+        ),
+        (
+            {"load_balancers": [{**BALANCER, "tags": 1}]},
+            f"{PLACE}.tags: must be a mapping from tag keys to tag values.",
+        ),
+    ],
+)
+def test_sentences(document: t.Any, sentence: str) -> None:
+    """What does not fit a schema is said in the words of the document, not in those of the schema library."""
+    with pytest.raises(DocumentError) as caught:
+        parse_state(document)
+    assert str(caught.value) == sentence
+
+
 @pytest.mark.parametrize("document", [None, [], "text", {}, {"load_balancers": [BALANCER, BALANCER]}])
 def test_bad_documents(document: t.Any) -> None:
     with pytest.raises(DocumentError, match=r"^state"):

@@ -15,9 +15,11 @@ import threading
 import time
 from pathlib import Path
 
+from voluptuous import Invalid
+
 from .api.service import RecordedRequest, Service
 from .core.data_plane import DataPlane
-from .core.documents import DocumentError, seconds
+from .core.documents import SECONDS, DocumentError
 from .core.model import SlbState
 from .core.settings import NUMBER_TYPES, Settings
 from .core.state_document import EXAMPLE_STATE, load_state
@@ -43,8 +45,8 @@ SIGTERM or Ctrl-C ends it. Exit codes: 0 ended by a signal, 2 not started becaus
 def duration(argument: str) -> float:
     """A number of seconds, zero or more."""
     try:
-        return seconds(float(argument), "the value")
-    except ValueError:
+        return float(SECONDS(float(argument)))
+    except (ValueError, Invalid):
         raise argparse.ArgumentTypeError(f"{argument!r} is not a number of seconds, zero or more") from None
 
 

@@ -7,15 +7,15 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import threading
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from voluptuous import All, Invalid, Required, Schema
+
 from ..core.changes import MemberEdit
-from ..core.documents import Check, DocumentError, Key, boolean, integer, list_of, mapping, one_of, seconds, text
-from ..core.state_document import backend_server, group_member
-from ..core.state_schema import PORT
+from ..core.documents import BOOLEAN, SECONDS, TEXT, checked, integer, one_of
+from ..core.state_schema import ANY_MEMBER, PORT
 from .actions import ACTIONS
 from .errors import ERRORS
 
@@ -33,7 +33,6 @@ KINDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "stale_read": ((), ()),
     "edit": (("edits",), ("load_balancer_id",)),
 }
-HTTP_STATUS = integer(200, 599)
 
 
 @dataclass
@@ -56,108 +55,93 @@ class Fault:
     document: dict[str, Any] = field(default_factory=dict)
 
 
-def anything(value: Any, _place: str) -> Any:
-    """No check."""
-    return value
-
-
-def body_text(value: Any, place: str) -> str:
-    """Text that may be empty."""
-    if not isinstance(value, str):
-        raise DocumentError(place, "must be text")
-    return value
-
-
-def decoded_base64(value: Any, place: str) -> bytes:
+def decoded_base64(value: Any) -> bytes:
     """Bytes given in base64."""
     try:
-        return base64.b64decode(text(value, place), validate=True)
-    except (binascii.Error, ValueError):
-        raise DocumentError(place, "must be base64") from None
+        return base64.b64decode(value, validate=True)
+    except ValueError:
+        raise Invalid("must be base64") from None
 
 
-def action_name(value: Any, place: str) -> str | None:
-    """The name of an action, or null for any."""
-    return None if value is None else str(one_of(tuple(ACTIONS))(value, place))
-
-
-EDIT: Check = mapping(
-    {
-        "server_id": Key(text),
-        "weight": Key(integer(0, 100)),
-        "remove": Key(boolean),
-        "add": Key(anything),
-        "vserver_group_id": Key(text),
-        "port": Key(PORT),
-        "remove_group": Key(boolean),
-    }
-)
-# What an edit may consist of, apart from vserver_group_id and, with a group and a server, port.
-EDITS = ({"server_id", "weight"}, {"server_id", "remove"}, {"add"})
-
-
-def member_edit(value: Any, place: str) -> MemberEdit:
+def member_edit(entry: dict[str, Any]) -> MemberEdit:
     """An edit of a group: a weight, a removal, an addition, or the removal of the whole vServer group.
 
     {server_id, weight}, {server_id, remove: true} or {add: {a member as in the state document}}; of a vServer group
     with vserver_group_id, and port to mean one port of the server. Or {vserver_group_id, remove_group: true}.
     """
-    checked = EDIT(value, place)
-    group_id = checked.pop("vserver_group_id", "")
-    if group_id and checked == {"remove_group": True}:
+    group_id = entry.pop("vserver_group_id", "")
+    if group_id and entry == {"remove_group": True}:
         return MemberEdit("", vserver_group_id=group_id, remove_group=True)
-    has_port = group_id and "server_id" in checked and "port" in checked
-    kind = set(checked) - ({"port"} if has_port else set())
-    if kind not in EDITS or checked.get("remove", True) is False:
-        raise DocumentError(
-            place,
+    has_port = group_id and "server_id" in entry and "port" in entry
+    kind = set(entry) - ({"port"} if has_port else set())
+    if kind not in EDITS or entry.get("remove", True) is False:
+        raise Invalid(
             "must have server_id and weight, or server_id and remove: true, or add alone, each of them in a vServer"
-            " group with vserver_group_id, or vserver_group_id and remove_group: true",
+            " group with vserver_group_id, or vserver_group_id and remove_group: true"
         )
-    if "add" in checked:
-        read = group_member if group_id else backend_server
-        server = read(checked["add"], f"{place}.add")
-        return MemberEdit(server.server_id, add=server, vserver_group_id=group_id)
-    return MemberEdit(**checked, vserver_group_id=group_id)
+    if "add" not in entry:
+        return MemberEdit(**entry, vserver_group_id=group_id)
+    server = entry["add"]
+    if bool(group_id) != (server.port is not None):
+        raise Invalid("must have a port in a vServer group, and none in the default group", ["add"])
+    return MemberEdit(server.server_id, add=server, vserver_group_id=group_id)
 
 
-FAULT: Check = mapping(
-    {
-        "kind": Key(one_of(tuple(KINDS)), required=True),
-        "action": Key(action_name),
-        "times": Key(integer(0, 1_000_000)),
-        "skip": Key(integer(0, 1_000_000)),
-        "code": Key(text),
-        "http_status": Key(HTTP_STATUS),
-        "message": Key(body_text),
-        "content_type": Key(text),
-        "body": Key(body_text),
-        "body_base64": Key(decoded_base64),
-        "seconds": Key(seconds),
-        "load_balancer_id": Key(text),
-        "edits": Key(list_of(member_edit)),
-    }
+def fault(entry: dict[str, Any]) -> Fault:
+    """A fault of its kind."""
+    required, optional = KINDS[entry["kind"]]
+    given = set(entry) - {"kind", "action", "times", "skip"}
+    for name in required:
+        if name not in given:
+            raise Invalid(f"of kind {entry['kind']} lacks the key {name!r}")
+    for name in sorted(given - set(required) - set(optional)):
+        raise Invalid(f"of kind {entry['kind']} does not take the key {name!r}")
+    if {"body", "body_base64"} <= given:
+        raise Invalid("has both body and body_base64")
+    if entry.get("code", "InternalError") not in ERRORS and "http_status" not in entry:
+        raise Invalid(f"has the code {entry['code']!r} that needs a http_status")
+    text = entry.pop("body", "").encode("utf-8")
+    return Fault(**{"body": entry.pop("body_base64", text), **entry})
+
+
+# What an edit may consist of, apart from vserver_group_id and, with a group and a server, port.
+EDITS = ({"server_id", "weight"}, {"server_id", "remove"}, {"add"})
+EDIT = {
+    "server_id": TEXT,
+    "weight": integer(0, 100),
+    "remove": BOOLEAN,
+    "add": ANY_MEMBER,
+    "vserver_group_id": TEXT,
+    "port": PORT,
+    "remove_group": BOOLEAN,
+}
+BODY = All(str, msg="must be text")
+FAULT = Schema(
+    All(
+        {
+            Required("kind"): one_of(tuple(KINDS)),
+            "action": one_of((None, *ACTIONS)),
+            "times": integer(0, 1_000_000),
+            "skip": integer(0, 1_000_000),
+            "code": TEXT,
+            "http_status": integer(200, 599),
+            "message": BODY,
+            "content_type": TEXT,
+            "body": BODY,
+            "body_base64": All(TEXT, decoded_base64),
+            "seconds": SECONDS,
+            "load_balancer_id": TEXT,
+            "edits": [All(EDIT, member_edit)],
+        },
+        fault,
+    )
 )
 
 
 def parse_fault(document: Any, place: str = "fault") -> Fault:
     """The fault a description asks for; DocumentError when it is not valid."""
-    checked = FAULT(document, place)
-    required, optional = KINDS[checked["kind"]]
-    given = set(checked) - {"kind", "action", "times", "skip"}
-    for name in required:
-        if name not in given:
-            raise DocumentError(place, f"of kind {checked['kind']} lacks the key {name!r}")
-    for name in sorted(given - set(required) - set(optional)):
-        raise DocumentError(place, f"of kind {checked['kind']} does not take the key {name!r}")
-    if {"body", "body_base64"} <= given:
-        raise DocumentError(place, "has both body and body_base64")
-    if checked.get("code", "InternalError") not in ERRORS and "http_status" not in checked:
-        raise DocumentError(place, f"has the code {checked['code']!r} that needs a http_status")
-    body = checked.pop("body_base64", None)
-    if body is None:
-        body = checked.pop("body", "").encode("utf-8")
-    return Fault(**checked, body=body, document=dict(document))
+    made: Fault = checked(FAULT, document, place)
+    return replace(made, document=dict(document))
 
 
 class FaultQueue:

@@ -16,6 +16,7 @@ from typing import Any, Callable
 
 from ..core.changes import MemberChange, MemberEdit, change_members, edited, remove_vserver_group
 from ..core.data_plane import DataPlane
+from ..core.documents import checked
 from ..core.model import DEFAULT_GROUP, BackendServer, LoadBalancer, SlbState
 from ..core.settings import SETTINGS, Settings
 from .actions import ACTIONS, Call, run_action
@@ -291,8 +292,8 @@ class Service:
 
     def change_settings(self, document: Any) -> Settings:
         """Change some settings; DocumentError when the document is not valid."""
-        checked: dict[str, Any] = SETTINGS(document, "settings")
+        changes: dict[str, Any] = checked(SETTINGS, document, "settings")
         with self._lock:
-            self.settings = replace(self.settings, **checked)
+            self.settings = replace(self.settings, **changes)
             self.data_plane.delay = self.settings.data_plane_delay
             return self.settings

@@ -2,12 +2,24 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Strict reading of nested documents (state, faults, settings): unknown keys and wrong types name their place."""
+"""Strict reading of nested documents (state, faults, settings): unknown keys and wrong values name their place.
+
+Schemas are those of voluptuous. The reasons that our own validators give to its Invalid follow the place in a sentence.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Callable, NamedTuple
+import re
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import voluptuous
+from voluptuous import All, Coerce, In, Invalid, Length, Match, MultipleInvalid, Range, RequiredFieldInvalid, Schema
+
+# What voluptuous says, and how the state document puts it.
+REASONS = {"expected a dictionary": "must be a mapping", "expected a list": "must be a list"}
+UNKNOWN_KEY = "extra keys not allowed"
 
 
 class DocumentError(ValueError):
@@ -17,97 +29,73 @@ class DocumentError(ValueError):
         super().__init__(f"{place}: {reason}.")
 
 
-# Takes a value and its place, returns the value to keep, raises DocumentError.
-Check = Callable[[Any, str], Any]
+def checked(schema: Schema, value: Any, place: str) -> Any:
+    """What a schema makes of a document; DocumentError for the first thing that is wrong with it."""
+    try:
+        return schema(value)
+    except Invalid as error:
+        raise document_error(error, schema.schema, place) from None
 
 
-class Key(NamedTuple):
-    """How a key of a mapping is checked."""
+def document_error(error: Invalid, schema: Any, place: str) -> DocumentError:
+    """An error as a sentence. Keys that are missing come last and by name: voluptuous has them in no order."""
+    while isinstance(error, MultipleInvalid):
+        missing = [one for one in error.errors if isinstance(one, RequiredFieldInvalid)]
+        others = [one for one in error.errors if one not in missing]
+        error = others[0] if others else min(missing, key=str)
+    path, reason = error.path, REASONS.get(error.msg, error.msg)
+    if isinstance(error, RequiredFieldInvalid):
+        path, reason = path[:-1], f"lacks the key {str(path[-1])!r}"
+    elif error.msg == UNKNOWN_KEY:
+        path, reason = path[:-1], f"has the unknown key {path[-1]!r}; known are {known_keys(schema, path[:-1])}"
+    return DocumentError(place + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path), reason)
 
-    check: Check
-    required: bool = False
+
+def known_keys(schema: Any, path: Sequence[Any]) -> str:
+    """The keys that the mapping at a path may have."""
+    if isinstance(schema, All):
+        return known_keys(schema.validators[0], path)
+    if path:
+        return known_keys(schema[0 if isinstance(path[0], int) else path[0]], path[1:])
+    return ", ".join(sorted(map(str, schema)))
 
 
-def text(value: Any, place: str) -> str:
-    """Text that is not empty."""
-    if not isinstance(value, str) or not value:
-        raise DocumentError(place, "must be text that is not empty (quote it if it looks like a number)")
+def not_boolean(value: Any) -> Any:
+    """Any other value: a boolean of Python is a number too."""
+    if isinstance(value, bool):
+        raise Invalid("must not be true or false")
     return value
 
 
-def boolean(value: Any, place: str) -> bool:
-    """true or false."""
-    if not isinstance(value, bool):
-        raise DocumentError(place, "must be true or false")
-    return value
-
-
-def integer(lowest: int, highest: int) -> Check:
+def integer(lowest: int, highest: int) -> All:
     """A whole number between two bounds."""
-
-    def check(value: Any, place: str) -> int:
-        if isinstance(value, bool) or not isinstance(value, int) or not lowest <= value <= highest:
-            raise DocumentError(place, f"must be a whole number from {lowest} to {highest}")
-        return int(value)
-
-    return check
+    return All(not_boolean, int, Range(lowest, highest), msg=f"must be a whole number from {lowest} to {highest}")
 
 
-def seconds(value: Any, place: str) -> float:
-    """A duration in seconds, zero or more."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < float("inf"):
-        raise DocumentError(place, "must be a number of seconds, zero or more")
-    return float(value)
+def number(lowest: float, highest: float, reason: str) -> All:
+    """A number between two bounds, as a float."""
+    return All(not_boolean, voluptuous.Any(int, float), Range(lowest, highest), Coerce(float), msg=reason)
 
 
-def one_of(choices: Sequence[str]) -> Check:
-    """One of some words."""
-
-    def check(value: Any, place: str) -> str:
-        if value not in choices:
-            raise DocumentError(place, f"must be one of {', '.join(choices)}")
-        return str(value)
-
-    return check
+def one_of(choices: Sequence[str | None]) -> In:
+    """One of some words, or nothing if None is among them."""
+    return In(choices, msg=f"must be one of {', '.join(filter(None, choices))}")
 
 
-def switch(value: Any, place: str) -> str:
+def matching(pattern: str | re.Pattern[str], reason: str) -> All:
+    """Text that a pattern describes."""
+    return All(str, Match(pattern), msg=reason)
+
+
+def switch(value: Any) -> str:
     """on or off; YAML reads these words as booleans unless they are quoted."""
-    if value in ("on", "off"):
-        return str(value)
     if isinstance(value, bool):
         return "on" if value else "off"
-    raise DocumentError(place, "must be on or off")
+    if value in ("on", "off"):
+        return str(value)
+    raise Invalid("must be on or off")
 
 
-def sequence(value: Any, place: str) -> list[Any]:
-    """A list of anything."""
-    if not isinstance(value, list):
-        raise DocumentError(place, "must be a list")
-    return value
-
-
-def list_of(check: Check) -> Check:
-    """A list whose elements all pass a check."""
-
-    def check_all(value: Any, place: str) -> list[Any]:
-        return [check(element, f"{place}[{index}]") for index, element in enumerate(sequence(value, place))]
-
-    return check_all
-
-
-def mapping(keys: Mapping[str, Key]) -> Check:
-    """A mapping with these keys only. Absent keys stay absent."""
-
-    def check(value: Any, place: str) -> dict[str, Any]:
-        if not isinstance(value, dict):
-            raise DocumentError(place, "must be a mapping")
-        for name in value:
-            if name not in keys:
-                raise DocumentError(place, f"has the unknown key {name!r}; known are {', '.join(sorted(keys))}")
-        for name, key in keys.items():
-            if key.required and name not in value:
-                raise DocumentError(place, f"lacks the key {name!r}")
-        return {name: keys[name].check(item, f"{place}.{name}") for name, item in value.items()}
-
-    return check
+TEXT = All(str, Length(min=1), msg="must be text that is not empty (quote it if it looks like a number)")
+BOOLEAN = All(bool, msg="must be true or false")
+SECONDS = number(0, sys.float_info.max, "must be a number of seconds, zero or more")

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .documents import Key, boolean, mapping, one_of, seconds
+from voluptuous import Schema
+
+from .documents import BOOLEAN, SECONDS, one_of
 
 NUMBER_TYPES = ("str", "int")
 
@@ -32,14 +34,14 @@ class Settings:
     set_non_members: str = "refuse"
 
 
-SETTINGS = mapping(
+SETTINGS = Schema(
     {
-        "busy_seconds": Key(seconds),
-        "latency": Key(seconds),
-        "set_weight_as": Key(one_of(NUMBER_TYPES)),
-        "data_plane_delay": Key(seconds),
-        "group_numbers_as": Key(one_of(NUMBER_TYPES)),
-        "health_of_groups": Key(boolean),
-        "set_non_members": Key(one_of(("refuse", "ignore"))),
+        "busy_seconds": SECONDS,
+        "latency": SECONDS,
+        "set_weight_as": one_of(NUMBER_TYPES),
+        "data_plane_delay": SECONDS,
+        "group_numbers_as": one_of(NUMBER_TYPES),
+        "health_of_groups": BOOLEAN,
+        "set_non_members": one_of(("refuse", "ignore")),
     }
 )

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from ...core.model import SERVER_TYPES, BackendServer, Identity, MemberKey, SlbState, find_member
-from ...core.state_values import DESCRIPTION
+from ...core.state_schema import DESCRIPTION
 from ..errors import ApiError, invalid_parameter, missing_parameter
 from .call import Call
 
