@@ -6,26 +6,37 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
-from field import UPDATE, Document, Field, inventory, play, state
 
-from slb_emulator import running
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
+
+from field import UPDATE, Document, Field, environment_for_ansible, inventory, play, state  # noqa: E402
+from warm_ansible import WarmAnsible  # noqa: E402
+
+from slb_emulator import running  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def ansible(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WarmAnsible]:
+    with WarmAnsible(environment_for_ansible(tmp_path_factory.mktemp("ansible"))) as warm:
+        yield warm
 
 
 @pytest.fixture
-def fields(tmp_path: Path) -> Iterator[Any]:
+def fields(tmp_path: Path, ansible: WarmAnsible) -> Iterator[Any]:
     """Gives what makes a field with a state, by default with an ordinary inventory, play and update."""
     with ExitStack() as stack:
 
         def make(document: Document | None = None) -> Field:
             document = document or state()
             names = [balancer["load_balancer_id"] for balancer in document["load_balancers"]]
-            made = Field(tmp_path, stack.enter_context(running(document)), names)
+            made = Field(tmp_path, stack.enter_context(running(document)), names, ansible)
             made.write(inventory=inventory(), roll=[play()], update=[UPDATE])
             return made
 

@@ -31,6 +31,7 @@ import pytest
 import yaml
 from connections import connection_to_ipv4
 from field import Document, Ended, Field
+from warm_ansible import WarmAnsible
 
 from slb_emulator import running
 
@@ -63,8 +64,8 @@ def rows() -> list[Any]:
 class Rolls:
     """What a row runs on."""
 
-    def __init__(self, folder: Path, stack: ExitStack, row: Document) -> None:
-        self.field = Field(folder, stack.enter_context(running(STATE)), list(BEFORE))
+    def __init__(self, folder: Path, stack: ExitStack, row: Document, ansible: WarmAnsible) -> None:
+        self.field = Field(folder, stack.enter_context(running(STATE)), list(BEFORE), ansible)
         self.common: Document = {"rolling_update_record_dir": str(folder / "records"), "rolling_update_id": "roll"}
         for fault in row.get("faults", []):
             self.field.emulator.add_fault(fault)
@@ -142,8 +143,8 @@ def runs_of(row: Document) -> list[Document]:
 
 
 @pytest.mark.parametrize("row", rows())
-def test_roll(row: Document, tmp_path: Path) -> None:
+def test_roll(row: Document, tmp_path: Path, ansible: WarmAnsible) -> None:
     with ExitStack() as stack:
-        rolls = Rolls(tmp_path, stack, row)
+        rolls = Rolls(tmp_path, stack, row, ansible)
         for run in runs_of(row):
             rolls.play(run)

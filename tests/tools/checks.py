@@ -169,7 +169,7 @@ def types(log: Log) -> Result:
     log.run(*mypy, ".", workspace.COPY / "noxfile.py", cwd=tests / "tools")
     log.run(*mypy, ".", cwd=EMULATOR / "tests")
     for name in ("chaos", "hostile", "secrets"):
-        log.run(*mypy, ".", cwd=tests / name, MYPYPATH=workspace.COLLECTIONS)
+        log.run(*mypy, ".", cwd=tests / name, MYPYPATH=f"{workspace.COLLECTIONS}{os.pathsep}{tests / 'tools'}")
     for name in ("awx", "docs", "plays", "release", "rolling"):
         log.run(*mypy, ".", cwd=tests / name, MYPYPATH=tests / "tools")
     return one()

@@ -22,11 +22,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+from warm_ansible import WarmAnsible
+
 from . import judge, stage
 from .judge import Finding
 from .runs import Edit, Mark, Run, environment_for_ansible, identity_of, perform
 from .schedule import Document, Schedule, load, make
-from .warm import WarmAnsible
 
 WORKERS = 2 * (os.cpu_count() or 1)  # a schedule waits about half of its time
 SHOWN = 3  # findings that are shown with their schedule

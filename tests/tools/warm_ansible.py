@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import warnings
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -47,6 +48,7 @@ IMPORTED = (
     "aliyunsdkcore.client",
     "aliyunsdkcore.request",
 )
+ACTIONS = ("slb_connections", "slb_drain", "slb_journal", "slb_set_weights")
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,12 @@ class WarmAnsible:
             pass_fds=[theirs.fileno()],
         )
         theirs.close()
+
+    def __enter__(self) -> WarmAnsible:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.close()
 
     def close(self) -> None:
         """End the process, between two runs."""
@@ -186,12 +194,22 @@ def run_playbook(order: Order) -> int:
     return 0
 
 
+def import_all() -> None:
+    """What a run needs of Ansible, and the actions of the collection, which Ansible compiles anew in every process."""
+    for name in IMPORTED:
+        importlib.import_module(name)
+    # A run sets the loader up once more, which changes nothing.
+    warnings.filterwarnings("ignore", "AnsibleCollectionFinder has already been configured")
+    importlib.import_module("ansible.plugins.loader").init_plugin_loader()
+    for name in ACTIONS:
+        importlib.import_module(f"ansible_collections.aliyun_community.slb.plugins.action.{name}")
+
+
 def main(descriptor: int) -> None:
     connection = Connection(descriptor)
     if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
         sys.exit("prctl: this system cannot adopt processes")
-    for name in IMPORTED:
-        importlib.import_module(name)
+    import_all()
     gc.collect()
     gc.freeze()  # so that forks share the memory
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the one who starts this decides when it ends
