@@ -30,10 +30,7 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._credentials.
 )
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import SlbError
 from ansible_collections.aliyun_community.slb.plugins.module_utils._report import Report
-from slb_emulator import running
-from slb_emulator.emulator import Emulator
-from slb_emulator.model import BackendServer
-from slb_emulator.service import RecordedRequest
+from slb_emulator import BackendServer, Emulator, RecordedRequest, running
 
 MODULE = "ansible_collections.aliyun_community.slb.plugins.modules.slb_backend_weights"
 HANGING = 60.0  # seconds after which a process counts as hung

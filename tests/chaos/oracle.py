@@ -18,8 +18,7 @@ from typing import NamedTuple
 from harness import Identity, Member, Members, Run
 from schedule import LISTENERS, READS, SET_GROUP, WRITES, Document
 
-from slb_emulator.model import BackendServer, MemberChange
-from slb_emulator.service import RecordedRequest
+from slb_emulator import BackendServer, MemberChange, RecordedRequest
 
 PER_CALL = 20
 LATE = 2.0  # seconds that a run may take beyond wait_timeout

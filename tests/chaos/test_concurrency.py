@@ -14,9 +14,7 @@ from harness import Members, Run, arguments, members_of, module_process, outcome
 from oracle import after_changes, check
 from schedule import PLAIN_OPTIONS, Document, Schedule
 
-from slb_emulator import running
-from slb_emulator.model import MemberChange
-from slb_emulator.service import RecordedRequest
+from slb_emulator import MemberChange, RecordedRequest, running
 
 PROCESSES = 16
 # No time is asserted: a job may have to wait for all others, on a slow machine.

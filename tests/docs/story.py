@@ -45,7 +45,7 @@ RUN_HERE = (
     "python",
 )
 # It goes on until the document ends.
-SERVICE = re.compile(r"python -m slb_emulator\b")
+SERVICE = re.compile(r"slb-emulator( |$)")
 START_TIMEOUT = 60.0  # seconds, which ends what would hang
 
 TASKS_PLAY = """

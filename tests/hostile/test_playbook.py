@@ -20,9 +20,8 @@ from conftest import STATE
 from modules import LOAD_BALANCER
 from test_answers import ANSWERS, answering
 
-import slb_emulator.actions.server_list
-from slb_emulator import BackendServer, Emulator, running
-from slb_emulator.model import MemberEdit
+import slb_emulator.api.actions.server_list
+from slb_emulator import BackendServer, Emulator, MemberEdit, running
 
 FOLDER = Path(__file__).resolve().parent
 ANSIBLE_PLAYBOOK = Path(sys.executable).with_name("ansible-playbook")
@@ -159,7 +158,7 @@ def test_arguments_are_refused_in_one_sentence(slb: Emulator, tmp_path: Path) ->
 def test_role_leaves_strange_names_and_words_alone(
     slb: Emulator, tmp_path: Path, canary: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(slb_emulator.actions.server_list, "DESCRIPTION", re.compile("(?s).*"))
+    monkeypatch.setattr(slb_emulator.api.actions.server_list, "DESCRIPTION", re.compile("(?s).*"))
     texts = temptations(canary)
     strangers = [BackendServer(text, 100, "eni", text, text) for text in texts]
     web1 = BackendServer("i-web1", 100, "ecs", "", texts[0])

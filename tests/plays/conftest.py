@@ -14,8 +14,7 @@ from typing import Any
 
 import pytest
 
-FOLDER = Path(__file__).resolve().parent
-sys.path[:0] = [str(FOLDER), str(FOLDER.parent / "emulator"), str(FOLDER.parent / "tools")]
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
 
 from field import UPDATE, Document, Field, environment_for_ansible, inventory, play, state  # noqa: E402
 from warm_ansible import WarmAnsible  # noqa: E402

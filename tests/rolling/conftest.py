@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -14,10 +13,9 @@ from typing import Any, Callable
 
 import pytest
 
-FOLDER = Path(__file__).resolve().parent
-sys.path[:0] = [str(FOLDER), str(FOLDER.parent / "emulator")]
+from slb_rolling.stage import Stage, staged
 
-from slb_rolling.stage import Stage, staged  # noqa: E402
+FOLDER = Path(__file__).resolve().parent
 
 SetStage = Callable[..., Stage]
 

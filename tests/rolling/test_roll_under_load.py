@@ -12,7 +12,7 @@ from typing import Callable
 
 import pytest
 
-from slb_emulator.model import DEFAULT_GROUP
+from slb_emulator import DEFAULT_GROUP
 from slb_rolling import results
 from slb_rolling.data_plane_watch import Drain, Key, drains
 from slb_rolling.results import Request

@@ -36,7 +36,7 @@ def test_a_terminated_demonstration_leaves_nothing() -> None:
     with tempfile.TemporaryDirectory(prefix="slb-") as folder:
         environment = {
             **web_environment(),
-            "PYTHONPATH": os.pathsep.join((str(FOLDER), str(FOLDER.parent / "emulator"))),
+            "PYTHONPATH": str(FOLDER),
             "TMPDIR": folder,
         }
         show = subprocess.Popen(

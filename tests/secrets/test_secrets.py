@@ -25,7 +25,7 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-import slb_emulator.gateway
+import slb_emulator.api.gateway
 from ansible_collections.aliyun_community.slb.tests.unit.certificates import Certificates, make_certificates
 from slb_emulator import running
 
@@ -215,14 +215,14 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
 def signatures() -> t.Iterator[set[str]]:
     """The signatures of all requests that reach an emulator."""
     found: set[str] = set()
-    read_proof = slb_emulator.gateway.rpc_proof
+    read_proof = slb_emulator.api.gateway.rpc_proof
 
     def remember(request: t.Any) -> t.Any:
         found.add(request.parameters["Signature"])
         return read_proof(request)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(slb_emulator.gateway, "rpc_proof", remember)
+        patch.setattr(slb_emulator.api.gateway, "rpc_proof", remember)
         yield found
 
 

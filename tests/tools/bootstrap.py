@@ -23,6 +23,8 @@ VENV = ROOT / ".venv"
 VENV_PYTHON = VENV / "bin" / "python"
 LOG = ROOT / ".cache" / "logs" / "setup.log"
 REQUIREMENTS = ROOT / "tests" / "requirements"
+# A package of the checkout: base.txt installs it, with the packages that it names.
+EMULATOR = ROOT / "tests" / "emulator" / "pyproject.toml"
 LAYERS = {"base": ["base"], "tests": ["base", "tests"], "mutants": ["base", "mutants"]}
 
 
@@ -42,8 +44,8 @@ def base_python() -> str:
 
 
 def fingerprint(layer: str) -> str:
-    """A hash that changes with the requirements, the interpreter or the checkout's path."""
-    parts = [sys.version, base_python(), str(ROOT)]
+    """A hash that changes with the requirements, the emulator's too, the interpreter or the checkout's path."""
+    parts = [sys.version, base_python(), str(ROOT), EMULATOR.read_text(encoding="utf-8")]
     parts += [read_requirements(REQUIREMENTS / f"{name}.txt") for name in LAYERS[layer]]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
@@ -63,7 +65,9 @@ def run(*command: str | Path) -> None:
     environment.setdefault("PIP_CACHE_DIR", str(ROOT / ".cache" / "pip"))
     LOG.parent.mkdir(parents=True, exist_ok=True)
     with LOG.open("w", encoding="utf-8") as log:
-        outcome = subprocess.run([str(part) for part in command], env=environment, stdout=log, stderr=log, check=False)
+        words = [str(part) for part in command]
+        # Paths in requirement files start at the root.
+        outcome = subprocess.run(words, cwd=ROOT, env=environment, stdout=log, stderr=log, check=False)
     if outcome.returncode:
         sys.stderr.write(LOG.read_text(encoding="utf-8"))
         sys.exit("Setting up .venv failed, see above. It needs a Python package index, once.")

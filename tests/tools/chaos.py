@@ -32,7 +32,7 @@ def rolling_command(*options: str) -> list[str | Path]:
 
 def python_path() -> str:
     """For both campaigns."""
-    return f"{workspace.python_path()}{os.pathsep}{FOLDER}"
+    return os.pathsep.join(map(str, (workspace.COLLECTIONS, FOLDER, workspace.COPY / "tests" / "tools")))
 
 
 def main() -> int:

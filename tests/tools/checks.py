@@ -36,6 +36,7 @@ import docsite
 import emulator_process
 import project
 import readme
+import tomllib
 import workspace
 import yaml
 from emulator_process import EmulatorProcess
@@ -49,6 +50,8 @@ ARTIFACT_TOP = {
 ARTIFACT_FORBIDDEN = re.compile(
     r"(^|/)(__pycache__|\.[a-z_]*cache|\.venv|venv|\.git|\.ci|output)(/|$)|\.pyc$|\.tar\.gz$|^tests/(awx|docs|mutants|release|requirements|tools)/"
 )
+
+EMULATOR = workspace.COPY / "tests" / "emulator"
 
 # Modules that call no API: none of the options that a group of module_defaults has is theirs.
 WITHOUT_CONNECTION = {"slb_connections"}
@@ -159,19 +162,16 @@ def types(log: Log) -> Result:
     """Each part in its own run: they do not know of each other."""
     package = f"ansible_collections.{project.collection_name()}"
     mypy = [*tool("mypy"), "--config-file", workspace.COPY / "pyproject.toml", "--cache-dir", project.CACHE / "mypy"]
-    tools, emulator_folder = workspace.COPY / "tests" / "tools", workspace.COPY / "tests" / "emulator"
+    tests = workspace.COPY / "tests"
     for part in ("plugins", "tests.unit"):
-        log.run(*mypy, "--package", f"{package}.{part}", cwd=workspace.COLLECTIONS, MYPYPATH=emulator_folder)
-    log.run(*mypy, "--package", "slb_emulator", cwd=emulator_folder)
-    log.run(*mypy, ".", cwd=emulator_folder / "tests", MYPYPATH=emulator_folder)
-    log.run(*mypy, ".", cwd=workspace.COPY / "tests" / "rolling", MYPYPATH=f"{emulator_folder}{os.pathsep}{tools}")
-    log.run(*mypy, ".", cwd=workspace.COPY / "tests" / "plays", MYPYPATH=f"{emulator_folder}{os.pathsep}{tools}")
-    log.run(*mypy, ".", workspace.COPY / "noxfile.py", cwd=tools)
-    log.run(*mypy, ".", cwd=campaign.FOLDER, MYPYPATH=workspace.python_path())
-    for name in ("hostile", "secrets"):
-        log.run(*mypy, ".", cwd=workspace.COPY / "tests" / name, MYPYPATH=workspace.python_path())
-    for name in ("awx", "docs", "release"):
-        log.run(*mypy, ".", cwd=workspace.COPY / "tests" / name, MYPYPATH=tools)
+        log.run(*mypy, "--package", f"{package}.{part}", cwd=workspace.COLLECTIONS)
+    log.run(*mypy, "--package", "slb_emulator", cwd=EMULATOR / "src")
+    log.run(*mypy, ".", workspace.COPY / "noxfile.py", cwd=tests / "tools")
+    log.run(*mypy, ".", cwd=EMULATOR / "tests")
+    for name in ("chaos", "hostile", "secrets"):
+        log.run(*mypy, ".", cwd=tests / name, MYPYPATH=f"{workspace.COLLECTIONS}{os.pathsep}{tests / 'tools'}")
+    for name in ("awx", "docs", "plays", "release", "rolling"):
+        log.run(*mypy, ".", cwd=tests / name, MYPYPATH=tests / "tools")
     return one()
 
 
@@ -191,6 +191,9 @@ def requirements(log: Log) -> Result:
     """ansible-test reads only its own requirements files: their lines must be those of the originals."""
     originals = requirement_lines(workspace.COPY / "tests" / "requirements" / "tests.txt")
     originals |= requirement_lines(workspace.COPY / "tests" / "requirements" / "base.txt")
+    originals |= set(
+        tomllib.loads((EMULATOR / "pyproject.toml").read_text(encoding="utf-8"))["project"]["dependencies"]
+    )
     for name in existing("tests/unit/requirements.txt", "tests/integration/requirements.txt"):
         strange = requirement_lines(workspace.COPY / name) - originals
         require(not strange, f"{name} has lines that are not in meta, tests/requirements or tests/emulator: {strange}")
@@ -311,8 +314,7 @@ def run_pytest(log: Log, folder: Path, tests: str = ".", **extra: str | Path) ->
 
 def emulator(log: Log) -> Result:
     """The emulator's own tests; clients that others wrote must be satisfied with it."""
-    folder = workspace.COPY / "tests" / "emulator"
-    return run_pytest(log, folder, PYTHONPATH=folder)
+    return run_pytest(log, EMULATOR)
 
 
 def run_campaign(log: Log, command: list[str | Path]) -> Result:
@@ -338,7 +340,7 @@ def chaos_rolling(log: Log) -> Result:
 
 def concurrency(log: Log) -> Result:
     """Many processes of the module at once on a busy load balancer."""
-    return run_pytest(log, campaign.FOLDER, PYTHONPATH=workspace.python_path())
+    return run_pytest(log, campaign.FOLDER, PYTHONPATH=workspace.COLLECTIONS)
 
 
 def rolling(log: Log) -> Result:
@@ -362,7 +364,7 @@ def secrets(log: Log) -> Result:
     return run_pytest(
         log,
         workspace.COPY / "tests" / "secrets",
-        PYTHONPATH=workspace.python_path(),
+        PYTHONPATH=workspace.COLLECTIONS,
         ANSIBLE_COLLECTIONS_PATH=workspace.COLLECTIONS,
     )
 
@@ -372,7 +374,7 @@ def hostile(log: Log) -> Result:
     return run_pytest(
         log,
         workspace.COPY / "tests" / "hostile",
-        PYTHONPATH=workspace.python_path(),
+        PYTHONPATH=workspace.COLLECTIONS,
         ANSIBLE_COLLECTIONS_PATH=workspace.COLLECTIONS,
         HYPOTHESIS_STORAGE_DIRECTORY=project.CACHE / "hypothesis",
     )

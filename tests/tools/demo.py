@@ -226,7 +226,7 @@ def roll() -> None:
     with started(
         [project.PYTHON, "-m", "slb_rolling.show", "--picture", PICTURE],
         env=project.environment(
-            PYTHONPATH=os.pathsep.join(map(str, (ROLLING, emulator_process.EMULATOR))),
+            PYTHONPATH=ROLLING,
             ANSIBLE_COLLECTIONS_PATH=COLLECTIONS,
         ),
     ) as process:

@@ -19,8 +19,7 @@ from typing import Any
 
 import project
 
-EMULATOR = project.ROOT / "tests" / "emulator"
-EXAMPLE_STATE = EMULATOR / "example_state.yml"
+EXAMPLE_STATE = project.ROOT / "tests" / "emulator" / "src" / "slb_emulator" / "example_state.yml"
 LOAD_BALANCER = "lb-example"
 START_TIMEOUT = 20.0
 
@@ -101,7 +100,7 @@ def running(state: Path = EXAMPLE_STATE, *options: str) -> Iterator[EmulatorProc
         with log_file.open("w", encoding="utf-8") as log:
             process = subprocess.Popen(
                 command,
-                env=project.environment(PYTHONPATH=EMULATOR),
+                env=project.environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

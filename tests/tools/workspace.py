@@ -32,11 +32,6 @@ ARTIFACT = project.CACHE / "artifact" / project.artifact_name()
 KEPT = (Path(".git"), Path("tests/output"))
 
 
-def python_path() -> str:
-    """Where tests import the collection and the emulator from, in the copy."""
-    return os.pathsep.join(map(str, (COLLECTIONS, COPY / "tests" / "emulator")))
-
-
 def git(*arguments: str) -> str:
     """What git prints, run in the checkout. Raises OSError, CalledProcessError."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}

@@ -28,7 +28,9 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._credentials.
 from ansible_collections.aliyun_community.slb.plugins.module_utils._deadline import Deadline
 from ansible_collections.aliyun_community.slb.tests.unit.certificates import Certificates, make_certificates
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "emulator"))
+# The emulator of an environment that ansible-test has made. Where `slb-emulator` is installed, that comes first. ansible-test
+# cannot install it: it runs pip in an empty folder and without variables, so no requirement leads to this checkout.
+sys.path.append(str(Path(__file__).resolve().parents[1] / "emulator" / "src"))
 
 # ansible-test runs every test in a fork of its own: what the tests and the modules import on demand comes once, before.
 # And plain pytest runs tests beside others that bring Ansible's own way of importing collections.

@@ -242,7 +242,7 @@ class Stage:
 
     def set_health(self, server_id: str, health: str) -> None:
         """What the health checks of lb-a say about a member."""
-        from slb_emulator.model import MemberEdit
+        from slb_emulator import MemberEdit
 
         members = self.slb.members("lb-a")
         after = [replace(member, health=health) if member.server_id == server_id else member for member in members]

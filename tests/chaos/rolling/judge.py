@@ -14,8 +14,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from slb_emulator import BackendServer, RecordedRequest
-from slb_emulator.model import MemberChange
+from slb_emulator import BackendServer, MemberChange, RecordedRequest
 
 from .runs import PRINTED_COMMAND, Edit, Mark, Members, Place, Run, weights_of
 from .runs import identity_of as identity_of_member

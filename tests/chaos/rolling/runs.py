@@ -25,8 +25,7 @@ from urllib.parse import unquote
 
 from warm_ansible import Order, WarmAnsible
 
-from slb_emulator import BackendServer, Emulator, RecordedRequest, running
-from slb_emulator.model import MemberChange, MemberEdit
+from slb_emulator import BackendServer, Emulator, MemberChange, MemberEdit, RecordedRequest, running
 
 from . import stage
 from .schedule import Document, Schedule

@@ -12,8 +12,7 @@ from typing import Any
 
 import pytest
 
-from slb_emulator import BackendServer, RecordedRequest
-from slb_emulator.model import MemberChange
+from slb_emulator import BackendServer, MemberChange, RecordedRequest
 
 from . import judge, stage
 from .runs import Edit, Mark, Members, Run, printed_command

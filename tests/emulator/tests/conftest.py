@@ -10,7 +10,6 @@ import copy
 import datetime
 import ipaddress
 import logging
-import sys
 import tempfile
 import typing as t
 from pathlib import Path
@@ -18,11 +17,7 @@ from pathlib import Path
 import pytest
 from sdk_client import SdkClient
 
-EMULATOR_FOLDER = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(EMULATOR_FOLDER))
-
-
-from slb_emulator import Emulator, running  # noqa: E402
+from slb_emulator import Emulator, running
 
 STATE = {
     "access_keys": [

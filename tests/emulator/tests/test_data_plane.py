@@ -35,8 +35,7 @@ from backends import (
 from sdk_client import SdkClient
 from test_control import control
 
-from slb_emulator import BackendServer, DocumentError, Emulator, running
-from slb_emulator.model import MemberEdit
+from slb_emulator import BackendServer, DocumentError, Emulator, MemberEdit, running
 
 BALANCER = "lb-test"
 

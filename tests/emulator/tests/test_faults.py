@@ -260,6 +260,9 @@ def test_equal_faults_are_used_one_by_one(emulator: Emulator) -> None:
         {"kind": "edit", "edits": [{"server_id": "i-web1"}]},
         {"kind": "edit", "edits": [{"server_id": "i-web1", "remove": False}]},
         {"kind": "edit", "edits": [{"add": {"server_id": "i-1", "weight": 101}}]},
+        {"kind": "edit", "edits": [{"add": {"server_id": "i-1", "wieght": 10}}]},
+        {"kind": "edit", "edits": [{"add": {"server_id": "i-1", "port": 80}}]},
+        {"kind": "edit", "edits": [{"vserver_group_id": "rsp-1", "add": {"server_id": "i-1"}}]},
     ],
 )
 def test_bad_faults(emulator: Emulator, fault: dict[str, t.Any]) -> None:

@@ -18,7 +18,7 @@ from rpc_request import common_parameters, refusal, send, signed
 from sdk_client import SdkClient
 
 from slb_emulator import Emulator
-from slb_emulator.signatures import rpc_string_to_sign
+from slb_emulator.api.signatures import rpc_string_to_sign
 
 ACTION = "DescribeLoadBalancerAttribute"
 

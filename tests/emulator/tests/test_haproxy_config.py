@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from slb_emulator.haproxy_config import (
+from slb_emulator.core.listeners import Listener, Rule
+from slb_emulator.core.model import BackendServer, LoadBalancer
+from slb_emulator.data_plane.haproxy_config import (
     by_precedence,
     configuration,
     frontends,
@@ -19,9 +21,7 @@ from slb_emulator.haproxy_config import (
     server_address,
     server_name,
 )
-from slb_emulator.haproxy_runtime import ServerStats, kept_state, parse_stats
-from slb_emulator.listeners import Listener, Rule
-from slb_emulator.model import BackendServer, LoadBalancer
+from slb_emulator.data_plane.haproxy_runtime import ServerStats, kept_state, parse_stats
 
 
 @pytest.mark.parametrize("scheduler", ["wrr", "wlc"])

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 
 import pytest
 
-from slb_emulator.signatures import parse_acs3_authorization, rpc_signature, rpc_string_to_sign
+from slb_emulator.api.signatures import parse_acs3_authorization, rpc_signature, rpc_string_to_sign
 
 VENDOR_TEXT = (
     "GET&%2F&AccessKeyId%3Dtestid%26Action%3DDescribeRegions%26Format%3DXML%26SignatureMethod%3DHMAC-SHA1"

@@ -11,10 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from slb_emulator import EXAMPLE_STATE as EXAMPLE
 from slb_emulator import DocumentError, Emulator, running
-from slb_emulator.state_document import load_state, parse_state, plain_state
-
-EXAMPLE = Path(__file__).resolve().parent.parent / "example_state.yml"
+from slb_emulator.core.state_document import load_state, parse_state, plain_state
 
 
 def test_example() -> None:
@@ -255,6 +254,35 @@ def test_groups_that_are_only_named() -> None:
     listeners = [{**LISTENER, "vserver_group_id": "rsp-1", "rules": [{**RULE, "vserver_group_id": "rsp-2"}]}]
     balancer = parse_state({"load_balancers": [{**BALANCER, "listeners": listeners}]}).load_balancers["lb-1"]
     assert balancer.members_by_group() == {"": (), "rsp-1": (), "rsp-2": ()}
+
+
+@pytest.mark.parametrize(
+    ("document", "sentence"),
+    [
+        ([], "state: must be a mapping."),
+        ({"load_balancers": 1}, "state.load_balancers: must be a list."),
+        ({"load_balancers": [1]}, "state.load_balancers[0]: must be a mapping."),
+        ({"load_balancers": [{}]}, "state.load_balancers[0]: lacks the key 'load_balancer_id'."),
+        (
+            {"load_balancer": []},
+            "state: has the unknown key 'load_balancer'; known are access_keys, known_servers, load_balancers.",
+        ),
+        (
+            {"load_balancers": [], "access_keys": [{1: "a"}]},
+            "state.access_keys[0]: has the unknown key 1; known are access_key_id, access_key_secret, security_token,"
+            " status, token_expired.",
+        ),
+        (
+            {"load_balancers": [{**BALANCER, "tags": 1}]},
+            f"{PLACE}.tags: must be a mapping from tag keys to tag values.",
+        ),
+    ],
+)
+def test_sentences(document: t.Any, sentence: str) -> None:
+    """What does not fit a schema is said in the words of the document, not in those of the schema library."""
+    with pytest.raises(DocumentError) as caught:
+        parse_state(document)
+    assert str(caught.value) == sentence
 
 
 @pytest.mark.parametrize("document", [None, [], "text", {}, {"load_balancers": [BALANCER, BALANCER]}])

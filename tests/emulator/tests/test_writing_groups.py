@@ -15,8 +15,7 @@ from rpc_request import refusal
 from sdk_client import SdkClient
 from test_control import control
 
-from slb_emulator import Emulator, running
-from slb_emulator.model import MemberEdit
+from slb_emulator import Emulator, MemberEdit, running
 
 SET = "SetVServerGroupAttribute"
 BEFORE = [

@@ -13,8 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from slb_emulator import Emulator
-from slb_emulator.model import DEFAULT_GROUP, MemberKey
+from slb_emulator import DEFAULT_GROUP, Emulator, MemberKey
 
 LOOK_SECONDS = 0.1
 

@@ -28,9 +28,8 @@ from typing import Any
 
 import yaml
 
-from slb_emulator import BackendServer, Emulator, running
-from slb_emulator.model import DEFAULT_GROUP
-from slb_emulator.state_document import names_of, plain
+from slb_emulator import DEFAULT_GROUP, BackendServer, Emulator, running
+from slb_emulator.core.state_document import plain
 from slb_rolling.data_plane_watch import Key, Look, watching
 from slb_rolling.results import ResultsFile, failed, to_lines
 from slb_rolling.web_server import BROKEN
@@ -317,9 +316,7 @@ def state_document(hosts: Sequence[WebHost], targets: Sequence[Target]) -> dict[
 
 def members_of(hosts: Sequence[WebHost], vserver_group_id: str | None) -> list[dict[str, Any]]:
     """The members of a group, as in the state document."""
-    return [
-        plain(member, names_of(BackendServer)) for host in hosts for member in host.backend_servers(vserver_group_id)
-    ]
+    return [plain(member) for host in hosts for member in host.backend_servers(vserver_group_id)]
 
 
 def listener(target: Target, targets: Sequence[Target]) -> dict[str, Any]:

@@ -19,7 +19,7 @@ import typing as t
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlsplit
 
-from slb_emulator.signatures import rpc_signature, rpc_string_to_sign
+from slb_emulator.api.signatures import rpc_signature, rpc_string_to_sign
 
 ROLE_ARN = "acs:ram::1:role/weights"
 PROVIDER_ARN = "acs:ram::1:oidc-provider/example"
