@@ -10,6 +10,7 @@ the update say when, and the output is what people were told.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -312,18 +313,28 @@ def lines_of(story: Story) -> Iterator[Line]:
 
 
 def lines_as_read(story: Story) -> Iterator[Line]:
-    """The same where another job came between the last read and the write: nobody can know of that weight."""
+    """What was sent where another job came between the last read and the write: nobody can know of its weight."""
     foreign = story.foreign_changes()
     for number, (event, _members) in enumerate(story.moments):
-        if not isinstance(event, RecordedRequest) or not event.changes:
+        if not isinstance(event, RecordedRequest) or event.action not in (SET, SET_GROUP) or event.http_status != 200:
             continue
-        read = story.last_read_before(number, group_of(event))
-        for change in event.changes:
-            place = (group_of(event), identity_of(change))
-            between = any(where == place and (read or 0) < when < number for when, where, _change in foreign)
-            weight = weight_in(story.shown[read], place[1]) if read is not None and between else None
-            if weight is not None and change.after is not None:
-                yield line_of(place, weight, change.after.weight)
+        group = group_of(event)
+        read = story.last_read_before(number, group)
+        if read is None:
+            continue
+        for member, sent in sent_weights(event, story.shown[read]):
+            place = (group, identity_of_member(member))
+            if any(where == place and read < when < number for when, where, _change in foreign):
+                yield line_of(place, member.weight, sent)
+
+
+def sent_weights(write: RecordedRequest, members: Sequence[BackendServer]) -> Iterator[tuple[BackendServer, int]]:
+    """The members that a write names, and the weight that it gives them."""
+    for sent in json.loads(write.parameters["BackendServers"]):
+        for member in members:
+            same_port = "Port" not in sent or str(member.port) == str(sent["Port"])
+            if member.server_id == sent["ServerId"] and member.server_ip == sent.get("ServerIp", "") and same_port:
+                yield member, int(sent["Weight"])
 
 
 def line_of(place: Place, before: int, after: int) -> Line:

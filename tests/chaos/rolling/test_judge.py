@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -54,13 +55,15 @@ class Record:
         self.requests: list[RecordedRequest] = []
         self.events: list[Mark | Edit] = []
 
-    def request(self, action: str, changes: Sequence[MemberChange] = (), fault: str | None = None) -> Record:
+    def request(
+        self, action: str, changes: Sequence[MemberChange] = (), fault: str | None = None, **parameters: str
+    ) -> Record:
         is_cut = fault in ("cut_before", "cut_after")
         self.requests.append(
             RecordedRequest(
                 action,
                 "POST",
-                {"LoadBalancerId": LB},
+                {"LoadBalancerId": LB, **parameters},
                 {},
                 "http",
                 "",
@@ -81,7 +84,8 @@ class Record:
         return tuple(MemberChange(old, new) for old, new in zip(before[LB], self.now[LB]) if old != new)
 
     def write(self, **weights: int) -> Record:
-        return self.request(SET, self.change(**weights))
+        sent = [{"ServerId": name.replace("_", "-"), "Weight": str(weight)} for name, weight in weights.items()]
+        return self.request(SET, self.change(**weights), BackendServers=json.dumps(sent))
 
     def mark(self, host: str, step: str = "begin", play: int = 0) -> Record:
         self.events.append(Mark(len(self.requests), play, host, step, self.now))
@@ -350,6 +354,7 @@ def test_a_line_with_the_weight_that_was_read_is_right() -> None:
     """Another job changed it between the read and the write."""
     line = f"{LB}: i-1 100 -> 0; 2 of 3 members in traffic"
     assert "untrue line" not in rules(Record().read().edit(i_1=30).write(i_1=0).read().run(output=line))
+    assert "untrue line" not in rules(Record().read().edit(i_1=0).write(i_1=0).read().run(output=line))
     assert "untrue line" in rules(Record().edit(i_1=30).read().write(i_1=0).read().run(output=line))
     assert "untrue line" in rules(Record().read().edit(i_1=30).read().run(output=line))
 
