@@ -185,7 +185,7 @@ def run_playbook(order: Order) -> int:
     from ansible.cli.playbook import PlaybookCLI
 
     # Made when the constants were imported, for one run; os._exit keeps the exit handler from removing the common one.
-    vars(constants)["DEFAULT_LOCAL_TMP"] = tempfile.mkdtemp(prefix="local-", dir=order.folder)
+    vars(constants)["DEFAULT_LOCAL_TMP"] = tempfile.mkdtemp(prefix="local-", dir=order.output.parent)
     sys.argv = ["ansible-playbook", *order.arguments]
     try:
         PlaybookCLI.cli_executor(sys.argv)
