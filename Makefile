@@ -50,7 +50,7 @@ mutants: ## whether the unit tests notice wrong code; half an hour and more; FIL
 bench: ## measure what a task costs; SAVE=1 also writes docs/benchmarks.md
 	$(RUN) base bench.py
 
-release: ## prepare VERSION=x.y.z: version, changelog, artifact, checksums, SBOM; see CONTRIBUTING.md
+release: ## prepare VERSION=x.y.z: version, changelog, artifact, checksums; see CONTRIBUTING.md
 	$(RUN) tests release.py
 
 clean: ## remove .venv and .cache

@@ -24,7 +24,6 @@ from pathlib import Path
 
 import ansible_core
 import project
-import sbom
 import workspace
 import yaml
 from ansible.utils.version import SemanticVersion
@@ -118,13 +117,11 @@ def run(*command: str | Path, **extra: str) -> None:
 
 
 def write_products(archive: Path, folder: Path) -> None:
-    """Fill the folder with the artifact, its bill of materials and the checksums of both."""
+    """Fill the folder with the artifact and its checksum."""
     project.fresh_folder(folder)
     artifact = Path(shutil.copy(archive, folder))
-    bill = folder / f"{artifact.name.removesuffix('.tar.gz')}.cdx.json"
-    bill.write_text(sbom.describe(artifact), encoding="utf-8")
-    lines = [f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}\n" for file in (artifact, bill)]
-    (folder / "SHA256SUMS").write_text("".join(lines), encoding="utf-8")
+    line = f"{hashlib.sha256(artifact.read_bytes()).hexdigest()}  {artifact.name}\n"
+    (folder / "SHA256SUMS").write_text(line, encoding="utf-8")
 
 
 def release(version: str) -> Path:

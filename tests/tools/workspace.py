@@ -19,7 +19,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import project
-import reproducible
 
 COLLECTIONS = project.CACHE / "work"
 IN_COLLECTIONS = Path("ansible_collections", project.galaxy()["namespace"], project.galaxy()["name"])
@@ -124,7 +123,6 @@ def build_artifact() -> Path:
     """Build the collection from the checkout as it is, once in a process; returns the path of the archive."""
     project.fresh_folder(ARTIFACT.parent)
     galaxy("collection", "build", refresh(), "--output-path", ARTIFACT.parent)
-    reproducible.rewrite(ARTIFACT)
     return ARTIFACT
 
 
