@@ -116,7 +116,8 @@ class ActionModule(ActionBase):
         )
 
     def _check_host(self, options: DrainOptions, task_vars: dict[str, t.Any]) -> Json:
-        """Before anything is drained: the tasks files can be loaded, and Ansible can run a module on the host."""
+        """Before anything is drained: play and tasks files are fit for it, and Ansible can run a module on the host."""
+        _controller.check_play(self, task_vars)
         found = {}
         for name in ("tasks_file", "health_tasks_file"):
             path = getattr(options, name)

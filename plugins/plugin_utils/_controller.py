@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import re
 import typing as t
 
 from ansible import errors
@@ -25,6 +26,7 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._journal impo
 from ansible_collections.aliyun_community.slb.plugins.module_utils._workbench import Workbench
 
 _ROLE = "rolling_update"
+_META = ("meta", "ansible.builtin.meta", "ansible.legacy.meta")
 
 # Since ansible-core 2.19 a template that is omit raises this; before, it gives a text that _is_same knows.
 _Omitted: tuple[type[Exception], ...] = tuple(filter(None, [getattr(errors, "AnsibleValueOmittedError", None)]))
@@ -60,23 +62,71 @@ def play_id(action: ActionBase) -> str:
 
 
 def _play_of(action: ActionBase) -> t.Any:
+    return next((parent._play for parent in _around(action) if getattr(parent, "_play", None) is not None), None)
+
+
+def _around(action: ActionBase) -> t.Iterator[t.Any]:
+    """The task and the blocks and includes that it is in, from the inside out."""
     parent: t.Any = action._task
     while parent is not None:
-        play = getattr(parent, "_play", None)
-        if play is not None:
-            return play
+        yield parent
         parent = getattr(parent, "_parent", None)
-    return None
 
 
 def rescues_around(action: ActionBase) -> int:
     """How many blocks with a rescue the task is in."""
-    count = 0
-    parent: t.Any = action._task
-    while parent is not None:
-        count += bool(getattr(parent, "rescue", None))
-        parent = getattr(parent, "_parent", None)
-    return count
+    return sum(bool(getattr(parent, "rescue", None)) for parent in _around(action))
+
+
+def check_play(action: ActionBase, task_vars: t.Mapping[str, t.Any]) -> None:
+    """Raise InvalidArgument for what would make a rolling update say too little, or drain too little."""
+    if _clears_host_errors(action):
+        raise InvalidArgument(
+            "the play has meta: clear_host_errors after the rolling update has begun. With it, the play would end as if"
+            " all servers were back when some are not",
+            "Move it to pre_tasks or to an earlier play.",
+        )
+    variable = variable_of("load_balancer_ids")
+    for name in _loop_variables(action) if in_role(action) else ():
+        if re.search(rf"\b{re.escape(name)}\b", str(task_vars.get(variable))):
+            raise InvalidArgument(
+                f"the role is in a loop, and {variable} depends on {name}. Each turn would update the host while the load"
+                " balancers of the other turns still send it requests",
+                f"Leave out the loop and give {variable} all load balancers of the host. For services that are"
+                " updated apart, write a play for each.",
+            )
+
+
+def _clears_host_errors(action: ActionBase) -> bool:
+    """Whether the play forgets which hosts have failed, in a block around the task or in tasks that may come later."""
+    parts = [
+        part for parent in _around(action) for part in (getattr(parent, "rescue", ()), getattr(parent, "always", ()))
+    ]
+    play = _play_of(action)
+    if play is not None:
+        parts += [play.tasks, play.post_tasks, play.handlers]
+    return any(
+        task.action in _META and task.args.get("_raw_params") == "clear_host_errors"
+        for part in parts
+        for task in _tasks_in(part)
+    )
+
+
+def _tasks_in(part: t.Iterable[t.Any]) -> t.Iterator[t.Any]:
+    """The tasks of a list of tasks and blocks."""
+    for each in part:
+        if hasattr(each, "block"):
+            for inner in (each.block, each.rescue, each.always):
+                yield from _tasks_in(inner)
+        else:
+            yield each
+
+
+def _loop_variables(action: ActionBase) -> t.Iterator[str]:
+    """The names of the variables of the loops that the task is in."""
+    for parent in _around(action):
+        if getattr(parent, "loop", None) is not None:
+            yield str(parent.loop_control.loop_var or "item")
 
 
 def find_tasks_file(path: str, playbook_dir: str) -> str:

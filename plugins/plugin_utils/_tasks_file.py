@@ -48,10 +48,11 @@ NAMES_ARE_KEPT_RENDERED = Origin is not None
 # They take the host out of the play, past whatever comes after the tasks file.
 ENDING = frozenset({"end_host", "end_batch", "end_play"})
 END_ROLE = "end_role"
+# It lets a host whose update has failed go on, and back into traffic.
+CLEAR = "clear_host_errors"
 HARMLESS = frozenset(
     {
         "clear_facts",
-        "clear_host_errors",
         "flush_handlers",
         "noop",
         "refresh_inventory",
@@ -355,6 +356,9 @@ class _Check:
         if action in ENDING or action == END_ROLE and self.is_of_user(task):
             what = f"meta: {action} would end this host's rolling update before its weight is restored"
             raise _refusal(where, what, "skip the rest with a condition on a block, or use ansible.builtin.fail")
+        if action == CLEAR:
+            what = f"meta: {action} would put hosts back into traffic whose update has failed"
+            raise _refusal(where, what, "use ignore_errors for tasks that may fail")
         if action not in HARMLESS and action != END_ROLE:
             what = f"{action!r} is not an action of ansible.builtin.meta"
             raise _refusal(where, what, "correct it, and write it without a template")

@@ -283,3 +283,49 @@ def test_a_second_drain_into_the_same_file_loses_nothing(fields: Any) -> None:
     assert made.weights()["lb-a"] == {**MANY, "i-1": 0, "i-2": 0}
     assert made.run(SET_WEIGHTS, "-e", "@previous.yml").exit_code == 0
     assert made.weights() == made.original
+
+
+# --- plays that are refused -----------------------------------------------------------------
+
+
+def in_tasks(**keywords: Any) -> Document:
+    """A play that includes the role as a task, with these keywords of the task."""
+    return play(
+        {"rolling_update_load_balancer_ids": None},
+        roles=[],
+        tasks=[{"ansible.builtin.include_role": {"name": ROLE}, **keywords}],
+    )
+
+
+@pytest.mark.parametrize("name", ["item", "balancer"])
+def test_a_loop_over_load_balancers(plain: Field, name: str) -> None:
+    """In each turn the others would send requests to the server that is updated."""
+    ids = {"rolling_update_load_balancer_ids": [f"{{{{ {name} }}}}"]}
+    loop = {"loop": ["lb-a", "lb-b"], "loop_control": {"loop_var": name}}
+    plain.write(roll=[in_tasks(vars=ids, **loop)])
+    ended = plain.roll()
+    assert ended.exit_code == 2
+    assert f"the role is in a loop, and rolling_update_load_balancer_ids depends on {name}" in ended.output
+    plain.assert_untouched()
+
+
+def test_a_loop_over_something_else(plain: Field) -> None:
+    ids = {"rolling_update_load_balancer_ids": ["lb-a"]}
+    plain.write(roll=[in_tasks(vars=ids, loop=["once", "again"])])
+    ended = plain.roll()
+    assert ended.exit_code == 0
+    assert {host: len(times) for host, times in ended.updated().items()} == dict.fromkeys(HOSTS, 2)
+
+
+def test_a_play_that_forgets_its_failures(plain: Field) -> None:
+    """It would end green with a server out of traffic."""
+    role = {"ansible.builtin.import_role": {"name": ROLE}}
+    forgets = {"ansible.builtin.meta": "clear_host_errors"}
+    plain.write(
+        roll=[play(roles=[], tasks=[{"block": [role], "always": [forgets]}])],
+        update=[UPDATE, {"ansible.builtin.fail": None}],
+    )
+    ended = plain.roll()
+    assert not ended.updated()
+    assert "the play has meta: clear_host_errors after the rolling update has begun" in ended.output
+    plain.assert_untouched()

@@ -202,3 +202,29 @@ def test_options_that_are_wrong(batch: Batch, arguments: dict[str, t.Any], words
         return
     with refusal(InvalidArgument, words):
         playbook.values(batch)
+
+
+# The play
+
+
+CLEAR = {"meta": "clear_host_errors"}
+
+
+@pytest.mark.parametrize(
+    "tasks",
+    [
+        [task(msg="x"), CLEAR],
+        [{"block": [task(msg="x")], "always": [{"ansible.builtin.meta": "clear_host_errors"}]}],
+        [{"block": [task(msg="x")], "rescue": [{"block": [CLEAR]}]}],
+    ],
+)
+def test_play_that_forgets_failures(tasks: list[t.Any]) -> None:
+    action = Playbook(*tasks).actions[0]
+    with refusal(InvalidArgument, "meta: clear_host_errors after the rolling update"):
+        _controller.check_play(action, {})
+
+
+def test_play_that_forgets_failures_of_before() -> None:
+    playbook = Playbook(task(msg="x"), {"meta": "flush_handlers"})
+    playbook.play.pre_tasks = Playbook(CLEAR).play.tasks
+    _controller.check_play(playbook.actions[0], {})

@@ -108,7 +108,7 @@ VALID = {
     "other_keywords": "- command: x\n  async: 60\n  poll: 0\n  environment: {A: b}\n  no_log: true\n  tags: [always]\n  register: r\n",
     "notify": "- debug:\n  notify: [restart, '{{ other }}']\n",
     "block": "- name: all\n  block:\n    - debug:\n  rescue:\n    - debug:\n  always:\n    - block:\n        - debug:\n",
-    "meta": "- meta: flush_handlers\n- meta: clear_host_errors\n- ansible.builtin.meta: reset_connection\n"
+    "meta": "- meta: flush_handlers\n- ansible.builtin.meta: reset_connection\n"
     "- meta: refresh_inventory\n- meta: noop\n- meta: clear_facts\n",
     "include": "- include_tasks: good.yml\n",
     "include_mapping": "- ansible.builtin.include_tasks:\n    file: good.yml\n    apply: {tags: [a], become: true}\n  tags: [a]\n",
@@ -175,6 +175,10 @@ INVALID = {
     "number_as_keyword": ("- debug:\n  1: x\n", "update.yml:1: a keyword of a task must be text; correct"),
     "end_host": ("- debug:\n- meta: end_host\n", "update.yml:2: meta: end_host would end .*; skip the rest"),
     "end_play": ("- ansible.builtin.meta: end_play\n  when: false\n", "update.yml:1: meta: end_play would end"),
+    "clear_host_errors": (
+        "- block:\n    - meta: clear_host_errors\n",
+        "update.yml:2: meta: clear_host_errors would put hosts back into traffic whose update has failed; use ignore_errors",
+    ),
     "end_batch": ("- ansible.legacy.meta: end_batch\n", "update.yml:1: meta: end_batch would end"),
     "end_role": ("- meta: end_role\n", "update.yml:1: meta: end_role would end"),
     "end_by_action": ("- action: meta end_host\n", "update.yml:1: meta: end_host would end"),
