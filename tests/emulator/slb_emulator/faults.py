@@ -16,7 +16,7 @@ from .actions import ACTIONS
 from .documents import Check, DocumentError, Key, boolean, integer, list_of, mapping, one_of, seconds, text
 from .errors import ERRORS
 from .model import MemberEdit
-from .state_document import backend_server, group_member
+from .state_document import backend_server, checked_vserver_group, group_member
 from .state_schema import PORT
 
 # Keys of a fault besides action, times, skip and kind: (required, optional).
@@ -90,6 +90,7 @@ EDIT: Check = mapping(
         "vserver_group_id": Key(text),
         "port": Key(PORT),
         "remove_group": Key(boolean),
+        "add_group": Key(anything),
     }
 )
 # What an edit may consist of, apart from vserver_group_id and, with a group and a server, port.
@@ -97,22 +98,26 @@ EDITS = ({"server_id", "weight"}, {"server_id", "remove"}, {"add"})
 
 
 def member_edit(value: Any, place: str) -> MemberEdit:
-    """An edit of a group: a weight, a removal, an addition, or the removal of the whole vServer group.
+    """An edit of a group: a weight, a removal, an addition, or the whole vServer group goes or comes.
 
     {server_id, weight}, {server_id, remove: true} or {add: {a member as in the state document}}; of a vServer group
-    with vserver_group_id, and port to mean one port of the server. Or {vserver_group_id, remove_group: true}.
+    with vserver_group_id, and port to mean one port of the server. Or {vserver_group_id, remove_group: true}, or
+    {add_group: {a vServer group as in the state document}}.
     """
     checked = EDIT(value, place)
     group_id = checked.pop("vserver_group_id", "")
     if group_id and checked == {"remove_group": True}:
         return MemberEdit("", vserver_group_id=group_id, remove_group=True)
+    if set(checked) == {"add_group"} and not group_id:
+        group = checked_vserver_group(checked["add_group"], f"{place}.add_group")
+        return MemberEdit("", vserver_group_id=group.vserver_group_id, add_group=group)
     has_port = group_id and "server_id" in checked and "port" in checked
     kind = set(checked) - ({"port"} if has_port else set())
     if kind not in EDITS or checked.get("remove", True) is False:
         raise DocumentError(
             place,
             "must have server_id and weight, or server_id and remove: true, or add alone, each of them in a vServer"
-            " group with vserver_group_id, or vserver_group_id and remove_group: true",
+            " group with vserver_group_id, or vserver_group_id and remove_group: true, or add_group alone",
         )
     if "add" in checked:
         read = group_member if group_id else backend_server

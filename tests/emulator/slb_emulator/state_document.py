@@ -24,7 +24,7 @@ from .model import (
     SlbState,
     VServerGroup,
 )
-from .state_schema import BACKEND_SERVER, GROUP_MEMBER, STATE
+from .state_schema import BACKEND_SERVER, GROUP_MEMBER, STATE, VSERVER_GROUP
 
 Made = TypeVar("Made")
 
@@ -46,6 +46,11 @@ def backend_server(value: Any, place: str) -> BackendServer:
 def group_member(value: Any, place: str) -> BackendServer:
     """A member of a vServer group, from its mapping."""
     return BackendServer(**GROUP_MEMBER(value, place))
+
+
+def checked_vserver_group(value: Any, place: str) -> VServerGroup:
+    """A vServer group, from its mapping."""
+    return vserver_group(VSERVER_GROUP(value, place), place)
 
 
 def vserver_group(entry: dict[str, Any], place: str) -> VServerGroup:
