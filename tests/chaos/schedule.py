@@ -140,8 +140,9 @@ def make(seed: int) -> Schedule:
     options = make_options(chance, members, servers, as_process)
     options["server_groups"] = "all" if all_groups else "default"
     faults = make_faults(chance, members, servers, groups)
-    if groups and chance.random() < 0.25:
-        faults.insert(0, make_group_fault(chance, members, groups, spare_groups(groups, listeners)))
+    spare = spare_groups(groups, listeners)
+    if groups and chance.random() < (0.5 if spare else 0.15):
+        faults.insert(0, make_group_fault(chance, members, groups, spare))
     return Schedule(
         seed=seed,
         members=members,
@@ -374,7 +375,7 @@ def make_group_fault(
         edit["add_group"]["vserver_group_name"] = chance.choice([*(g["vserver_group_name"] for g in groups), "new"])
     if spare and chance.random() < 0.75:
         edit = {"vserver_group_id": chance.choice(spare), "remove_group": True}
-    skip = 0 if action == LIST else pick(chance, (0, 50), (1, 30), (2, 15), (4, 5))
+    skip = 0 if action == LIST else pick(chance, (0, 35), (1, 25), (2, 20), (3, 10), (5, 10))
     fault = {"action": action, "skip": skip, "times": 1, "kind": "edit", "load_balancer_id": LOAD_BALANCER}
     return {**fault, "edits": [edit]}
 
