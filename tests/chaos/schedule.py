@@ -276,9 +276,7 @@ def make_group_request(chance: random.Random, servers: list[Document], groups: l
     for group in groups:
         rows = group["backend_servers"]
         chosen = chance.sample(rows, min(len(rows), pick(chance, (1, 40), (4, 40), (60, 20))))
-        is_unique = [other["vserver_group_name"] for other in groups].count(group["vserver_group_name"]) == 1
-        by_name = chance.random() < (0.5 if is_unique else 0.15)
-        name = group["vserver_group_name" if by_name else "vserver_group_id"]
+        name = group[chance.choice(["vserver_group_id", "vserver_group_name"])]
         whole = {row["server_id"] for row in chosen if chance.random() < 0.2}
         for row in chosen:
             server = make_server(chance, rows, row, pick(chance, (None, 85), ("several", 15)), same)

@@ -124,17 +124,17 @@ def is_left(task: Task, member: Member) -> bool:
 
 
 def through_pairs(schedule: Schedule, task: Task, knows_pair: bool) -> Iterator[Fact]:
-    """Master/slave groups with a drained server; if it cannot be read which servers there are, any drain."""
+    """Master/slave groups with a drained server; if it cannot be read which servers there are, any drain.
+
+    The API does not show their addresses, so a network interface counts as drained with any of its addresses.
+    """
     for listener in schedule.listeners:
         if listener.get("master_slave_server_group_id") != PAIR_ID:
             continue
-        servers = {pair_server(row) for pair in schedule.pairs for row in pair["backend_servers"]}
-        if task.drained & servers or (task.drained and not knows_pair):
+        servers = {(row["server_id"], row["type"]) for pair in schedule.pairs for row in pair["backend_servers"]}
+        drained = {server[:2] for server in task.drained}
+        if drained & servers or (drained and not knows_pair):
             yield Fact((name_of(listener), PAIR_ID))
-
-
-def pair_server(row: Document) -> Server:
-    return (row["server_id"], row["type"], "" if row["type"] == "ecs" else row.get("server_ip", ""))
 
 
 def difference(text: str, facts: Sequence[Fact]) -> str:
