@@ -148,8 +148,10 @@ class _Finder:
         return f", in which {', '.join(left[:_MEMBERS_LISTED])}{more}"
 
     def _has_drained(self, pair_id: str) -> bool:
+        """Whether a drained server may be one of a pair. The API shows no addresses there, so id and type must do."""
         pair = self._traffic.pairs.get(pair_id)
-        return bool(self._drained) and (pair is None or any(_server(server) in self._drained for server in pair))
+        drained = {server[:2] for server in self._drained}
+        return bool(drained) and (pair is None or any(_server(server)[:2] in drained for server in pair))
 
     def _kubernetes(self) -> list[Finding]:
         managed = [group for group in self._changed if self._is_kubernetes(group)]

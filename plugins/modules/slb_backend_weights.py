@@ -143,7 +143,8 @@ options:
         to do.
       - Weights may have no effect on a listener or rule that does not schedule by weight (round robin C(rr),
         consistent hashing), or that is stopped. A forwarding rule can have a scheduler of its own. They have none if
-        the load balancer is not active or has no listener, or if no listener or rule uses the group.
+        the load balancer is not active or has no listener, or if no listener or rule uses the group. With V(all) as
+        O(server_groups), a group that nothing uses is only a finding if nothing uses any of the changed groups.
       - A server that the task drains may still get traffic through a listener or rule that uses another group that
         has the server and that the task does not name, or through a master/slave server group.
       - The vendor's Kubernetes controller resets weights in its groups, whose names start with C(k8s/).

@@ -22,7 +22,7 @@ from typing import NamedTuple
 import harness
 import oracle
 from oracle import Finding
-from schedule import PLAIN_OPTIONS, Document, Schedule, load, make
+from schedule import LISTENER, PLAIN_OPTIONS, Document, Schedule, load, make
 
 WORKERS = 4 * (os.cpu_count() or 1)  # most of the time a schedule waits
 SHRINKING = 60.0  # seconds spent on making a schedule smaller
@@ -78,7 +78,8 @@ def simpler(schedule: Schedule) -> Iterator[Schedule]:
     """Schedules with one thing less, the largest things first."""
     servers = {server["server_id"] for server in schedule.backend_servers}
     for fewer in without(schedule.groups):
-        yield replace(schedule, groups=fewer)
+        yield replace(schedule, groups=fewer, listeners=listeners_for(schedule.listeners, fewer))
+    yield from with_less_traffic(schedule)
     for number, group in enumerate(schedule.groups):
         for fewer in without(group["backend_servers"]):
             groups = [*schedule.groups[:number], {**group, "backend_servers": fewer}, *schedule.groups[number + 1 :]]
@@ -100,6 +101,32 @@ def simpler(schedule: Schedule) -> Iterator[Schedule]:
             yield replace(schedule, options={**schedule.options, name: value})
 
 
+def listeners_for(listeners: list[Document], groups: list[Document]) -> list[Document]:
+    """Those that lead to these vServer groups, to the default group or to none, without rules that lead to others."""
+    ids = (None, *(group["vserver_group_id"] for group in groups))
+    left = [listener for listener in listeners if listener.get("vserver_group_id") in ids]
+    return [
+        {**one, "rules": [rule for rule in one["rules"] if rule["vserver_group_id"] in ids]} if "rules" in one else one
+        for one in left
+    ]
+
+
+def with_less_traffic(schedule: Schedule) -> Iterator[Schedule]:
+    """Schedules with fewer listeners and rules, and a load balancer that is active."""
+    if schedule.listeners != [LISTENER]:
+        yield replace(schedule, listeners=[LISTENER], pairs=[])
+    for fewer in without(schedule.listeners):
+        used = any("master_slave_server_group_id" in listener for listener in fewer)
+        yield replace(schedule, listeners=fewer, pairs=schedule.pairs if used else [])
+    for number, listener in enumerate(schedule.listeners):
+        for rules in without(listener.get("rules", [])):
+            fewer = [*schedule.listeners]
+            fewer[number] = {**listener, "rules": rules}
+            yield replace(schedule, listeners=fewer)
+    if schedule.status != "active":
+        yield replace(schedule, status="active")
+
+
 def without(items: list[Document]) -> Iterator[list[Document]]:
     """The list without a half, a quarter, ... and at last without each of its elements."""
     size = len(items)
@@ -110,10 +137,10 @@ def without(items: list[Document]) -> Iterator[list[Document]]:
         yield []
 
 
-def run_campaign(seeds: range) -> list[Report]:
+def run_campaign(seeds: range, workers: int = WORKERS) -> list[Report]:
     """Judge the schedules of all seeds."""
     context = multiprocessing.get_context("fork")  # the SDK is loaded once, before
-    with context.Pool(min(WORKERS, len(seeds)), initializer=harness.make_time_cheap) as pool:
+    with context.Pool(min(workers, len(seeds)), initializer=harness.make_time_cheap) as pool:
         return sorted(pool.imap_unordered(judge_seed, seeds), key=lambda report: report.schedule.seed)
 
 
@@ -137,6 +164,7 @@ def main() -> int:
     parser.add_argument("-n", type=int, default=2000, help="how many schedules (%(default)s)")
     parser.add_argument("--seed", type=int, help="number of the first schedule (default: by chance)")
     parser.add_argument("--schedule", type=Path, help="run this one file")
+    parser.add_argument("--workers", type=int, default=WORKERS, help="how many at once (%(default)s)")
     parser.add_argument("--keep", type=Path, default=Path("chaos"), help="folder for schedules with findings")
     options = parser.parse_args()
     if options.schedule:
@@ -147,7 +175,7 @@ def main() -> int:
     seed = secrets.randbelow(10**9) if options.seed is None else options.seed
     print(f"{options.n} schedules from SEED={seed}", flush=True)
     started = time.monotonic()
-    reports = run_campaign(range(seed, seed + options.n))
+    reports = run_campaign(range(seed, seed + options.n), options.workers)
     seconds = time.monotonic() - started
     outcomes = Counter(report.outcome for report in reports)
     print("Outcomes: " + ", ".join(f"{outcome} {count}" for outcome, count in outcomes.most_common()))

@@ -11,12 +11,14 @@ log first. Facts that the module cannot observe are exempt, see ``Story.mistakab
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from math import ceil
 from typing import NamedTuple
 
 from harness import Identity, Member, Members, Run
-from schedule import LISTENERS, READS, SET_GROUP, WRITES, Document
+from schedule import LIST, LISTENERS, PAIR, READS, RULES, SET_GROUP, WRITES, Document, routes_of
+from traffic import Fact, Task, difference, facts_of
 
 from slb_emulator import BackendServer, MemberChange, RecordedRequest
 
@@ -39,6 +41,10 @@ PASSING = (
 OPEN = ("InternalError", "ServiceUnavailable")  # on a write: it may have taken effect
 FINAL = ("Forbidden.RAM", "LbStatusNotSupport")
 WITHOUT_EFFECT = ("cut_before", "error", "raw")
+BUSY = ("BackendServer.configuring", "VServerGroupProcessing")
+GONE = "InvalidParameter"  # of a read or a write of a group that does not exist
+UNKNOWN = "?"  # in place of the id of a group
+INEFFECTIVE = "WeightsWithoutEffect"
 
 
 class Finding(NamedTuple):
@@ -61,17 +67,20 @@ def weights_of(members: Members) -> dict[Identity, int]:
     return {member.identity: member.weight for member in members}
 
 
-def expected_of(run: Run, members: Members) -> Expected:
-    """What is to be done on members that were read, and the codes with which a task may refuse to."""
+def expected_of(run: Run, members: Members, groups: Sequence[str]) -> Expected:
+    """What is to be done on members that were read, and the codes with which a task may refuse to.
+
+    ``groups``: the ids of the vServer groups, as they were listed.
+    """
     schedule, options = run.schedule, run.schedule.options
     wishes: dict[Identity, int] = {}
     skipped: set[Identity] = set()
-    refusals = set(wrong_entries(run))
+    refusals = set(wrong_entries(run, groups))
     for server in schedule.backend_servers:
-        found = [member for member in members if fits(run, server, member)]
+        found = [member for member in members if fits(run, server, member, groups)]
         if not found and options["on_missing"] == "fail":
             refusals.add("UnknownMember")
-        if any(len({m.identity[1:4] for m in found if m.group == group}) > 1 for group in schedule.group_ids):
+        if any(len({m.identity[1:4] for m in found if m.group == group}) > 1 for group in ("", *groups)):
             refusals.add("InvalidArgument")
         for member in found:
             if member.identity in wishes or member.identity in skipped:
@@ -92,8 +101,8 @@ def expected_of(run: Run, members: Members) -> Expected:
     return Expected(wishes, changes, frozenset(refusals), frozenset(skipped))
 
 
-def wrong_entries(run: Run) -> Iterator[str]:
-    """Codes for requests that are wrong on any group."""
+def wrong_entries(run: Run, groups: Sequence[str]) -> Iterator[str]:
+    """Codes for requests that are wrong whatever members there are."""
     schedule = run.schedule
     entries = schedule.backend_servers
     all_groups = schedule.options["server_groups"] == "all"
@@ -103,23 +112,60 @@ def wrong_entries(run: Run) -> Iterator[str]:
     for entry in entries:
         if "port" in entry and "vserver_group" not in entry and not all_groups:
             yield "InvalidArgument"
-    if names_unknown_group(run):
+    if any(resolved(run, entry, groups) == UNKNOWN for entry in entries):
         yield "InvalidArgument"
     everywhere = {entry["server_id"] for entry in entries if all_groups and "vserver_group" not in entry}
     if any("vserver_group" in entry and entry["server_id"] in everywhere for entry in entries):
         yield "InvalidArgument"
 
 
-def names_unknown_group(run: Run) -> bool:
-    return any(run.schedule.group_of(entry.get("vserver_group")) == "?" for entry in run.schedule.backend_servers)
+def is_everywhere(run: Run, server: Document) -> bool:
+    """Whether an element of the request is about all groups."""
+    return run.schedule.options["server_groups"] == "all" and "vserver_group" not in server
 
 
-def fits(run: Run, server: Document, member: Member) -> bool:
+def resolved(run: Run, server: Document, groups: Sequence[str]) -> str:
+    """The group of an element: by id, or by a name that one group has; UNKNOWN if there is none or several have the name."""
+    wanted = server.get("vserver_group", "")
+    if wanted in ("", *groups):
+        return str(wanted)
+    found = [group for group in groups if run.names[group] == wanted]
+    return found[0] if len(found) == 1 else UNKNOWN
+
+
+def scope_of(run: Run, groups: Sequence[str] | None) -> list[str] | None:
+    """The groups that the request is about, in the order in which they are read; None if that cannot be known.
+
+    ``groups``: the vServer groups as they were listed, None if they were not.
+    """
+    servers = run.schedule.backend_servers
+    if groups is None:
+        return None if needs_list(run) else [""]
+    if any(is_everywhere(run, server) for server in servers):
+        return ["", *groups]
+    named = {resolved(run, server, groups) for server in servers}
+    return None if UNKNOWN in named else [group for group in ("", *groups) if group in named]
+
+
+def needs_list(run: Run) -> bool:
+    """Whether the request says anything about vServer groups."""
+    return any(is_everywhere(run, server) or "vserver_group" in server for server in run.schedule.backend_servers)
+
+
+def fits(run: Run, server: Document, member: Member, groups: Sequence[str]) -> bool:
     """Whether an element of the request is about a member."""
+    is_here = is_everywhere(run, server) or resolved(run, server, groups) == member.group
+    return is_here and is_like(server, member)
+
+
+def may_fit(run: Run, server: Document, member: Member) -> bool:
+    """Whether it is, by the id or by the name of the group, whatever other groups there are."""
+    names = (member.group, run.names.get(member.group, ""))
+    return (is_everywhere(run, server) or server.get("vserver_group", "") in names) and is_like(server, member)
+
+
+def is_like(server: Document, member: Member) -> bool:
     known = member.server
-    is_everywhere = run.schedule.options["server_groups"] == "all" and "vserver_group" not in server
-    if not is_everywhere and run.schedule.group_of(server.get("vserver_group")) != member.group:
-        return False
     return all(
         server.get(key, getattr(known, key)) == getattr(known, key)
         for key in ("server_id", "type", "server_ip", "port")
@@ -152,12 +198,20 @@ class Story:
         self.now: Members = run.before
         self._earlier: dict[str, Members] = {}  # each group before its newest write or edit
         self.shown: dict[str, Members] = {}  # by request id of a read: what its answer has
+        self.groups = run.groups_before
+        self.listed: tuple[str, ...] | None = None  # the vServer groups, by the first list that was answered
         for record in run.requests:
             self._tell(record)
 
     def _tell(self, record: RecordedRequest) -> None:
         if record.fault == "edit":
             self._change(record.edited_groups, record.edits)
+        if record.vserver_groups is not None:
+            new = set(record.vserver_groups) - set(self.groups)
+            self._earlier = {group: shown for group, shown in self._earlier.items() if group not in new}
+            self.groups = record.vserver_groups
+        if record.action == LIST and self.listed is None and self.answered(record):
+            self.listed = self.groups
         group = group_of(record)
         if took_effect(record):
             self._change([group], record.changes)
@@ -176,6 +230,23 @@ class Story:
         """Whether the module got a usable answer that says yes."""
         return record.request_id in self.answered_ids and record.code is None and record.fault != "raw"
 
+    def says_gone(self, record: RecordedRequest) -> bool:
+        """Whether the module was told that the group does not exist."""
+        return record.request_id in self.answered_ids and record.code == GONE
+
+    @property
+    def known_groups(self) -> tuple[str, ...]:
+        """The vServer groups, as far as the module knows of them."""
+        return self.listed or ()
+
+    @property
+    def scope(self) -> list[str]:
+        """The groups that the request is about; none if that cannot be known."""
+        return scope_of(self.run, self.listed) or []
+
+    def is_about_group(self, record: RecordedRequest, group: str) -> bool:
+        return record.action in (*READS, *WRITES) and group_of(record) == group
+
     def is_open(self, record: RecordedRequest) -> bool:
         """Whether the answer to a write, if one came, leaves open what became of it."""
         return record.action in WRITES and (record.request_id not in self.answered_ids or record.code in OPEN)
@@ -190,12 +261,25 @@ class Story:
 
     def first_view(self) -> Members | None:
         """All groups that the request is about, as they were read first; None if one of them never was."""
-        reads = [self.reads(group) for group in self.run.schedule.scope]
-        return tuple(member for shown in reads for member in shown[0]) if all(reads) else None
+        reads = [self.reads(group) for group in self.scope]
+        return tuple(member for shown in reads for member in shown[0]) if reads and all(reads) else None
 
     def last_view(self) -> Members:
-        """The same, as they were read last."""
-        return tuple(member for group in self.run.schedule.scope for member in self.reads(group)[-1])
+        """The same, as they were read last. A group that is gone has no members."""
+        last: dict[str, Members] = {}
+        for record in self.requests:
+            if record.action in READS and (self.answered(record) or self.says_gone(record)):
+                last[group_of(record)] = self.shown[record.request_id] if self.answered(record) else ()
+        return tuple(member for group in self.scope for member in last[group])
+
+    def seen_by_check(self) -> Members:
+        """All groups, as a check of the listeners has seen them: it reads those that the task does not."""
+        groups = ["", *self.run.groups_before, *(group for group in self.groups if group not in self.run.groups_before)]
+        found = {group: self.reads(group) for group in groups}
+        unread = self.run.before
+        return tuple(
+            member for group, reads in found.items() for member in (reads[0] if reads else of_group(unread, group))
+        )
 
     def writes(self) -> list[RecordedRequest]:
         return [record for record in self.requests if record.action in WRITES]
@@ -227,21 +311,25 @@ class Story:
                 members += self.shown.get(record.request_id, ())
         return {member.identity for member in members if member.weight == wishes.get(member.identity)}
 
-    def newest_knowledge(self) -> Members:
-        """Each group as the last answered read showed it, with the writes that were answered after it."""
+    def newest_knowledge(self) -> dict[str, Members]:
+        """Each group as the last answered read showed it, with the writes that were answered after it.
+
+        A group that a read did not find is left out. A check of the listeners reads other groups, too, which the task
+        does not report.
+        """
         known: dict[str, dict[Identity, Member]] = {}
         for record in self.requests:
+            group = group_of(record)
+            if record.action in READS and self.says_gone(record):
+                known.pop(group, None)
             if not self.answered(record):
                 continue
-            group = group_of(record)
             if record.action in READS:
                 known[group] = {member.identity: member for member in self.shown[record.request_id]}
             elif record.action in WRITES:
                 for identity, weight in entries(record, known[group]).items():
                     known[group][identity] = with_weight(known[group][identity], weight)
-        # A check of the listeners reads other groups, too, which the task does not report.
-        groups = [group for group in self.run.schedule.scope if group in known]
-        return tuple(member for group in groups for member in known[group].values())
+        return {group: tuple(known[group].values()) for group in self.scope if group in known}
 
     def open_at_the_end(self) -> set[Identity]:
         """The members that were sent, without an answer to that, and that the last read does not show as they were sent."""
@@ -251,6 +339,8 @@ class Story:
             group = group_of(record)
             if record.action in READS and self.answered(record):
                 known[group] = {member.identity: member for member in self.shown[record.request_id]}
+            elif record.action in READS and self.says_gone(record):
+                known[group] = {}
             elif record.action in WRITES and self.answered(record):
                 for identity in entries(record, known[group]):
                     left.pop(identity, None)
@@ -317,7 +407,7 @@ def findings(runs: list[Run]) -> list[Finding]:
 def check(run: Run) -> Iterator[Finding]:
     """Every rule that holds for a single run."""
     story = Story(run)
-    if story.now != run.after:
+    if story.now != run.after or story.groups != run.groups_after:
         yield Finding("emulator", "its log does not add up to its state")
         return
     if run.crash:
@@ -328,12 +418,18 @@ def check(run: Run) -> Iterator[Finding]:
     yield from check_calls(run, story)
     yield from check_time(run)
     first_view = story.first_view()
-    if first_view is None or names_unknown_group(run):
+    if first_view is None:
         if not run.result.get("failed") or run.result["changed"] or "backend_servers" in run.result or story.writes():
             yield Finding("blind", f"the groups were never read: {run.result}")
-        yield from check_error(run, story, Expected({}, {}, frozenset(wrong_entries(run))))
+        # Before the list was read, any name may turn out to be wrong.
+        wrong = wrong_entries(run, tuple(run.names) if story.listed is None else story.listed)
+        yield from check_error(run, story, Expected({}, {}, frozenset(wrong)))
         return
-    expected = expected_of(run, first_view)
+    expected = expected_of(run, first_view, story.known_groups)
+    facts = facts_for(run, story, expected)
+    if facts and run.schedule.options["check_listeners"] == "fail":
+        expected = expected._replace(refusals=frozenset((INEFFECTIVE,)))
+    yield from check_findings(run, story, expected, facts)
     yield from check_group(run, story, expected)
     yield from check_writes(run, story, expected)
     if run.result.get("failed"):
@@ -341,6 +437,42 @@ def check(run: Run) -> Iterator[Finding]:
         yield from check_account(run, story, expected)
     else:
         yield from check_success(run, story, expected)
+
+
+def facts_for(run: Run, story: Story, expected: Expected) -> list[Fact]:
+    """What a check of the listeners must have found, if it came to that."""
+    if run.schedule.options["check_listeners"] == "off" or expected.refusals:
+        return []
+    knows_pair = any(record.action == PAIR and story.answered(record) for record in story.requests)
+    task = Task(expected.wishes, expected.changes, run.names)
+    return facts_of(run.schedule, task, story.seen_by_check(), knows_pair)
+
+
+def check_findings(run: Run, story: Story, expected: Expected, facts: list[Fact]) -> Iterator[Finding]:
+    """The check says what is true, all of it and in each of its ways: as a failure or as a warning."""
+    assert run.result is not None
+    is_wanted = run.schedule.options["check_listeners"] != "off" and bool(expected.changes)
+    is_refused_before = bool(expected.refusals - {INEFFECTIVE})
+    if "listeners" in run.result:
+        told = [(row["protocol"], row["port"]) for row in run.result["listeners"]]
+        true = [(row["listener_protocol"], row["listener_port"]) for row in run.schedule.listeners]
+        if told != true or not is_wanted or is_refused_before:
+            yield Finding("listeners", f"{told} and not {true}, wanted: {is_wanted}")
+    code = run.result["error"]["code"] if run.result.get("failed") else ""
+    went_on = not code or bool(story.writes())
+    warnings = [text for text in run.result.get("warnings", ()) if "may have no effect" in text]
+    if code == INEFFECTIVE:
+        told_as = [run.result["error"]["message"]]
+    elif warnings or (went_on and is_wanted and not is_refused_before and not run.schedule.as_process):
+        told_as = warnings
+    else:
+        return
+    if len(told_as) != bool(facts):
+        yield Finding("check_listeners", f"{told_as} and not {facts}")
+    for text in told_as:
+        different = difference(text, facts)
+        if different:
+            yield Finding("check_listeners", different)
 
 
 def check_requested_only(run: Run, story: Story) -> Iterator[Finding]:
@@ -355,7 +487,7 @@ def check_requested_only(run: Run, story: Story) -> Iterator[Finding]:
             before, after = (Member(change.vserver_group_id, server) for server in (change.before, change.after))
             if with_weight(before, 0) != with_weight(after, 0):
                 yield Finding("more than the weight", f"{before} -> {after}")
-            wishes = {int(s["weight"]) for s in run.schedule.backend_servers if fits(run, s, before)}
+            wishes = {int(s["weight"]) for s in run.schedule.backend_servers if may_fit(run, s, before)}
             # The task knew the member as it was before what another job did right before the write.
             edited = (
                 Member(edit.vserver_group_id, edit.before)
@@ -370,7 +502,7 @@ def may_go_back(run: Run, story: Story, member: Member, weight: int) -> bool:
     """Whether this takes back a drain, since some read showed fewer members of a group in traffic than min_active."""
     too_few = any(
         active_count(shown) < run.schedule.options["min_active"]
-        for group in run.schedule.scope
+        for group in story.scope
         for shown in story.reads(group)[1:]
     )
     return too_few and member.weight == 0 and story.at_first().get(member.identity) == weight
@@ -394,24 +526,44 @@ def check_calls(run: Run, story: Story) -> Iterator[Finding]:
 def check_cost(run: Run, story: Story) -> Iterator[Finding]:
     """Without faults: one read of each group, and one of their list; for n changes ceil(n/20) writes, and a read at the end."""
     assert run.result is not None
-    if names_unknown_group(run) or (run.schedule.groups and run.schedule.options["check_listeners"] != "off"):
-        return  # then it depends on what is looked up
-    scope = run.schedule.scope
-    count = len(scope) + (run.schedule.scope != [""]) if story.first_view() is not None else len(run.requests)
+    if story.first_view() is None:
+        return
     changes = run.result["changed_servers"]
+    count = len(story.scope) + needs_list(run)
     if changes and not run.schedule.check_mode:
         for group in {row["vserver_group_id"] for row in changes}:
             mine = [row for row in changes if row["vserver_group_id"] == group]
             drains = any(row["after"] == 0 for row in mine)
             reads_again = run.schedule.options["verify"] or (drains and run.schedule.options["min_active"] > 0)
             count += ceil(len(mine) / PER_CALL) + reads_again
-    busy = ("BackendServer.configuring", "VServerGroupProcessing")
-    listeners = sum(record.action == LISTENERS for record in run.requests)
-    made = len(run.requests) - listeners - sum(record.code in busy for record in run.requests)
-    if made != count or listeners > 1:
-        yield Finding(
-            "cost", f"{made} calls and not {count}, and {listeners} for listeners, for {len(changes)} changes"
-        )
+    for_check = [record for record in story.requests if is_for_check(run, story, record)]
+    # The run before this one may have left the load balancer busy.
+    refused = sum(record.code in BUSY for record in run.requests)
+    made = len(run.requests) - len(for_check) - refused
+    if made != count:
+        yield Finding("cost", f"{made} calls and not {count}, for {len(changes)} changes")
+    yield from check_cost_of_check(run, for_check)
+
+
+def is_for_check(run: Run, story: Story, record: RecordedRequest) -> bool:
+    """Whether only a check of the listeners needs a request."""
+    if record.action in READS:
+        return group_of(record) not in story.scope
+    return record.action in (LISTENERS, RULES, PAIR) or (record.action == LIST and not needs_list(run))
+
+
+def check_cost_of_check(run: Run, requests: list[RecordedRequest]) -> Iterator[Finding]:
+    """Nothing if it is off. Else everything is read once at most: what is in use, and rules of listeners that can have some."""
+    used = {route.get("vserver_group_id") for route in routes_of(run.schedule.listeners)} | {""}
+    web = {str(one["listener_port"]) for one in run.schedule.listeners if one["listener_protocol"] in ("http", "https")}
+    read = Counter((record.action, group_of(record), record.parameters.get("ListenerPort", "")) for record in requests)
+    needless = [
+        (action, group, port)
+        for (action, group, port), count in read.items()
+        if count > 1 or group not in used or (action == RULES and port not in web)
+    ]
+    if needless or (read and run.schedule.options["check_listeners"] == "off"):
+        yield Finding("cost", f"of the check of listeners: {needless or read}")
 
 
 def check_time(run: Run) -> Iterator[Finding]:
@@ -424,7 +576,6 @@ def check_time(run: Run) -> Iterator[Finding]:
 def row_of(run: Run, member: Member) -> Document:
     """A member in the shape of ``backend_servers``."""
     server = member.server
-    names = {group["vserver_group_id"]: group["vserver_group_name"] for group in run.schedule.groups}
     return {
         "server_id": server.server_id,
         "weight": server.weight,
@@ -433,22 +584,25 @@ def row_of(run: Run, member: Member) -> Document:
         "description": server.description or None,
         "port": server.port,
         "vserver_group_id": member.group or None,
-        "vserver_group_name": names.get(member.group),
+        "vserver_group_name": run.names.get(member.group),
     }
 
 
 def check_group(run: Run, story: Story, expected: Expected) -> Iterator[Finding]:
     """``backend_servers``, ``server_groups``, ``active_count``, ``previous`` and ``skipped_servers``."""
     assert run.result is not None
-    members = story.newest_knowledge()
+    known = story.newest_knowledge()
     if run.schedule.check_mode and not run.result.get("failed"):
-        members = tuple(with_weight(m, expected.wishes.get(m.identity, m.weight)) for m in members)
-    rows = [row_of(run, member) for member in members]
+        known = {
+            group: tuple(with_weight(m, expected.wishes.get(m.identity, m.weight)) for m in members)
+            for group, members in known.items()
+        }
+    rows = [row_of(run, member) for members in known.values() for member in members]
     told = run.result["backend_servers"]
     if told != rows:
         different = [f"{said} and not {true}" for said, true in zip(told, rows) if said != true]
         yield Finding("backend_servers", f"{len(told)} and not {len(rows)}" if len(told) != len(rows) else different[0])
-    counts = {group: active_count(of_group(members, group)) for group in run.schedule.scope}
+    counts = {group: active_count(members) for group, members in known.items()}
     said = {row["vserver_group_id"] or "": row["active_count"] for row in run.result["server_groups"]}
     if said != counts:
         yield Finding("server_groups", f"{said} and not {counts}")
@@ -461,7 +615,7 @@ def check_group(run: Run, story: Story, expected: Expected) -> Iterator[Finding]
         if skipped != expected.skipped:
             yield Finding("skipped_servers", f"{skipped} and not {set(expected.skipped)}")
     concerned = {identity[0] for identity in expected.wishes} if "previous" in run.result else set()
-    smallest = min((count for group, count in counts.items() if group in concerned or not concerned), default=0)
+    smallest = min([counts[group] for group in concerned if group in counts] or counts.values(), default=0)
     if run.result["active_count"] != smallest:
         yield Finding("active_count", f"{run.result['active_count']} and not {smallest}")
 
@@ -551,9 +705,8 @@ def check_success(run: Run, story: Story, expected: Expected) -> Iterator[Findin
     if wrong:
         yield Finding("success", f"the last read showed {wrong}, requested were {expected.wishes}")
     # A write that was no longer waited for, and was sent again, may take effect at any time.
-    for group in run.schedule.scope:
-        about_it = [record for record in story.requests if story.answered(record) and group_of(record) == group]
-        about_it = [record for record in about_it if record.action in (*READS, *WRITES)]
+    for group in story.scope:
+        about_it = [r for r in story.requests if story.answered(r) and story.is_about_group(r, group)]
         if about_it[-1].action in WRITES:
             yield Finding("success", f"nothing was read after the last write in {group!r}")
 
@@ -601,6 +754,7 @@ def check_error(run: Run, story: Story, expected: Expected) -> Iterator[Finding]
         or (code in ("ChangedMeanwhile", "MinActive") and "edit" in faults)
         or (code in ("NotVerified", "DeadlineReached") and out_of_time and something_happened)
         or (code == "UnusableAnswer" and strange_form)
+        or (code == GONE and any(story.says_gone(record) for record in run.requests))
     )
     if not has_reason:
         yield Finding("failure", f"after {run.seconds:.1f} s, {faults}: {run.result['error']}")
@@ -610,7 +764,9 @@ def check_mended(run: Run) -> Iterator[Finding]:
     """Without faults, a request that can be fulfilled is."""
     if run.result is None:
         return
-    expected = expected_of(run, tuple(m for group in run.schedule.scope for m in of_group(run.before, group)))
+    scope = scope_of(run, run.groups_before) or []
+    members = tuple(member for group in scope for member in of_group(run.before, group))
+    expected = expected_of(run, members, run.groups_before)
     if bool(run.result.get("failed")) is not bool(expected.refusals):
         yield Finding("convergence", f"{run.result}")
     if not expected.refusals:

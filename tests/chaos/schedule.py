@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,13 +17,20 @@ import yaml
 Document = dict[str, Any]
 
 LOAD_BALANCER = "lb-chaos"
-DESCRIBE, SET, LISTENERS = "DescribeLoadBalancerAttribute", "SetBackendServers", "DescribeLoadBalancerListeners"
+DESCRIBE, SET = "DescribeLoadBalancerAttribute", "SetBackendServers"
 LIST, DESCRIBE_GROUP, SET_GROUP = (
     "DescribeVServerGroups",
     "DescribeVServerGroupAttribute",
     "SetVServerGroupAttribute",
 )
 READS, WRITES = (DESCRIBE, DESCRIBE_GROUP), (SET, SET_GROUP)
+LISTENERS, RULES, PAIR = (
+    "DescribeLoadBalancerListeners",
+    "DescribeRules",
+    "DescribeMasterSlaveServerGroupAttribute",
+)
+LISTENER: dict[str, Any] = {"listener_port": 80, "listener_protocol": "tcp", "backend_server_port": 80}
+PAIR_ID = "rsp-pair"
 PORTS = (80, 8080, 8081)
 DESCRIPTIONS = ("", "", "web", "web/1.a-b_c", "Frontend-7")
 WEIGHTS = (0, 0, 0, 1, 50, 60, 100, 100, 100)
@@ -45,8 +52,8 @@ PLAIN_OPTIONS: Document = {
 class Schedule:
     """All that a run is told. Everything in it is plain, so that it can be kept, read and edited as YAML.
 
-    ``members`` (of the default group), ``groups`` (vServer groups) and ``faults`` are documents of the emulator,
-    ``backend_servers`` and ``options`` the module's.
+    ``members`` (of the default group), ``groups`` (vServer groups), ``listeners``, ``pairs`` (master/slave groups), ``status`` (of
+    the load balancer) and ``faults`` are documents of the emulator, ``backend_servers`` and ``options`` the module's.
     ``as_process``: the module's file in a process of its own, with its real pauses; else its task in this process.
     ``kill_after``: kill that process once so many requests have been handled.
     """
@@ -62,37 +69,29 @@ class Schedule:
     kill_after: int | None = None
     groups: list[Document] = field(default_factory=list)
 
-    @property
-    def group_ids(self) -> list[str]:
-        """All groups in the order in which the module reads them; the default group is the empty id."""
-        return ["", *(group["vserver_group_id"] for group in self.groups)]
-
-    def group_of(self, name: str | None) -> str:
-        """The id of a group by its id or its name; of the default group for none, and ``?`` for an unknown one."""
-        if not name:
-            return ""
-        ids = (group["vserver_group_id"] for group in self.groups if name in group.values())
-        return next(ids, "?")
+    listeners: list[Document] = field(default_factory=lambda: [LISTENER])
+    pairs: list[Document] = field(default_factory=list)
+    status: str = "active"
 
     @property
-    def scope(self) -> list[str]:
-        """The groups that the request is about, in the order in which they are read."""
-        if self.options["server_groups"] == "all" and any("vserver_group" not in s for s in self.backend_servers):
-            return self.group_ids
-        named = {self.group_of(server.get("vserver_group")) for server in self.backend_servers}
-        return [group for group in self.group_ids if group in named]
+    def names(self) -> dict[str, str]:
+        """The names of all vServer groups that ever exist, by their ids."""
+        edits = [edit for fault in self.faults for edit in fault.get("edits", ())]
+        groups = [*self.groups, *(edit["add_group"] for edit in edits if "add_group" in edit)]
+        return {group["vserver_group_id"]: group["vserver_group_name"] for group in groups}
 
-    def state(self) -> Document:
+    def state(self, access_keys: Sequence[str] = ("rehearsal",)) -> Document:
         """The state document of the emulator."""
-        listener = {"listener_port": 80, "listener_protocol": "tcp", "backend_server_port": 80, "scheduler": "wrr"}
         balancer = {
             "region_id": "cn-hangzhou",
+            "load_balancer_status": self.status,
             "backend_servers": self.members,
             "vserver_groups": self.groups,
-            "listeners": [listener, *(own_listener(number, group) for number, group in enumerate(self.groups))],
+            "master_slave_groups": self.pairs,
+            "listeners": self.listeners,
         }
         return {
-            "access_keys": [{"access_key_id": "rehearsal", "access_key_secret": "rehearsal-secret"}],
+            "access_keys": [{"access_key_id": key, "access_key_secret": "rehearsal-secret"} for key in access_keys],
             "load_balancers": [{"load_balancer_id": LOAD_BALANCER, **balancer}],
         }
 
@@ -102,8 +101,15 @@ class Schedule:
         return text
 
 
-def own_listener(number: int, group: Document) -> Document:
-    return {"listener_port": 100 + number, "listener_protocol": "tcp", "vserver_group_id": group["vserver_group_id"]}
+def routes_of(listeners: Sequence[Document]) -> list[Document]:
+    """Listeners and rules: all that can lead to a vServer group."""
+    return [route for listener in listeners for route in (listener, *listener.get("rules", ()))]
+
+
+def spare_groups(groups: Sequence[Document], listeners: Sequence[Document]) -> list[str]:
+    """The ids of the vServer groups that nothing leads to: the API deletes no others."""
+    used = {route.get("vserver_group_id") for route in routes_of(listeners)}
+    return [group["vserver_group_id"] for group in groups if group["vserver_group_id"] not in used]
 
 
 class _Compact(yaml.SafeDumper):
@@ -124,27 +130,33 @@ def make(seed: int) -> Schedule:
     as_process = chance.random() < 0.1
     members = make_members(chance)
     groups = make_groups(chance, members)
+    listeners, pairs = make_listeners(chance, members, groups)
     servers = make_request(chance, members)
     all_groups = bool(groups) and chance.random() < 0.5
-    if groups and not all_groups:
+    if groups and (not all_groups or chance.random() < 0.1):
         servers = make_group_request(chance, servers, groups)
     elif groups and chance.random() < 0.3:
         servers[0]["port"] = chance.choice(PORTS)
     options = make_options(chance, members, servers, as_process)
     options["server_groups"] = "all" if all_groups else "default"
-    if groups and options["check_listeners"] == "fail":
-        options["check_listeners"] = "warn"  # the server may well be in another group that is in use
+    faults = make_faults(chance, members, servers, groups)
+    spare = spare_groups(groups, listeners)
+    if groups and chance.random() < (0.5 if spare else 0.15):
+        faults.insert(0, make_group_fault(chance, members, groups, spare))
     return Schedule(
         seed=seed,
         members=members,
         backend_servers=servers,
         options=options,
-        faults=make_faults(chance, members, servers, groups),
+        faults=faults,
         busy_seconds=pick(chance, (0.0, 0.8), (0.1, 0.1), (0.4, 0.1)),
         check_mode=chance.random() < 0.03,
         as_process=as_process,
         kill_after=chance.randint(1, 6) if as_process and chance.random() < 0.4 else None,
         groups=groups,
+        listeners=listeners,
+        pairs=pairs,
+        status=pick(chance, ("active", 97), ("inactive", 3)),
     )
 
 
@@ -194,7 +206,67 @@ def make_group(chance: random.Random, members: list[Document], number: int) -> D
         for server in servers
         for port in chance.sample(PORTS, pick(chance, (1, 60), (2, 25), (3, 15)))
     ]
-    return {"vserver_group_id": f"rsp-{number}", "vserver_group_name": f"app-{number}", "backend_servers": rows}
+    group_id = f"rsp-{number}"
+    # Names may repeat, and one may be the id of another group.
+    name = pick(chance, (f"app-{number}", 80), ("app-1", 12), ("k8s/80/shop/web/c1", 6), ("rsp-1", 2))
+    return {"vserver_group_id": group_id, "vserver_group_name": name, "backend_servers": rows}
+
+
+def make_listeners(
+    chance: random.Random, members: list[Document], groups: list[Document]
+) -> tuple[list[Document], list[Document]]:
+    """The listeners with their rules, and the master/slave groups that they use.
+
+    One is for the default group, mostly. A vServer group has a listener of its own, a rule, both, or neither.
+    """
+    listeners, rules = [dict(LISTENER)] if chance.random() < (0.85 if groups else 0.97) else [], []
+    for number, group in enumerate(groups):
+        place = {"vserver_group_id": group["vserver_group_id"]}
+        uses = pick(chance, ("listener", 35), ("rule", 30), ("listener and rule", 10), ("", 25))
+        if "listener" in uses:
+            listeners.append({"listener_port": 100 + number, "listener_protocol": "tcp", **place})
+        if "rule" in uses:
+            rules.append({"rule_id": f"rule-{number}", "url": f"/{number}", **place, **make_own_settings(chance)})
+    if rules or chance.random() < 0.1:
+        own = pick(chance, ({"backend_server_port": 80}, 70), (as_own_group(chance, groups), 30))
+        listeners.append({"listener_port": 443, "listener_protocol": chance.choice(["http", "https"]), **own})
+        listeners[-1]["rules"] = rules
+    if chance.random() < 0.05:
+        forward = {"listener_forward": "on", "forward_port": 443}
+        listeners.append({"listener_port": 8080, "listener_protocol": "http", **forward})
+    for listener in listeners:
+        listener.update(
+            pick(chance, ({}, 88), ({"scheduler": "wlc"}, 4), ({"scheduler": "rr"}, 4), ({"status": "stopped"}, 4))
+        )
+    pairs = [make_pair(chance, members)] if chance.random() < 0.08 else []
+    listeners += [
+        {"listener_port": 53, "listener_protocol": "tcp", "master_slave_server_group_id": PAIR_ID} for _ in pairs
+    ]
+    return chance.sample(listeners, len(listeners)), pairs
+
+
+def as_own_group(chance: random.Random, groups: list[Document]) -> Document:
+    if not groups:
+        return {"backend_server_port": 80}
+    return {"vserver_group_id": chance.choice(groups)["vserver_group_id"]}
+
+
+def make_own_settings(chance: random.Random) -> Document:
+    """Those of a rule: a scheduler of its own or the listener's."""
+    if chance.random() < 0.8:
+        return {}
+    return {"listener_sync": "off", "scheduler": chance.choice(["wrr", "wlc", "rr"])}
+
+
+def make_pair(chance: random.Random, members: list[Document]) -> Document:
+    """A master/slave group with members of the default group, if there are any."""
+    strangers = [{"server_id": "i-master", "type": "ecs"}, {"server_id": "i-slave", "type": "ecs"}]
+    chosen = [*chance.sample(members, min(len(members), chance.randint(0, 2))), *strangers][:2]
+    servers = [
+        {**{key: one[key] for key in ("server_id", "type", "server_ip") if key in one}, "port": 53, "server_type": kind}
+        for one, kind in zip(chosen, ("Master", "Slave"))
+    ]
+    return {"master_slave_server_group_id": PAIR_ID, "backend_servers": servers}
 
 
 def make_group_request(chance: random.Random, servers: list[Document], groups: list[Document]) -> list[Document]:
@@ -213,11 +285,11 @@ def make_group_request(chance: random.Random, servers: list[Document], groups: l
             entry = {**server, "vserver_group": name, "port": row["port"]}
             if row["server_id"] not in whole:
                 requested.append(entry)
-    unknown = {"server_id": "i-1", "weight": 0, "vserver_group": "rsp-9"}
+    unknown = {"server_id": "i-1", "weight": 0, "vserver_group": chance.choice(["rsp-9", "rsp-n1", "new", PAIR_ID])}
     if not requested or chance.random() < 0.02:
-        requested.append(unknown if chance.random() < 0.5 else {**unknown, "vserver_group": "app-1", "port": 1})
+        requested.append(unknown if chance.random() < 0.5 else {**unknown, "vserver_group": "rsp-1", "port": 1})
     return requested + [
-        {"server_id": server_id, "weight": 0, "vserver_group": "app-1"}
+        {"server_id": server_id, "weight": 0, "vserver_group": "rsp-1"}
         for server_id in dict.fromkeys(row["server_id"] for row in groups[0]["backend_servers"])
         if chance.random() < 0.1
     ]
@@ -262,7 +334,7 @@ def make_options(chance: random.Random, members: list[Document], servers: list[D
         "on_missing": pick(chance, ("fail", 50), ("ignore", 50)),
         "on_unexpected": pick(chance, ("fail", 50), ("skip", 50)),
         "min_active": pick(chance, (0, 70), (1, 10), (anything, 5), (max(0, just_enough), 15)),
-        "check_listeners": pick(chance, ("off", 80), ("warn", 10), ("fail", 10)),
+        "check_listeners": pick(chance, ("off", 60), ("warn", 20), ("fail", 20)),
         "verify": chance.random() < 0.8,
         "wait_timeout": 4 if as_process else pick(chance, (2, 50), (3, 50)),
         "read_timeout": 1,
@@ -280,13 +352,30 @@ def make_faults(
 
 def in_a_group(chance: random.Random, fault: Document, groups: list[Document]) -> Document:
     """The same fault, met by a vServer group."""
-    others = {DESCRIBE: pick(chance, (DESCRIBE_GROUP, 90), (LIST, 10)), SET: SET_GROUP}
+    reads = pick(chance, (DESCRIBE_GROUP, 80), (LIST, 10), (LISTENERS, 3), (RULES, 5), (PAIR, 2))
+    others = {DESCRIBE: reads, SET: SET_GROUP}
     fault = {**fault, "action": others.get(fault["action"], fault["action"])}
     if fault["kind"] == "edit":
         group = chance.choice(groups)
         fault["load_balancer_id"] = LOAD_BALANCER
         fault["edits"] = [edit_of_group(chance, edit, group) for edit in fault["edits"]]
     return fault
+
+
+def make_group_fault(
+    chance: random.Random, members: list[Document], groups: list[Document], spare: list[str]
+) -> Document:
+    """Another job deletes a group that nothing uses, or makes one: before the list, before a read or before a write."""
+    actions = ((LIST, 25), (DESCRIBE_GROUP, 35), (SET_GROUP, 25), (SET, 8), (DESCRIBE, 7))
+    action = pick(chance, *actions)
+    edit: Document = {"add_group": {**make_group(chance, members, 9), "vserver_group_id": "rsp-n1"}}
+    if chance.random() < 0.3:
+        edit["add_group"]["vserver_group_name"] = chance.choice([*(g["vserver_group_name"] for g in groups), "new"])
+    if spare and chance.random() < 0.75:
+        edit = {"vserver_group_id": chance.choice(spare), "remove_group": True}
+    skip = 0 if action == LIST else pick(chance, (0, 35), (1, 25), (2, 20), (3, 10), (5, 10))
+    fault = {"action": action, "skip": skip, "times": 1, "kind": "edit", "load_balancer_id": LOAD_BALANCER}
+    return {**fault, "edits": [edit]}
 
 
 def edit_of_group(chance: random.Random, edit: Document, group: Document) -> Document:

@@ -375,10 +375,27 @@ def test_a_group_that_vanishes(grouped: Emulator, groups: SdkClient) -> None:
     assert names_of_groups(groups) == ["app", "api"]
 
 
+def test_a_group_that_appears(grouped: Emulator, groups: SdkClient) -> None:
+    new = {"vserver_group_id": "rsp-new", "backend_servers": [{"server_id": "i-web1", "port": 1, "weight": 5}]}
+    known = {"vserver_group_id": "rsp-app", "vserver_group_name": "another"}
+    edits = [{"add_group": new}, {"add_group": known}]
+    grouped.add_fault({"action": "DescribeVServerGroups", "kind": "edit", "edits": edits})
+    assert names_of_groups(groups) == ["app", "api", "api", "rsp-new"]
+    assert members(grouped, "rsp-new") == [("i-web1", 1, 5)]
+    assert members(grouped) == BEFORE
+    (record,) = grouped.requests
+    assert list(map(str, record.edits)) == ["i-web1:1: absent -> 5"]
+    assert record.vserver_groups == ("rsp-app", "rsp-api", "rsp-spare", "rsp-new")
+    assert grouped.vserver_groups("lb-groups") == [*record.vserver_groups]
+
+
 @pytest.mark.parametrize(
     "edit",
     [
         {"vserver_group_id": "rsp-app"},
+        {"vserver_group_id": "rsp-app", "add_group": {"vserver_group_id": "rsp-new"}},
+        {"add_group": {"vserver_group_name": "new"}},
+        {"add_group": True},
         {"vserver_group_id": "rsp-app", "remove_group": False},
         {"remove_group": True},
         {"vserver_group_id": "rsp-app", "server_id": "i-web1", "remove_group": True},

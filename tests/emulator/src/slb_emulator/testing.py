@@ -57,6 +57,10 @@ class Emulator:
         """The current members of the default group or of a vServer group; KeyError for an unknown id."""
         return self._service.members(load_balancer_id, vserver_group_id)
 
+    def vserver_groups(self, load_balancer_id: str) -> list[str]:
+        """The ids of the current vServer groups, in their order; KeyError for an unknown id."""
+        return self._service.vserver_groups(load_balancer_id)
+
     def frontend_url(self, load_balancer_id: str, listener_port: int) -> str:
         """Where the data plane takes the traffic of a listener; KeyError when it takes none."""
         url = self._service.data_plane.frontend_url(load_balancer_id, listener_port)

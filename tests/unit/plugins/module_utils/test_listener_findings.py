@@ -243,6 +243,12 @@ PAIR = LISTENER._replace(port=22, protocol="tcp", master_slave_server_group_id="
         ({"rsp-ms": [BackendServer("i-web2", 100, port=22)]}, [DRAIN], False),
         ({"rsp-ms": None}, [DRAIN], True),
         ({}, [Change(WEB1, 50)], False),
+        # The API does not show addresses in such a group.
+        (
+            {"rsp-ms": [BackendServer("eni-1", 100, "eni", port=22)]},
+            [Change(BackendServer("eni-1", 100, "eni", "10.0.0.1"), 0)],
+            True,
+        ),
     ],
 )
 def test_master_slave_groups(

@@ -15,7 +15,7 @@ from voluptuous import All, Invalid, Required, Schema
 
 from ..core.changes import MemberEdit
 from ..core.documents import BOOLEAN, SECONDS, TEXT, checked, integer, one_of
-from ..core.state_schema import ANY_MEMBER, PORT
+from ..core.state_schema import ANY_MEMBER, PORT, VSERVER_GROUP, vserver_group
 from .actions import ACTIONS
 from .errors import ERRORS
 
@@ -64,20 +64,24 @@ def decoded_base64(value: Any) -> bytes:
 
 
 def member_edit(entry: dict[str, Any]) -> MemberEdit:
-    """An edit of a group: a weight, a removal, an addition, or the removal of the whole vServer group.
+    """An edit of a group: a weight, a removal, an addition, or the whole vServer group goes or comes.
 
     {server_id, weight}, {server_id, remove: true} or {add: {a member as in the state document}}; of a vServer group
-    with vserver_group_id, and port to mean one port of the server. Or {vserver_group_id, remove_group: true}.
+    with vserver_group_id, and port to mean one port of the server. Or {vserver_group_id, remove_group: true}, or
+    {add_group: {a vServer group as in the state document}}.
     """
     group_id = entry.pop("vserver_group_id", "")
     if group_id and entry == {"remove_group": True}:
         return MemberEdit("", vserver_group_id=group_id, remove_group=True)
+    if set(entry) == {"add_group"} and not group_id:
+        group = entry["add_group"]
+        return MemberEdit("", vserver_group_id=group.vserver_group_id, add_group=group)
     has_port = group_id and "server_id" in entry and "port" in entry
     kind = set(entry) - ({"port"} if has_port else set())
     if kind not in EDITS or entry.get("remove", True) is False:
         raise Invalid(
             "must have server_id and weight, or server_id and remove: true, or add alone, each of them in a vServer"
-            " group with vserver_group_id, or vserver_group_id and remove_group: true"
+            " group with vserver_group_id, or vserver_group_id and remove_group: true, or add_group alone"
         )
     if "add" not in entry:
         return MemberEdit(**entry, vserver_group_id=group_id)
@@ -114,6 +118,7 @@ EDIT = {
     "vserver_group_id": TEXT,
     "port": PORT,
     "remove_group": BOOLEAN,
+    "add_group": All(VSERVER_GROUP, vserver_group),
 }
 BODY = All(str, msg="must be text")
 FAULT = Schema(

@@ -14,7 +14,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Callable
 
-from ..core.changes import MemberChange, MemberEdit, change_members, edited, remove_vserver_group
+from ..core.changes import (
+    MemberChange,
+    MemberEdit,
+    add_vserver_group,
+    change_members,
+    edited,
+    remove_vserver_group,
+)
 from ..core.data_plane import DataPlane
 from ..core.documents import checked
 from ..core.model import DEFAULT_GROUP, BackendServer, LoadBalancer, SlbState
@@ -67,6 +74,8 @@ class RecordedRequest:
     edits: tuple[MemberChange, ...] = ()
     # The groups that the edits were about, also those in which they changed nothing: what a stale read of one sees.
     edited_groups: tuple[str, ...] = ()
+    # The ids of the vServer groups after the edits, which may have brought or taken some; None without edits.
+    vserver_groups: tuple[str, ...] | None = None
     received: float = 0.0
 
     @property
@@ -150,9 +159,14 @@ class Service:
         fault = self.faults.take(request.action)
         self._wait(self.settings.latency + (fault.seconds if fault and fault.kind == "latency" else 0.0))
         with self._lock:  # the records are in the order in which requests took effect
-            edits = self._apply_edits(fault, request) if fault is not None and fault.kind == "edit" else []
+            edited_balancer = self._edited_balancer(fault, request)
+            edits = self._edit(edited_balancer, fault.edits) if fault and edited_balancer else []
             outcome = self._outcome(request, fault)
             record = self._record(request, fault, outcome, edits, received)
+            if edited_balancer:
+                groups = tuple(group.vserver_group_id for group in edited_balancer.vserver_groups)
+                record = replace(record, vserver_groups=groups)
+            self._requests.append(record)
         self.on_request(record)
         delivery = DELIVERIES.get(fault.kind, "whole") if fault else "whole"
         return Reply(
@@ -200,16 +214,22 @@ class Service:
             return error_outcome(error, request_id)
         return Outcome(request_id, 200, None, as_json({"RequestId": request_id, **answer}), changes=tuple(call.changes))
 
-    def _apply_edits(self, fault: Fault, request: ApiRequest) -> list[MemberChange]:
+    def _edited_balancer(self, fault: Fault | None, request: ApiRequest) -> LoadBalancer | None:
+        """The load balancer that a fault edits, if it is one that edits."""
+        if fault is None or fault.kind != "edit":
+            return None
         parameters = request.parameters
         balancer = self.state.load_balancers.get(fault.load_balancer_id or parameters.get("LoadBalancerId", ""))
         if balancer is None and not fault.load_balancer_id:
             balancer = self.state.load_balancer_of_group(parameters.get("VServerGroupId", ""))
-        return [] if balancer is None else self._edit(balancer, fault.edits)
+        return balancer
 
     def _edit(self, balancer: LoadBalancer, edits: Sequence[MemberEdit]) -> list[MemberChange]:
         """Edit groups one after the other, each in one step: a group shows either none of its edits or all."""
         changes = []
+        for new in (edit.add_group for edit in edits if edit.add_group):
+            changes += add_vserver_group(balancer, new, self.data_plane)
+        edits = [edit for edit in edits if not edit.add_group]
         for group_id in dict.fromkeys(edit.vserver_group_id for edit in edits):
             group = balancer.group(group_id)
             if group is None:
@@ -232,7 +252,7 @@ class Service:
         edits: Sequence[MemberChange],
         received: float,
     ) -> RecordedRequest:
-        record = RecordedRequest(
+        return RecordedRequest(
             action=request.action,
             method=request.method,
             parameters={k: v for k, v in request.parameters.items() if k not in SECRET_PARAMETERS},
@@ -248,8 +268,6 @@ class Service:
             edited_groups=tuple(dict.fromkeys(edit.vserver_group_id for edit in fault.edits)) if fault else (),
             received=received,
         )
-        self._requests.append(record)
-        return record
 
     @property
     def requests(self) -> list[RecordedRequest]:
@@ -270,10 +288,17 @@ class Service:
                 raise KeyError(vserver_group_id)
             return list(group.backend_servers)
 
+    def vserver_groups(self, load_balancer_id: str) -> list[str]:
+        """The ids of the current vServer groups; KeyError when there is no load balancer of this id."""
+        with self._lock:
+            return [group.vserver_group_id for group in self.state.load_balancers[load_balancer_id].vserver_groups]
+
     def edit(self, load_balancer_id: str, edits: Sequence[MemberEdit]) -> None:
         """Change members behind the API's back; KeyError for an unknown load balancer, group or server."""
         with self._lock:
             for edit in edits:
+                if edit.add_group is not None:
+                    continue
                 members = self.members(load_balancer_id, edit.vserver_group_id)
                 is_known = edit.add is not None or edit.remove_group or any(map(edit.is_about, members))
                 if not is_known:

@@ -83,12 +83,21 @@ def remove_vserver_group(
     return [change for group in gone for change in differences(group.backend_servers, (), vserver_group_id)]
 
 
+def add_vserver_group(load_balancer: LoadBalancer, group: VServerGroup, data_plane: DataPlane) -> list[MemberChange]:
+    """Put a vServer group at the end, unless there is one of its id."""
+    if load_balancer.group(group.vserver_group_id) is not None:
+        return []
+    load_balancer.vserver_groups = (*load_balancer.vserver_groups, replace(group))
+    data_plane.on_members_changed(load_balancer)
+    return differences((), group.backend_servers, group.vserver_group_id)
+
+
 @dataclass(frozen=True)
 class MemberEdit:
     """A change from outside the API, by server id: a weight, a removal or an addition.
 
     In a vServer group port narrows it to one member; without a port it is about all ports of the server.
-    remove_group takes the whole group away.
+    remove_group takes the whole group away, add_group brings one that is not there yet.
     """
 
     server_id: str
@@ -98,6 +107,7 @@ class MemberEdit:
     vserver_group_id: str = DEFAULT_GROUP
     port: int | None = None
     remove_group: bool = False
+    add_group: VServerGroup | None = None
 
     def is_about(self, member: BackendServer) -> bool:
         """Whether the edit is about this member of its group."""
