@@ -746,7 +746,9 @@ def check_error(run: Run, story: Story, expected: Expected) -> Iterator[Finding]
         return
     out_of_time = run.seconds > run.schedule.options["wait_timeout"] - LONGEST_PAUSE or run.schedule.as_process
     strange_form = any(fault.get("body") == "{}" for fault in run.schedule.faults) and "raw" in faults
-    something_happened = len(faults | {None}) > 1 or run.schedule.busy_seconds > 0 or run.was_held_up()
+    # Of another process, the machine may take all of its time before the first request.
+    never_began = run.schedule.as_process and not run.requests and run.seconds > run.schedule.options["wait_timeout"]
+    something_happened = len(faults | {None}) > 1 or run.schedule.busy_seconds > 0 or run.was_held_up() or never_began
     has_reason = (
         (code in PASSING and out_of_time and something_happened)
         or (code in FINAL and any(record.code == code for record in run.requests))
