@@ -14,6 +14,8 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._records impo
 from ansible_collections.aliyun_community.slb.plugins.module_utils._requested import same_address
 from ansible_collections.aliyun_community.slb.plugins.module_utils._routes import Route
 
+_HEALTHY = "normal"  # DescribeHealthStatus
+
 
 def checked_listeners(listeners: t.Iterable[Listener]) -> list[Listener]:
     """The listeners that check the health of the members of the default server group."""
@@ -55,19 +57,29 @@ def checks_of(server: BackendServer, routes: t.Iterable[Route]) -> list[Route]:
     ]
 
 
-def findings(server: BackendServer, routes: t.Iterable[Route], rows: t.Sequence[Health]) -> list[str]:
-    """What keeps a member from being healthy, such as ``abnormal on listener http:80``; empty if nothing does.
+def states(server: BackendServer, routes: t.Iterable[Route], rows: t.Sequence[Health]) -> list[tuple[str, str]]:
+    """Each route that checks a member, such as ``listener http:80``, with what its health check says.
 
-    ``routes``: all of the load balancer. ``rows``: all of DescribeHealthStatus. A member without a row is ``unknown``
-    and never healthy. A member that nothing checks has no findings.
+    ``routes``: all of the load balancer. ``rows``: all of DescribeHealthStatus. Several states are joined with slashes;
+    ``unknown``: no row is about the member.
     """
     # The rows of a rule's group have the port of its listener, too.
     with_rules = {route.listener.name for route in routes if route.rule}
-    states = []
+    found = []
     for route in checks_of(server, routes):
         port = route.listener.backend_server_port if route.listener.name in with_rules else None
-        states.append((route.name, health_of(server, route.listener, rows, port)))
-    return [f"{'/'.join(sorted(state)) or 'unknown'} on {name}" for name, state in states if state != {"normal"}]
+        said = health_of(server, route.listener, rows, port)
+        found.append((route.name, "/".join(sorted(said)) or "unknown"))
+    return found
+
+
+def findings(server: BackendServer, routes: t.Iterable[Route], rows: t.Sequence[Health]) -> list[str]:
+    """What keeps a member from being healthy, such as ``abnormal on listener http:80``; empty if nothing does.
+
+    ``routes`` and ``rows``: as in ``states``. A member without a row is ``unknown`` and never healthy. A member that
+    nothing checks has no findings.
+    """
+    return [f"{state} on {name}" for name, state in states(server, routes, rows) if state != _HEALTHY]
 
 
 def unhealthy(

@@ -12,7 +12,7 @@ import typing as t
 
 from ansible_collections.aliyun_community.slb.plugins.module_utils import _health
 from ansible_collections.aliyun_community.slb.plugins.module_utils._client import Client
-from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import SlbError
+from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import SlbError, printable
 from ansible_collections.aliyun_community.slb.plugins.module_utils._plan import active_count
 from ansible_collections.aliyun_community.slb.plugins.module_utils._records import (
     BackendServer,
@@ -113,6 +113,24 @@ class LoadBalancerInfo:
         if self._groups.is_read and self._rows is not None and self._listeners is not None:
             result["unhealthy"] = [{**server.as_dict(), "reasons": reasons} for server, reasons in self._unhealthy()]
         return result
+
+    def summary(self) -> list[str]:
+        """Lines for people: each server group, and after it each member with its weight and health.
+
+        All parts must have been read.
+        """
+        load_balancer = self._groups.load_balancer
+        name = f"{self._id} ({load_balancer.name})" if load_balancer and load_balancer.name else self._id
+        lines = []
+        for group in self._groups.groups:
+            members = group.backend_servers
+            lines.append(f"{name}, {group.name}: {active_count(members)} of {len(members)} members in traffic")
+            lines += [f"{member.short_name}: weight {member.weight}, {self._condition(member)}" for member in members]
+        return [printable(line) for line in lines]
+
+    def _condition(self, member: BackendServer) -> str:
+        states = _health.states(member, self._routes, self._rows or ())
+        return ", ".join(f"{state} on {route}" for route, state in states) or "nothing checks its health"
 
     def _members(self) -> dict[str, t.Any]:
         members, groups, load_balancer = self._groups.members, self._groups.groups, self._groups.load_balancer

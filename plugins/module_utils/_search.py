@@ -30,13 +30,18 @@ class Search(t.NamedTuple):
     @classmethod
     def parse(cls, params: t.Mapping[str, t.Any]) -> Search:
         """From the options of a module. Raises InvalidArgument."""
-        names, tags = tuple(params["load_balancer_names"] or ()), params["tags"] or {}
+        names, tags = params["load_balancer_names"] or (), params["tags"] or {}
         for name in names:
             if not name.strip() or "," in name:
                 raise InvalidArgument(f"load_balancer_names has {name!r}", "Give whole names, without commas.")
         if len(tags) > _MOST_TAGS:
             raise InvalidArgument(f"tags has {len(tags)} entries", f"Give {_MOST_TAGS} at most.")
-        return cls(names, tags, params["resource_group_id"] or None, params["server_id"] or None)
+        return cls(
+            tuple(name.strip() for name in names),
+            tags,
+            params["resource_group_id"] or None,
+            params["server_id"] or None,
+        )
 
     def is_empty(self) -> bool:
         """Whether there is no condition: that would be every load balancer of the region."""

@@ -14,6 +14,7 @@ description:
   - Reads the server groups of a Classic Load Balancer (CLB, formerly SLB) with weights, the listeners, and what the
     health checks of each listener say about each server.
   - Lists the members with weight 0, which also reveals drains that were never undone.
+  - The playbook C(aliyun_community.slb.show) prints weights and health.
   - Can wait until servers are healthy, and finds load balancers by name, tag, resource group or member.
 extends_documentation_fragment:
   - aliyun_community.slb.attributes
@@ -106,6 +107,17 @@ EXAMPLES = r"""
   ansible.builtin.debug:
     msg: "{{ lb.drained | map(attribute='server_id') | join(', ') or 'none' }}"
 
+- name: Read all server groups
+  aliyun_community.slb.slb_backend_info:
+    region: cn-hangzhou
+    load_balancer_id: lb-bp1qjwo61pqz3ahltv0mw
+    server_groups: all
+  register: whole
+
+- name: Show weights and health
+  ansible.builtin.debug:
+    msg: "{{ whole.summary }}"
+
 - name: Wait until a server is healthy in all server groups
   aliyun_community.slb.slb_backend_info:
     region: cn-hangzhou
@@ -154,7 +166,7 @@ load_balancers:
   description:
     - The load balancers that were found, each with C(load_balancer_id), C(load_balancer_name),
       C(load_balancer_status), C(address), C(resource_group_id), and the other keys of this module for the parts in
-      O(gather). They are not at the top level then.
+      O(gather). Of those, only RV(summary) is at the top level then.
   returned: without O(load_balancer_id)
   type: list
   elements: dict
@@ -241,6 +253,19 @@ unhealthy:
   type: list
   elements: dict
   sample: []
+summary:
+  description:
+    - Lines for people. Each server group with the number of its members that have a weight above 0, and after it each
+      member with its weight and what the health check of each listener or rule says.
+    - A member without a row in RV(health) is C(unknown) there.
+    - Without O(load_balancer_id), the lines of all load balancers that were found.
+  returned: when O(gather) includes all parts
+  type: list
+  elements: str
+  sample: ["lb-bp1qjwo61pqz3ahltv0mw (shop), the default server group: 1 of 2 members in traffic",
+    "i-bp1c3zrr37ablp8ujo7v: weight 100, normal on listener http:80",
+    "i-bp1d4aasb48bcmq9vkp8w: weight 0, abnormal on listener http:80"]
+  version_added: 0.2.0
 health:
   description: What the health check of each listener says about each server, as the API lists it.
   returned: when O(gather) includes V(health)
@@ -385,6 +410,10 @@ def argument_spec() -> dict[str, t.Any]:
     }
 
 
+def gathers_all(params: Params) -> bool:
+    return set(params["gather"]) == set(PARTS)
+
+
 def check_options(params: Params, search: Search) -> None:
     """Refuse options that contradict each other. Raises InvalidArgument."""
     by_id = params["load_balancer_id"] is not None
@@ -397,7 +426,7 @@ def check_options(params: Params, search: Search) -> None:
             else "no option says which load balancers to read",
             "Set load_balancer_id or, to find load balancers, load_balancer_names, tags, resource_group_id or server_id.",
         )
-    if params["wait_for_healthy"] and not (by_id and set(params["gather"]) == set(PARTS)):
+    if params["wait_for_healthy"] and not (by_id and gathers_all(params)):
         raise InvalidArgument(
             "wait_for_healthy is set without load_balancer_id, or gather leaves out a part that it needs",
             "Set load_balancer_id, and leave out gather.",
@@ -411,12 +440,12 @@ def read_one(client: Client, params: Params, warnings: list[str]) -> dict[str, t
     if params["wait_for_healthy"]:
         info.wait_for_healthy(params["wait_for_healthy"])
     warnings += info.warnings
-    return info.result()
+    return {**info.result(), **_summary(params, [info])}
 
 
 def read_several(client: Client, params: Params, search: Search) -> dict[str, t.Any]:
     """The load balancers that are found."""
-    found = []
+    found, infos = [], []
     for listed in search.find(client):
         info = LoadBalancerInfo(client, listed.load_balancer_id, all_groups=params["server_groups"] == "all")
         info.read(params["gather"])
@@ -428,7 +457,15 @@ def read_several(client: Client, params: Params, search: Search) -> dict[str, t.
             "resource_group_id": listed.resource_group_id,
         }
         found.append({**row, **info.result()})
-    return {"load_balancers": found}
+        infos.append(info)
+    return {"load_balancers": found, **_summary(params, infos)}
+
+
+def _summary(params: Params, infos: t.Iterable[LoadBalancerInfo]) -> dict[str, list[str]]:
+    """The key ``summary``, if all parts were read that it is made of."""
+    if not gathers_all(params):
+        return {}
+    return {"summary": [line for info in infos for line in info.summary()] or ["No load balancer was found."]}
 
 
 def main() -> None:

@@ -78,6 +78,42 @@ def test_temporary_keys(awx: Awx, slb: EmulatorProcess, credential: dict[str, st
     assert not {"temporary-secret", "temporary-token"} & set(kept_texts(job.folder).split('"'))
 
 
+@pytest.mark.parametrize(
+    ("answers", "status"),
+    [({}, "successful"), ({"slb_audit_fail": "yes", "slb_load_balancer_ids": "lb-example\n"}, "failed")],
+)
+def test_audit(
+    awx: Awx, slb: EmulatorProcess, credential: dict[str, str], answers: dict[str, str], status: str
+) -> None:
+    """It lists i-web3, which has weight 0 from the start, and fails if it is asked to."""
+    job = awx.launch("SLB audit", answers, credential)
+    assert job.status == status, job.output
+    assert "the default server group: i-web3 is out of traffic. No journal knows why or since when." in job.said
+    assert "Out of traffic on 1 load balancer: 1 member" in job.said
+    assert not written(slb)
+
+
+def test_audit_that_finds_nothing(awx: Awx, slb: EmulatorProcess, credential: dict[str, str]) -> None:
+    reset(slb, {"i-web3": 10})
+    job = awx.launch("SLB audit", {"slb_audit_fail": "yes"}, credential)
+    assert job.status == "successful", job.output
+    assert "Nothing is out of traffic on 1 load balancer." in job.said
+
+
+@pytest.mark.parametrize("answer", [{"slb_load_balancer_id": "lb-example "}, {"slb_load_balancer_names": "lb-example"}])
+def test_show_weights(awx: Awx, slb: EmulatorProcess, credential: dict[str, str], answer: dict[str, str]) -> None:
+    job = awx.launch("SLB show weights", answer, credential)
+    assert job.status == "successful", job.output
+    for line in (
+        "lb-example (lb-example), the default server group: 5 of 6 members in traffic",
+        "i-web2: weight 60, normal on listener http:80",
+        "i-web3: weight 0, normal on listener http:80",
+        "eni-pod (10.0.0.2): weight 50, normal on listener http:80",
+    ):
+        assert line in job.said
+    assert not [action for action in slb.actions() if not action.startswith("Describe")]
+
+
 def test_rolling_update(awx: Awx, slb: EmulatorProcess, credential: dict[str, str]) -> None:
     """Choices, several choices, integers and a text area; and nothing in an answer is a template."""
     answers = {

@@ -104,6 +104,7 @@ def test_listeners_of_all_groups_without_members(run: Run, slb: t.Any) -> None:
     assert actions(slb) == ["DescribeLoadBalancerListeners", LIST, "DescribeRules"]
     assert [rule["rule_id"] for rule in result["rules"]] == ["rule-api"]
     assert "unhealthy" not in result
+    assert "summary" not in result
 
 
 def test_health_that_is_not_listed_is_unknown(run: Run, slb: t.Any) -> None:
@@ -114,6 +115,10 @@ def test_health_that_is_not_listed_is_unknown(run: Run, slb: t.Any) -> None:
         ("i-web1", 9000, ["unknown on rule api (rule-api) of listener http:80"]),
     ]
     assert run(load_balancer_id="lb-web")["unhealthy"] == []
+    assert [line for line in result["summary"] if "unknown" in line][::5] == [
+        "i-web1 port 8080: weight 100, unknown on listener tcp:8080",
+        "i-web1 port 9000: weight 100, unknown on rule api (rule-api) of listener http:80",
+    ]
 
 
 def sick_state(health: str = "abnormal") -> dict[str, t.Any]:
@@ -203,6 +208,7 @@ def test_wait_for_a_server_that_is_no_member(run: Run, slb: t.Any, server_groups
     ("options", "found", "sent"),
     [
         ({"load_balancer_names": ["shop"]}, ["lb-a", "lb-b"], {"LoadBalancerName": "shop"}),
+        ({"load_balancer_names": "other, shop"}, ["lb-a", "lb-b"], {"LoadBalancerName": "other,shop"}),
         ({"tags": {"team": "shop"}}, ["lb-a", "lb-b"], {"Tag.1.Key": "team", "Tag.1.Value": "shop"}),
         ({"tags": {"team": "shop", "stage": "test"}}, ["lb-a"], {"Tag.2.Key": "stage", "Tag.2.Value": "test"}),
         ({"resource_group_id": "rg-1"}, ["lb-a"], {"ResourceGroupId": "rg-1"}),
@@ -227,6 +233,12 @@ def test_what_is_read_of_each_that_is_found(run: Run) -> None:
     first, second = result["load_balancers"]
     assert (first["load_balancer_name"], first["resource_group_id"]) == ("shop", "rg-1")
     assert (second["load_balancer_status"], second["active_count"], second["unhealthy"]) == ("active", 1, [])
+    assert result["summary"] == [
+        "lb-a (shop), the default server group: 0 of 0 members in traffic",
+        "lb-b (shop), the default server group: 1 of 1 members in traffic",
+        "i-b: weight 100, nothing checks its health",
+    ]
+    assert run(load_balancer_names=["nothing"])["summary"] == ["No load balancer was found."]
 
 
 def test_more_than_ten_names(run: Run, slb: t.Any) -> None:
