@@ -559,7 +559,7 @@ ON_REQUEST = ("awx", "ansible-core", "release", "units-everywhere", "integration
 OTHER_LANES = (
     # ansible-test in workspace.INTEGRATION_COPY, and what only reads a copy. The longer `rolling` takes, the more requests
     # it serves: it must not have to share the processors with more than it does here.
-    ("rolling", "secrets", "hostile", "integration"),
+    ("types", "rolling", "chaos", "molecule", "secrets", "hostile", "integration"),
     # What waits for much of its time.
     ("emulator", "concurrency", "plays", "chaos-rolling"),
 )
