@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""``make chaos``: the campaigns of tests/chaos, in the copy of the checkout.
+"""``make chaos``: the campaigns of tests/system/chaos, in the copy of the checkout.
 
 N is the number of schedules for the module, ROLLING that of rolling updates, SEED the number of the first one. SCHEDULE is
 the file of a single one, and for rolling updates also its number.
@@ -18,7 +18,8 @@ from pathlib import Path
 import project
 import workspace
 
-FOLDER = workspace.COPY / "tests" / "chaos"
+FOLDER = workspace.COPY / "tests" / "system" / "chaos"
+SUPPORT = workspace.COPY / "tests" / "system" / "support"
 
 
 def command(*options: str) -> list[str | Path]:
@@ -32,7 +33,7 @@ def rolling_command(*options: str) -> list[str | Path]:
 
 def python_path() -> str:
     """For both campaigns."""
-    return os.pathsep.join(map(str, (workspace.COLLECTIONS, FOLDER, workspace.COPY / "tests" / "tools")))
+    return os.pathsep.join(map(str, (workspace.COLLECTIONS, FOLDER, SUPPORT)))
 
 
 def main() -> int:

@@ -48,9 +48,10 @@ ARTIFACT_TOP = {
     "plugins", "pyproject.toml", "roles", "TESTING.md", "tests",
 }  # fmt: skip
 ARTIFACT_FORBIDDEN = re.compile(
-    r"(^|/)(__pycache__|\.[a-z_]*cache|\.venv|venv|\.git|\.ci|output)(/|$)|\.pyc$|\.tar\.gz$|^tests/(awx|docs|mutants|release|requirements|tools)/"
+    r"(^|/)(__pycache__|\.[a-z_]*cache|\.venv|venv|\.git|\.ci|output)(/|$)|\.pyc$|\.tar\.gz$|^tests/(system/(awx|docs|release)|mutants|requirements|tools)/"
 )
 
+SUITES = ("awx", "chaos", "docs", "hostile", "plays", "release", "rolling", "secrets")
 EMULATOR = workspace.COPY / "tests" / "emulator"
 
 # Modules that call no API: none of the options that a group of module_defaults has is theirs.
@@ -168,10 +169,10 @@ def types(log: Log) -> Result:
     log.run(*mypy, "--package", "slb_emulator", cwd=EMULATOR / "src")
     log.run(*mypy, ".", workspace.COPY / "noxfile.py", cwd=tests / "tools")
     log.run(*mypy, ".", cwd=EMULATOR / "tests")
-    for name in ("chaos", "hostile", "secrets"):
-        log.run(*mypy, ".", cwd=tests / name, MYPYPATH=f"{workspace.COLLECTIONS}{os.pathsep}{tests / 'tools'}")
-    for name in ("awx", "docs", "plays", "release", "rolling"):
-        log.run(*mypy, ".", cwd=tests / name, MYPYPATH=tests / "tools")
+    shared = os.pathsep.join(map(str, (workspace.COLLECTIONS, tests / "tools", tests / "system" / "support")))
+    log.run(*mypy, ".", cwd=tests / "system" / "support")
+    for name in SUITES:
+        log.run(*mypy, ".", cwd=tests / "system" / name, MYPYPATH=shared)
     return one()
 
 
@@ -230,7 +231,7 @@ def docs_site(log: Log) -> Result:
 
 def docs_snippets(log: Log) -> Result:
     """What the guides and README files show works as shown."""
-    return run_pytest(log, workspace.COPY / "tests" / "docs", PYTHONPATH=project.ROOT / "tests" / "tools")
+    return run_pytest(log, workspace.COPY / "tests" / "system" / "docs", PYTHONPATH=project.ROOT / "tests" / "tools")
 
 
 def changelog(log: Log) -> Result:
@@ -343,12 +344,16 @@ def concurrency(log: Log) -> Result:
 
 def rolling(log: Log) -> Result:
     """The proof that a roll with the role loses no request."""
-    return run_pytest(log, workspace.COPY / "tests" / "rolling", ANSIBLE_COLLECTIONS_PATH=workspace.COLLECTIONS)
+    return run_pytest(
+        log, workspace.COPY / "tests" / "system" / "rolling", ANSIBLE_COLLECTIONS_PATH=workspace.COLLECTIONS
+    )
 
 
 def plays(log: Log) -> Result:
     """What users' playbooks do with the role, the actions and the shipped playbooks."""
-    return run_pytest(log, workspace.COPY / "tests" / "plays", ANSIBLE_COLLECTIONS_PATH=workspace.COLLECTIONS)
+    return run_pytest(
+        log, workspace.COPY / "tests" / "system" / "plays", ANSIBLE_COLLECTIONS_PATH=workspace.COLLECTIONS
+    )
 
 
 def molecule(log: Log) -> Result:
@@ -361,7 +366,7 @@ def secrets(log: Log) -> Result:
     """Nothing that a task prints, logs or leaves has a secret in it, however it ends."""
     return run_pytest(
         log,
-        workspace.COPY / "tests" / "secrets",
+        workspace.COPY / "tests" / "system" / "secrets",
         PYTHONPATH=workspace.COLLECTIONS,
         ANSIBLE_COLLECTIONS_PATH=workspace.COLLECTIONS,
     )
@@ -371,7 +376,7 @@ def hostile(log: Log) -> Result:
     """Unusual inputs: always the same ones or, with N, N times as many and new ones."""
     return run_pytest(
         log,
-        workspace.COPY / "tests" / "hostile",
+        workspace.COPY / "tests" / "system" / "hostile",
         PYTHONPATH=workspace.COLLECTIONS,
         ANSIBLE_COLLECTIONS_PATH=workspace.COLLECTIONS,
         HYPOTHESIS_STORAGE_DIRECTORY=project.CACHE / "hypothesis",
@@ -380,11 +385,13 @@ def hostile(log: Log) -> Result:
 
 def awx(log: Log) -> Result:
     """The kit for AWX, with the programs that AWX is made of."""
-    return run_pytest(log, workspace.COPY / "tests" / "awx", PYTHONPATH=project.ROOT / "tests" / "tools")
+    return run_pytest(log, workspace.COPY / "tests" / "system" / "awx", PYTHONPATH=project.ROOT / "tests" / "tools")
 
 
 def run_release_tests(log: Log, tests: str) -> Result:
-    return run_pytest(log, workspace.COPY / "tests" / "release", tests, PYTHONPATH=project.ROOT / "tests" / "tools")
+    return run_pytest(
+        log, workspace.COPY / "tests" / "system" / "release", tests, PYTHONPATH=project.ROOT / "tests" / "tools"
+    )
 
 
 def release_refusals(log: Log) -> Result:

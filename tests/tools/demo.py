@@ -34,7 +34,7 @@ PLAYBOOK = f"{project.collection_name()}.set_weights"
 COLLECTIONS = project.CACHE / "demo" / "collections"
 READ, WRITE = "DescribeLoadBalancerAttribute", "SetBackendServers"
 PREVIOUS = "previous.yml"
-ROLLING = project.ROOT / "tests" / "rolling"
+ROLLING = project.ROOT / "tests" / "system" / "rolling"
 PICTURE = project.CACHE / "demo" / "rolling_update.svg"
 SAVED_PICTURE = project.ROOT / "docs" / "images" / PICTURE.name
 

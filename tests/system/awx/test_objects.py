@@ -18,7 +18,7 @@ from awx_job import HERE, KIT, job_template, kit
 from awx_rules import accepted_answers, survey_errors
 from werkzeug.exceptions import Forbidden
 
-DOCS = HERE.parents[1] / "docs" / "docsite" / "rst" / "awx_guide.rst"
+DOCS = HERE.parents[2] / "docs" / "docsite" / "rst" / "awx_guide.rst"
 WORKFLOW = "SLB check, update, recover"
 ROLLING_UPDATE = "SLB rolling update"
 # The kinds of the credentials that AWX brings.
@@ -257,7 +257,7 @@ def test_the_surveys() -> None:
 def test_the_survey_or_the_guide_has_each_variable_of_the_role() -> None:
     """The survey asks for what differs from launch to launch; what belongs to servers is named with the inventory."""
     specs = yaml.safe_load(
-        (HERE.parents[1] / "roles/rolling_update/meta/argument_specs.yml").read_text(encoding="utf-8")
+        (HERE.parents[2] / "roles/rolling_update/meta/argument_specs.yml").read_text(encoding="utf-8")
     )
     asked = {question["variable"] for question in job_template(ROLLING_UPDATE)["related"]["survey_spec"]["spec"]}
     wanted = set(specs["argument_specs"]["main"]["options"])

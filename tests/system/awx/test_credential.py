@@ -101,6 +101,6 @@ def test_what_is_left_empty_is_an_empty_variable(tmp_path: Path) -> None:
 
 
 def test_the_modules_read_what_it_sets() -> None:
-    plugins = "".join(path.read_text(encoding="utf-8") for path in (HERE.parents[1] / "plugins").rglob("*.py"))
+    plugins = "".join(path.read_text(encoding="utf-8") for path in (HERE.parents[2] / "plugins").rglob("*.py"))
     names = set(re.findall(r"ALICLOUD_[A-Z_]+", json.dumps(credential_type()["injectors"])))
     assert not {name for name in names if f'"{name}"' not in plugins}

@@ -30,7 +30,7 @@ from awx_plugins.interfaces._temporary_private_inject_api import inject_credenti
 from awx_rules import accepted_answers
 
 HERE = Path(__file__).parent
-KIT = HERE.parents[1] / "extensions" / "awx"
+KIT = HERE.parents[2] / "extensions" / "awx"
 TIMEOUT = 120.0  # seconds that no job comes near
 # A job of AWX finds the collections of the project before those of the execution environment.
 COLLECTIONS = "requirements_collections"

@@ -8,14 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from typing import Any, Callable
 
 import pytest
 
 from slb_rolling.stage import Stage, staged
-
-FOLDER = Path(__file__).resolve().parent
 
 SetStage = Callable[..., Stage]
 

@@ -24,7 +24,7 @@ from awx_state import STATE, full_credential, reset
 # What needs a package index, once: kept beside .venv.
 CACHE = project.CACHE / "awx"
 COLLECTION = HERE / "collection.txt"
-LIST = HERE.parents[1] / "meta" / "ee-requirements.txt"
+LIST = HERE.parents[2] / "meta" / "ee-requirements.txt"
 
 
 def pip(*arguments: str | Path) -> None:

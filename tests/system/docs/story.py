@@ -27,12 +27,12 @@ NOT_HERE = {
     r"pip install .*": "a package index, which is asked only when .venv is made",
     r"make \w+( .*)?": "they run this test or a whole session of their own",
     r"ansible-galaxy collection install --force git\+https://.*": "GitHub",
-    r"ansible-galaxy collection install awx\.awx": "Galaxy; tests/awx takes the real awx.awx from PyPI",
+    r"ansible-galaxy collection install awx\.awx": "Galaxy; tests/system/awx takes the real awx.awx from PyPI",
     r"ansible-builder build .*": "podman or docker; the image's definition is checked by `ansible-builder create`",
     r"podman push .*": "podman and a registry",
     r"export CONTROLLER_HOST=.*": "an AWX server",
-    r"ansible-playbook (setup|remove)\.yml .*": "an AWX server; tests/awx runs it against a stand-in",
-    r"awx import .*": "an AWX server; tests/awx runs it against a stand-in",
+    r"ansible-playbook (setup|remove)\.yml .*": "an AWX server; tests/system/awx runs it against a stand-in",
+    r"awx import .*": "an AWX server; tests/system/awx runs it against a stand-in",
 }
 RUN_HERE = (
     "ansible-playbook",

@@ -13,7 +13,7 @@ import pytest
 from awx_job import HERE, Awx, CannotStart
 from emulator_process import EmulatorProcess
 
-DOCS = HERE.parents[1] / "docs" / "docsite" / "rst" / "awx_guide.rst"
+DOCS = HERE.parents[2] / "docs" / "docsite" / "rst" / "awx_guide.rst"
 WEIGHTS = {"slb_load_balancer_id": "lb-example", "slb_backend_servers": "i-web1=0"}
 COPY = (
     'Copy the whole result, in JSON, of the last task "Prove that this server is out of traffic" of the rolling update.'

@@ -6,20 +6,16 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
+from field import UPDATE, Document, Field, environment_for_ansible, inventory, play, state
+from warm_ansible import WarmAnsible
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
-
-from field import UPDATE, Document, Field, environment_for_ansible, inventory, play, state  # noqa: E402
-from warm_ansible import WarmAnsible  # noqa: E402
-
-from slb_emulator import running  # noqa: E402
+from slb_emulator import running
 
 
 @pytest.fixture(scope="session")
