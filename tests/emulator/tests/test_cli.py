@@ -97,7 +97,7 @@ def test_a_session(start: t.Any, number: t.Any) -> None:
 
 def test_without_a_state_it_serves_the_example_and_says_how_to_reach_it(tmp_path: Path) -> None:
     """The installed command, started anywhere."""
-    program = [sys.executable, Path(sys.executable).with_name("slb-emulator")]
+    program: list[str | Path] = [sys.executable, Path(sys.executable).with_name("slb-emulator")]
     with subprocess.Popen(program, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout
