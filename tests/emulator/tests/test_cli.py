@@ -97,24 +97,23 @@ def test_a_session(start: t.Any, number: t.Any) -> None:
 
 def test_without_a_state_it_serves_the_example_and_says_how_to_reach_it(tmp_path: Path) -> None:
     """The installed command, started anywhere."""
-    program = Path(sys.executable).with_name("slb-emulator")
-    process = subprocess.Popen(
-        [sys.executable, program], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    assert process.stdout
-    first, *exports = (process.stdout.readline() for _line in range(5))
-    variables = dict(line.removeprefix("export ").rstrip("\n").split("=", 1) for line in exports)
-    endpoint = variables.pop("ALICLOUD_SLB_ENDPOINT")
+    program: list[str | Path] = [sys.executable, Path(sys.executable).with_name("slb-emulator")]
+    with subprocess.Popen(program, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout
+            first, *exports = (process.stdout.readline() for _line in range(5))
+            variables = dict(line.removeprefix("export ").rstrip("\n").split("=", 1) for line in exports)
+            endpoint = variables.pop("ALICLOUD_SLB_ENDPOINT")
+            members = client(endpoint.rpartition(":")[2]).describe("lb-example")
+        finally:
+            process.terminate()
+        output, errors = process.communicate(timeout=30)
     assert f" {endpoint} " in first
     assert variables == {
         "ALICLOUD_ACCESS_KEY": "rehearsal",
         "ALICLOUD_SECRET_KEY": "rehearsal-secret",
         "ALICLOUD_REGION": "cn-hangzhou",
     }
-    sdk = client(endpoint.rpartition(":")[2])
-    members = sdk.describe("lb-example")
-    process.terminate()
-    output, errors = process.communicate(timeout=30)
     assert [member["ServerId"] for member in members] == ["i-web1", "i-web2", "i-web3", "i-web4"]
     assert (process.returncode, errors) == (0, "")
     assert output.count("\n") == 1, "the request"
