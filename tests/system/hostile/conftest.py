@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
-from modules import LOAD_BALANCER
+from modules import STATE
 
 from ansible_collections.aliyun_community.slb.plugins.module_utils import _client, _deadline, _weight_setter
 from slb_emulator import Emulator, running
@@ -31,24 +31,6 @@ settings.register_profile(
     max_examples=100 * max(FACTOR, 1),
 )
 settings.load_profile("hostile")
-
-STATE = {
-    "access_keys": [{"access_key_id": "rehearsal", "access_key_secret": "rehearsal-secret"}],
-    "load_balancers": [
-        {
-            "load_balancer_id": LOAD_BALANCER,
-            "region_id": "cn-hangzhou",
-            "backend_servers": [
-                {"server_id": "i-web1", "description": "web-1"},
-                {"server_id": "i-web2"},
-                {"server_id": "eni-web3", "type": "eni", "server_ip": "10.0.0.3"},
-            ],
-            "listeners": [
-                {"listener_port": 80, "listener_protocol": "http", "backend_server_port": 80, "scheduler": "wrr"}
-            ],
-        }
-    ],
-}
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -27,6 +27,24 @@ LONGEST_TEXT = 3000  # characters of a message for people
 
 Document = dict[str, Any]
 
+STATE: Document = {
+    "access_keys": [{"access_key_id": "rehearsal", "access_key_secret": "rehearsal-secret"}],
+    "load_balancers": [
+        {
+            "load_balancer_id": LOAD_BALANCER,
+            "region_id": "cn-hangzhou",
+            "backend_servers": [
+                {"server_id": "i-web1", "description": "web-1"},
+                {"server_id": "i-web2"},
+                {"server_id": "eni-web3", "type": "eni", "server_ip": "10.0.0.3"},
+            ],
+            "listeners": [
+                {"listener_port": 80, "listener_protocol": "http", "backend_server_port": 80, "scheduler": "wrr"}
+            ],
+        }
+    ],
+}
+
 
 class Hung(Exception):
     """A module did not end."""

@@ -16,8 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import STATE
-from modules import LOAD_BALANCER
+from modules import LOAD_BALANCER, STATE
 from test_answers import ANSWERS, answering
 
 import slb_emulator.api.actions.server_list

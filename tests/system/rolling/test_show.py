@@ -13,9 +13,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from conftest import FOLDER
-
 from slb_rolling.stage import STOP_SECONDS, wait_until, web_environment
+
+FOLDER = Path(__file__).resolve().parent
 
 
 def commands_with(text: str) -> list[str]:
