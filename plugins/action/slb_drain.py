@@ -75,7 +75,7 @@ class ActionModule(ActionBase):
         if options.state in (_drain_options.CHECKED, _drain_options.DRAINED):
             coordinator.begin(options.keep_days)
         if options.state == _drain_options.CHECKED:
-            self._warn_of_unknown_variables(task_vars, bench)
+            self._warn(task_vars, bench)
             return {**coordinator.check(options.check_listeners), **found}
         if options.state == _drain_options.DRAINED:
             return self._after_drain(coordinator.drain(options.verify), options, task_vars, bench)
@@ -117,7 +117,7 @@ class ActionModule(ActionBase):
 
     def _check_host(self, options: DrainOptions, task_vars: dict[str, t.Any]) -> Json:
         """Before anything is drained: play and tasks files are fit for it, and Ansible can run a module on the host."""
-        _controller.check_play(self, task_vars)
+        _controller.check_play(self)
         found = {}
         for name in ("tasks_file", "health_tasks_file"):
             path = getattr(options, name)
@@ -159,9 +159,11 @@ class ActionModule(ActionBase):
         bench.say(found["msg"])
         return {**outcome, "connections": answer["connections"]}
 
-    def _warn_of_unknown_variables(self, task_vars: dict[str, t.Any], bench: Workbench) -> None:
+    def _warn(self, task_vars: dict[str, t.Any], bench: Workbench) -> None:
+        """Once in a run, what may be a mistake."""
         batch = Batch(bench.scratch, bench.run)
-        for sentence in _drain_options.unknown_variables(task_vars):
+        of_loop = _controller.warning_of_a_loop(self, task_vars)
+        for sentence in [*_drain_options.unknown_variables(task_vars), *filter(None, [of_loop])]:
             if batch.first_time(sentence):
                 bench.warn(sentence)
 

@@ -78,23 +78,27 @@ def rescues_around(action: ActionBase) -> int:
     return sum(bool(getattr(parent, "rescue", None)) for parent in _around(action))
 
 
-def check_play(action: ActionBase, task_vars: t.Mapping[str, t.Any]) -> None:
-    """Raise InvalidArgument for what would make a rolling update say too little, or drain too little."""
+def check_play(action: ActionBase) -> None:
+    """Raise InvalidArgument for a play that would say too little in its end."""
     if _clears_host_errors(action):
         raise InvalidArgument(
             "the play has meta: clear_host_errors after the rolling update has begun. With it, the play would end as if"
             " all servers were back when some are not",
             "Move it to pre_tasks or to an earlier play.",
         )
+
+
+def warning_of_a_loop(action: ActionBase, task_vars: t.Mapping[str, t.Any]) -> str | None:
+    """What to say if the role is in a loop over load balancers, which may be meant for services that are updated apart."""
     variable = variable_of("load_balancer_ids")
     for name in _loop_variables(action) if in_role(action) else ():
         if re.search(rf"\b{re.escape(name)}\b", str(task_vars.get(variable))):
-            raise InvalidArgument(
-                f"the role is in a loop, and {variable} depends on {name}. Each turn would update the host while the load"
-                " balancers of the other turns still send it requests",
-                f"Leave out the loop and give {variable} all load balancers of the host. For services that are"
-                " updated apart, write a play for each.",
+            return (
+                f"The role is in a loop, and {variable} depends on {name}. Each turn updates the host out of the traffic of"
+                " its own load balancers alone. To update it once, out of all traffic, leave out the loop and give"
+                f" {variable} all load balancers of the host."
             )
+    return None
 
 
 def _clears_host_errors(action: ActionBase) -> bool:

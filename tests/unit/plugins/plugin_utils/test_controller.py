@@ -221,10 +221,10 @@ CLEAR = {"meta": "clear_host_errors"}
 def test_play_that_forgets_failures(tasks: list[t.Any]) -> None:
     action = Playbook(*tasks).actions[0]
     with refusal(InvalidArgument, "meta: clear_host_errors after the rolling update"):
-        _controller.check_play(action, {})
+        _controller.check_play(action)
 
 
 def test_play_that_forgets_failures_of_before() -> None:
     playbook = Playbook(task(msg="x"), {"meta": "flush_handlers"})
     playbook.play.pre_tasks = Playbook(CLEAR).play.tasks
-    _controller.check_play(playbook.actions[0], {})
+    _controller.check_play(playbook.actions[0])
