@@ -73,8 +73,9 @@ class Run:
     """What a run was told, what it said, and what the emulator knows about it.
 
     ``result``: as the module ends with it; None when it was killed or broke. ``crash``: what must never be printed.
-    ``groups_before``, ``groups_after``: the ids of the vServer groups. ``names``: of all that ever exist. ``strangers``: how many requests were signed with another
-    key than that of this run, or not at all. ``seconds``: by the wall clock. ``held_up``: seconds by which this machine let a waiting thread wait too long.
+    ``groups_before``, ``groups_after``: the ids of the vServer groups. ``names``: of all that ever exist.
+    ``strangers``: how many requests were signed with another key than that of this run, or not at all.
+    ``seconds``: by the wall clock. ``held_up``: seconds by which this machine let a waiting thread wait too long.
     """
 
     schedule: Schedule

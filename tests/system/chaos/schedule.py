@@ -239,9 +239,8 @@ def make_listeners(
             pick(chance, ({}, 88), ({"scheduler": "wlc"}, 4), ({"scheduler": "rr"}, 4), ({"status": "stopped"}, 4))
         )
     pairs = [make_pair(chance, members)] if chance.random() < 0.08 else []
-    listeners += [
-        {"listener_port": 53, "listener_protocol": "tcp", "master_slave_server_group_id": PAIR_ID} for _ in pairs
-    ]
+    if pairs:
+        listeners.append({"listener_port": 53, "listener_protocol": "tcp", "master_slave_server_group_id": PAIR_ID})
     return chance.sample(listeners, len(listeners)), pairs
 
 
