@@ -79,7 +79,7 @@ def rescues_around(action: ActionBase) -> int:
 
 
 def check_play(action: ActionBase) -> None:
-    """Raise InvalidArgument for a play that would say too little in its end."""
+    """Raise InvalidArgument for a play that would end without an error when a server is still out of traffic."""
     if _clears_host_errors(action):
         raise InvalidArgument(
             "the play has meta: clear_host_errors after the rolling update has begun. With it, the play would end as if"

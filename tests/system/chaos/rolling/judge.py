@@ -313,7 +313,7 @@ def lines_of(story: Story) -> Iterator[Line]:
 
 
 def lines_as_read(story: Story) -> Iterator[Line]:
-    """What was sent where another job came between the last read and the write: nobody can know of its weight."""
+    """What was sent where another job came between the last read and the write, whose weight the run cannot know."""
     foreign = story.foreign_changes()
     for number, (event, _members) in enumerate(story.moments):
         if not isinstance(event, RecordedRequest) or event.action not in (SET, SET_GROUP) or event.http_status != 200:
