@@ -109,6 +109,8 @@ def _clears_host_errors(action: ActionBase) -> bool:
     play = _play_of(action)
     if play is not None:
         parts += [play.tasks, play.post_tasks, play.handlers]
+        places = [number for number, role in enumerate(play.roles, start=1) if role is action._task._role]
+        parts += [role.get_task_blocks() for role in (play.roles[places[-1] :] if places else ())]
     return any(
         task.action in _META and task.args.get("_raw_params") == "clear_host_errors"
         for part in parts

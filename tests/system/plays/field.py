@@ -150,7 +150,7 @@ class Field:
         """Write YAML files."""
         for name, document in documents.items():
             path = self.folder / f"{name.replace('__', '/')}.yml"
-            path.parent.mkdir(exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(document if isinstance(document, str) else yaml.safe_dump(document), encoding="utf-8")
 
     def run(self, *arguments: str, cwd: Path | None = None) -> Ended:

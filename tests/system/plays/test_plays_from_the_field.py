@@ -331,3 +331,24 @@ def test_a_play_that_forgets_its_failures(plain: Field) -> None:
     assert not ended.updated()
     assert "the play has meta: clear_host_errors after the rolling update has begun" in ended.output
     plain.assert_untouched()
+
+
+def test_a_role_behind_it_that_forgets_failures(plain: Field) -> None:
+    plain.write(
+        roles__forgets__tasks__main=[{"ansible.builtin.meta": "clear_host_errors"}],
+        roll=[play(roles=[ROLE, "forgets"])],
+    )
+    ended = plain.roll()
+    assert not ended.updated()
+    assert "the play has meta: clear_host_errors after the rolling update has begun" in ended.output
+    plain.assert_untouched()
+
+
+def test_a_role_before_it_that_forgets_failures(plain: Field) -> None:
+    plain.write(
+        roles__forgets__tasks__main=[{"ansible.builtin.meta": "clear_host_errors"}],
+        roll=[play(roles=["forgets", ROLE])],
+    )
+    ended = plain.roll()
+    assert ended.exit_code == 0
+    assert set(ended.updated()) == set(HOSTS)
