@@ -45,6 +45,12 @@ FILES = (
     *("_deadline", "_records", "_numbers"),
     *("_errors", "_module", "_connection", "_credentials/base", "_credentials/chain", "_credentials/profiles"),
     *("_credentials/providers", "_credentials/vendor", "_network_errors", "_transport", "_sdk"),
+    *("_rolling_update", "_entries", "_snapshots", "_shared_routes", "_drain_options", "_selection"),
+)
+# What these do with files, locks, time and each other, plays prove (tests/system), and mutmut runs unit tests alone.
+LEFT_TO_PLAYS = (
+    *("_audit", "_batch", "_check", "_context", "_coordinator", "_drain", "_health_wait", "_inventory", "_journal"),
+    *("_previous_file", "_proof", "_put_back", "_reads", "_recovery", "_restorer", "_survey", "_workbench"),
 )
 
 # mutmut leaves decorated functions alone. In the copy, these call a method or function without a decorator.
@@ -173,12 +179,13 @@ def listed_survivors() -> list[Mutant]:
 
 
 def selected() -> list[str]:
-    """The files that FILES asks for. The list here must name every one, for the order is made by hand."""
+    """The files that FILES asks for. The lists here must name every file of module_utils: nobody forgets a new one."""
     folder = project.ROOT / "plugins" / "module_utils"
     paths = {path for path in folder.rglob("*.py") if path.name != "__init__.py"}
-    forgotten = {path.relative_to(folder).with_suffix("").as_posix() for path in paths} - set(FILES)
+    forgotten = {path.relative_to(folder).with_suffix("").as_posix() for path in paths}
+    forgotten -= set(FILES + LEFT_TO_PLAYS)
     if forgotten:
-        sys.exit(f"The list of files in {__file__} lacks {', '.join(sorted(forgotten))}.")
+        sys.exit(f"The lists of files in {__file__} lack {', '.join(sorted(forgotten))}.")
     wanted = os.environ.get("FILES", "").replace(",", " ").split()
     unknown = [name for name in wanted if name not in FILES]
     if unknown:
