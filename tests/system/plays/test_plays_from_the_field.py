@@ -319,6 +319,18 @@ def test_a_loop_over_something_else(plain: Field) -> None:
     assert {host: len(times) for host, times in ended.updated().items()} == dict.fromkeys(HOSTS, 2)
 
 
+@pytest.mark.parametrize("variable", ["drain_delay", "region", "load_balancer_ids"])
+def test_an_update_that_breaks_the_variables_of_the_role(plain: Field, variable: str) -> None:
+    """As with include_vars of a file with another meaning of the name."""
+    breaks = {"ansible.builtin.set_fact": {f"rolling_update_{variable}": {"some": "junk"}}}
+    plain.write(update=[UPDATE, breaks], roll=[play(serial=1)])
+    ended = plain.roll()
+    assert ended.exit_code == 2
+    assert len(ended.updated()) == 1
+    assert "The server was taken out of traffic. This puts back what is still out: ansible-playbook" in ended.output
+    plain.assert_recoverable(ended)
+
+
 def test_a_play_that_forgets_its_failures(plain: Field) -> None:
     """It would end green with a server out of traffic."""
     role = {"ansible.builtin.import_role": {"name": ROLE}}
