@@ -27,6 +27,8 @@ Line = tuple[str, str, str, int, int]  # group, server, port, weight before and 
 
 # Answers that did not arrive, or not as what they were.
 UNUSABLE = ("cut_before", "cut_after", "truncate", "raw", "error", "error_after", "stall")
+TRACEBACK = "Traceback (most recent call last)"
+OWN_CODE = "aliyun_community/slb/plugins/"  # in a traceback
 RAW_ERRORS = re.compile(
     r"Traceback \(most recent call last\)|AnsibleUndefined|has no attribute|NoneType|Unexpected templating"
     r"|'dict object'|is undefined|[Uu]nexpected failure|Error rendering template|Error while resolving|[Tt]emplate error"
@@ -209,10 +211,14 @@ def check_run(schedule: Schedule, story: Story) -> Iterator[Finding]:
 
 
 def check_output(run: Run) -> Iterator[Finding]:
-    found = RAW_ERRORS.search(run.output)
+    output = run.output
+    if run.signalled and OWN_CODE not in output[output.find(TRACEBACK) :]:
+        # Python's and Ansible's own handlers of signals have some that the collection has no part in.
+        output = output.partition(TRACEBACK)[0]
+    found = RAW_ERRORS.search(output)
     if found:
         # Of a traceback what follows says more, and it may not come again with the same schedule.
-        yield Finding("raw error", run.output[max(0, found.start() - 150) : found.end() + 2000])
+        yield Finding("raw error", output[max(0, found.start() - 150) : found.end() + 2000])
 
 
 def check_marks(schedule: Schedule, story: Story) -> Iterator[Finding]:

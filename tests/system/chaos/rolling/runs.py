@@ -103,6 +103,7 @@ class Watcher:
         self._edits: list[Document] = []
         self._counts = {"requests": 0, "marks": 0}
         self._lock = threading.RLock()
+        self._timer: threading.Timer | None = None
 
     def prepare(
         self, signal_to_send: Document, edits: list[Document], start_second: Callable[[], None] | None = None
@@ -146,12 +147,14 @@ class Watcher:
         if self._start_second and self.schedule.second["at"] == now:
             self._start_second()
         if self._signal and self._signal["at"] == now and self.process_group is not None:
-            timer = threading.Timer(self._signal["seconds"], self._send_signal, [self.process_group])
-            timer.daemon = True
+            self._timer = threading.Timer(
+                self._signal["seconds"], self._send_signal, [self.process_group, self._signal]
+            )
+            self._timer.daemon = True
             if self._signal["seconds"]:
-                timer.start()
+                self._timer.start()
             else:
-                self._send_signal(self.process_group)
+                self._send_signal(self.process_group, self._signal)
 
     def _edit(self, edit: Document) -> None:
         name = edit["edits"][0].get("vserver_group_id") or edit["load_balancer_id"]
@@ -163,12 +166,19 @@ class Watcher:
         )
         self.events.append(Edit(position, name, changes))
 
-    def _send_signal(self, process_group: int) -> None:
-        number = signal.Signals[f"SIG{self._signal['number']}"]
-        send = os.killpg if self._signal["to"] == "group" else os.kill
-        with suppress(ProcessLookupError):
-            send(process_group, number)
-            self.signalled = True
+    def _send_signal(self, process_group: int, told: Document) -> None:
+        send = os.killpg if told["to"] == "group" else os.kill
+        # Noted before: who waits for the end of the run may see it at once.
+        self.signalled = True
+        try:
+            send(process_group, signal.Signals[f"SIG{told['number']}"])
+        except ProcessLookupError:
+            self.signalled = False
+
+    def end(self) -> None:
+        """The run is over: a signal that was not sent yet is not for the next one."""
+        if self._timer:
+            self._timer.cancel()
 
 
 def members_of(emulator: Emulator, schedule: Schedule) -> Members:
@@ -274,6 +284,7 @@ class Theatre:
         output = self.folder / f"output-{len(self.runs)}.txt"
         self.watcher.process_group = self.ansible.start(self.order(command, output))
         exit_code, left_over = self.ansible.wait(HANGING)
+        self.watcher.end()
         text = output.read_text("utf-8", "replace")
         if beside:
             exit_code, text = beside.wait(exit_code, text)

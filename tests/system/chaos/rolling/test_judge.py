@@ -341,7 +341,18 @@ def test_the_original_weight_is_that_before_the_first_run() -> None:
     ],
 )
 def test_a_raw_error_is_found(line: str) -> None:
-    assert rules(Record().run(2, f"fatal: [web1]: FAILED! => {line}", signalled=True)) == {"raw error"}
+    assert "raw error" in rules(Record().run(2, f"fatal: [web1]: FAILED! => {line}"))
+
+
+def test_after_a_signal_a_traceback_of_ansible_is_none_of_ours() -> None:
+    said = """Traceback (most recent call last):
+  File "/usr/lib/python3/dist-packages/ansible/executor/task_queue_manager.py", line 227, in _signal_handler
+ValueError: process object is closed
+"""
+    ours = said.replace("dist-packages/ansible/executor", "ansible_collections/aliyun_community/slb/plugins/action")
+    assert rules(Record().run(99, said, signalled=True)) == set()
+    assert "raw error" in rules(Record().run(99, said))
+    assert "raw error" in rules(Record().run(99, ours, signalled=True))
 
 
 @pytest.mark.parametrize("line", [f"{LB}: i-1 100 -> 0", f"{LB}: i-2 60 -> 0, i-1 100 -> 0; 1 of 3 members"])
