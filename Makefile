@@ -2,56 +2,59 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Everything is done by the Python files in tests/tools; this file only names the commands.
-# PYTHON=/path/to/python picks the interpreter that .venv is made with.
+# Short names for sessions of noxfile.py, which `.venv/bin/nox -l` lists.
+# PYTHON=/path/to/python picks the interpreter of .venv; by default it is the newest that runs, which a shim of pyenv may not.
 
-export PYTHON
-export CHECKS
-export ONLY
-export SAVE
-export SESSIONS
-export N
-export ROLLING
-export SEED
-export SCHEDULE
-export VERSION
-export FILES
+PYENV_VERSIONS := $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions
+PYTHON ?= $(shell for python in \
+	$(foreach version,3.13 3.12 3.11,python$(version) $(wildcard $(PYENV_VERSIONS)/$(version).*/bin/python)) python3; \
+	do "$$python" -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && break; done)
+NOX := .venv/bin/python -m nox
+PIP := .venv/bin/python -m pip install -qq --no-input --disable-pip-version-check
+
+export PIP_CACHE_DIR ?= $(CURDIR)/.cache/pip
 export PYTHONDONTWRITEBYTECODE := 1
 
-RUN := @sh tests/tools/run.sh
-
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test matrix docs chaos mutants bench release clean
+.PHONY: help setup demo test matrix docs chaos mutants bench clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile
 
-setup: ## make .venv with all that the demo and the tests need
-	$(RUN) tests
+.venv/nox: pyproject.toml
+	@test -n "$(PYTHON)" || { echo "No Python 3.11 to 3.13 with its venv module was found; PYTHON=/path/to/python names one."; exit 1; }
+	"$(PYTHON)" -m venv .venv
+	$(PIP) --upgrade 'pip>=25.1'
+	$(PIP) --group nox
+	@touch $@
 
-demo: ## show what the collection does, on an emulator on this machine; SAVE=1 keeps the picture for the README
-	$(RUN) base demo.py
+.venv/dev: .venv/nox tests/emulator/pyproject.toml
+	$(PIP) --group dev --editable './tests/emulator[haproxy]'
+	@touch $@
 
-test: ## run the checks; CHECKS="lint units" picks some, CHECKS=list names all; ONLY picks tests of one
-	$(RUN) tests checks.py
+setup: .venv/dev ## make .venv with all that the tests need
 
-matrix: ## run sanity, units and integration under each ansible-core; SESSIONS=2.20-py3.12 picks one
-	$(RUN) tests matrix.py
+demo: .venv/nox ## show what the collection does, on an emulator on this machine; SAVE=1 keeps the picture for the README
+	@$(NOX) -s demo
 
-docs: ## build the site of guides and reference in .cache/docs/html
-	$(RUN) tests docsite.py
+test: .venv/dev ## run what must hold before a change lands; SESSIONS="unit typing" picks some
+	@$(NOX) -s gate -- $(SESSIONS)
 
-chaos: ## look for lies under faults; N=20000 tasks or ROLLING=2000 plays, SEED=7 the first, SCHEDULE=file one alone
-	$(RUN) tests chaos.py
+matrix: .venv/dev ## run sanity, units and integration under each ansible-core; SESSIONS=ansible-test-units-2.20 picks some
+	@$(NOX) $(if $(SESSIONS),-s $(SESSIONS),-t matrix)
 
-mutants: ## whether the unit tests notice wrong code; half an hour and more; FILES="_weights _client" picks some
-	$(RUN) mutants mutants.py
+docs: .venv/dev ## build the site of guides and reference in .cache/docs/html
+	@$(NOX) -s docs
 
-bench: ## measure what a task costs; SAVE=1 also writes docs/benchmarks.md
-	$(RUN) base bench.py
+chaos: .venv/dev ## look for lies under faults; N=20000 tasks or ROLLING=2000 plays, SEED=7 the first, SCHEDULE=file one alone
+	@$(NOX) -s $(if $(ROLLING),chaos-rolling,chaos) -- $(addprefix -n ,$(or $(ROLLING),$(N))) $(addprefix --seed ,$(SEED)) \
+		$(addprefix --schedule ,$(SCHEDULE))
 
-release: ## prepare VERSION=x.y.z: version, changelog, artifact, checksums; see CONTRIBUTING.md
-	$(RUN) tests release.py
+mutants: .venv/nox ## whether the unit tests notice wrong code; an hour; FILES="_weights _client" picks some
+	@$(NOX) -s mutants -- $(FILES)
 
-clean: ## remove .venv and .cache
-	rm -rf .venv .cache
+bench: .venv/nox ## measure what a task costs; SAVE=1 also writes docs/benchmarks.md
+	@$(NOX) -s bench
+
+clean: ## remove .venv, .nox and .cache
+	rm -rf .venv .nox .cache

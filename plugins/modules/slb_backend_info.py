@@ -170,15 +170,26 @@ load_balancers:
   returned: without O(load_balancer_id)
   type: list
   elements: dict
-  sample: [{"load_balancer_id": "lb-bp1qjwo61pqz3ahltv0mw", "load_balancer_name": "shop", "load_balancer_status": "active",
-    "address": "192.0.2.10", "resource_group_id": "rg-acfmw"}]
+  sample:
+    - load_balancer_id: lb-bp1qjwo61pqz3ahltv0mw
+      load_balancer_name: shop
+      load_balancer_status: active
+      address: 192.0.2.10
+      resource_group_id: rg-acfmw
 backend_servers:
   description: The members of the default server group and, with O(server_groups=all), of all vServer groups.
   returned: when O(gather) includes V(members)
   type: list
   elements: dict
-  sample: [{"server_id": "i-bp1c3zrr37ablp8ujo7v", "weight": 100, "type": "ecs", "server_ip": null, "description": null,
-    "port": null, "vserver_group_id": null, "vserver_group_name": null}]
+  sample:
+    - server_id: i-bp1c3zrr37ablp8ujo7v
+      weight: 100
+      type: ecs
+      server_ip: null
+      description: null
+      port: null
+      vserver_group_id: null
+      vserver_group_name: null
   contains:
     server_id:
       description: The id of the server.
@@ -262,9 +273,10 @@ summary:
   returned: when O(gather) includes all parts
   type: list
   elements: str
-  sample: ["lb-bp1qjwo61pqz3ahltv0mw (shop), the default server group: 1 of 2 members in traffic",
-    "i-bp1c3zrr37ablp8ujo7v: weight 100, normal on listener http:80",
-    "i-bp1d4aasb48bcmq9vkp8w: weight 0, abnormal on listener http:80"]
+  sample:
+    - "lb-bp1qjwo61pqz3ahltv0mw (shop), the default server group: 1 of 2 members in traffic"
+    - "i-bp1c3zrr37ablp8ujo7v: weight 100, normal on listener http:80"
+    - "i-bp1d4aasb48bcmq9vkp8w: weight 0, abnormal on listener http:80"
   version_added: 0.2.0
 health:
   description: What the health check of each listener says about each server, as the API lists it.

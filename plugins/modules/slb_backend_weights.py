@@ -275,8 +275,15 @@ backend_servers:
   returned: if the groups were read
   type: list
   elements: dict
-  sample: [{"server_id": "i-bp1c3zrr37ablp8ujo7v", "weight": 0, "type": "ecs", "server_ip": null, "description": "web 1",
-    "port": null, "vserver_group_id": null, "vserver_group_name": null}]
+  sample:
+    - server_id: i-bp1c3zrr37ablp8ujo7v
+      weight: 0
+      type: ecs
+      server_ip: null
+      description: web 1
+      port: null
+      vserver_group_id: null
+      vserver_group_name: null
   contains:
     server_id:
       description: The id of the server.
@@ -343,8 +350,15 @@ changed_servers:
   returned: always
   type: list
   elements: dict
-  sample: [{"server_id": "i-bp1c3zrr37ablp8ujo7v", "type": "ecs", "server_ip": null, "port": null, "vserver_group_id": null,
-    "vserver_group_name": null, "before": 100, "after": 0}]
+  sample:
+    - server_id: i-bp1c3zrr37ablp8ujo7v
+      type: ecs
+      server_ip: null
+      port: null
+      vserver_group_id: null
+      vserver_group_name: null
+      before: 100
+      after: 0
 active_count:
   description:
     - How many members of the group have a weight above 0 after the task. If the task names members of several groups,

@@ -7,21 +7,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import project
 
 
 @dataclass(frozen=True)
 class Line:
-    """A line of ansible-core. ``pythons``: those that a controller may have. ``on_request``: it is not on a package index."""
+    """A line of ansible-core. ``pythons``: those that a controller may have."""
 
     name: str
     requirement: str
     pythons: tuple[str, ...]
     supported: bool = True
     skip_sanity: tuple[str, ...] = ()
-    on_request: bool = False
 
 
 LINES = (
@@ -33,20 +31,16 @@ LINES = (
     Line("2.21", "ansible-core~=2.21.0", ("3.12", "3.13", "3.14")),
     # Its pylint wants a package that no index has, only GitHub.
     Line("2.22", "ansible-core~=2.22.0b1", ("3.13", "3.14", "3.15"), supported=False, skip_sanity=("pylint",)),
+    # From GitHub, not from a package index.
     Line(
         "devel",
         "https://github.com/ansible/ansible/archive/devel.tar.gz",
         ("3.13", "3.14", "3.15"),
         supported=False,
         skip_sanity=("pylint",),
-        on_request=True,
     ),
 )
 SUPPORTED = tuple(line for line in LINES if line.supported)
-
-
-class NoPython(Exception):
-    """No Python of this machine runs that line."""
 
 
 def pythons(line: Line) -> list[str]:
@@ -54,23 +48,6 @@ def pythons(line: Line) -> list[str]:
     return [version for version in line.pythons if version in project.target_pythons()]
 
 
-def newest_python(line: Line) -> Path:
-    """The interpreter of the newest version here that the line runs on. Raises NoPython."""
-    found = pythons(line)
-    if not found:
-        raise NoPython(f"ansible-core {line.name} needs Python {' or '.join(line.pythons)}, and this machine has none.")
-    return project.target_pythons()[found[-1]]
-
-
-def installation(line: Line, venv: Path) -> list[list[str | Path]]:
-    """The commands that make a virtual environment with nothing but the newest release of the line. Raises NoPython."""
-    return [
-        [newest_python(line), "-m", "venv", "--without-pip", venv],
-        pip_install(venv, line.requirement),
-    ]
-
-
-def pip_install(venv: Path, *arguments: str | Path) -> list[str | Path]:
-    """The command that installs into a virtual environment, with the pip of .venv."""
-    pip: list[str | Path] = [project.PYTHON, "-m", "pip", "--python", venv / "bin" / "python"]
-    return [*pip, "install", "--quiet", "--no-input", "--disable-pip-version-check", *arguments]
+def newest_line() -> Line:
+    """The newest supported line that runs here. Raises IndexError when none does."""
+    return [line for line in SUPPORTED if pythons(line)][-1]

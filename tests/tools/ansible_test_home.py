@@ -116,3 +116,7 @@ def prepare() -> None:
     write_ssh_key()
     for version in bootstrap_pip_versions():
         write_pip_script(version)
+
+
+if __name__ == "__main__":
+    prepare()

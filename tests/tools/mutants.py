@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""``make mutants``: whether the unit tests notice when a line of plugins/module_utils is wrong.
+"""The session mutants: whether the unit tests notice when a line of plugins/module_utils is wrong.
 
 mutmut makes the mutants and runs, for each, the unit tests that reach its function.
-FILES="_plan _client" picks some files. tests/mutants/survivors.yml lists the
+Arguments such as ``_plan _client`` pick some files. tests/mutants/survivors.yml lists the
 mutants that may survive, with the reason; it must list exactly those that do. The
 last line is ``N passed, N failed``: mutants that were killed or are listed, and the rest.
 """
@@ -15,7 +15,6 @@ from __future__ import annotations
 import contextlib
 import difflib
 import json
-import os
 import re
 import subprocess
 import sys
@@ -30,7 +29,6 @@ from mutmut.mutation.file_mutation import MutatedFile, mutate_file_contents
 from mutmut.stats import status_by_exit_code
 
 FOLDER = project.CACHE / "mutants"
-COPY = FOLDER / workspace.IN_COLLECTIONS
 SOURCES = workspace.IN_COLLECTIONS / "plugins" / "module_utils"
 OWN = project.ROOT / "tests" / "mutants"
 LOG = project.LOGS / "mutants.log"
@@ -105,7 +103,7 @@ class Score(NamedTuple):
 def prepare() -> None:
     """A fresh folder for mutmut."""
     project.fresh_folder(FOLDER)
-    workspace.refresh(COPY)
+    workspace.refresh(FOLDER)
     (FOLDER / "pyproject.toml").write_bytes((OWN / "pyproject.toml").read_bytes())
     for name in FILES:
         path = FOLDER / SOURCES / f"{name}.py"
@@ -179,14 +177,14 @@ def listed_survivors() -> list[Mutant]:
 
 
 def selected() -> list[str]:
-    """The files that FILES asks for. The lists here must name every file of module_utils: nobody forgets a new one."""
+    """The files that the arguments name. The lists here must name every file of module_utils: nobody forgets a new one."""
     folder = project.ROOT / "plugins" / "module_utils"
     paths = {path for path in folder.rglob("*.py") if path.name != "__init__.py"}
     forgotten = {path.relative_to(folder).with_suffix("").as_posix() for path in paths}
     forgotten -= set(FILES + LEFT_TO_PLAYS)
     if forgotten:
         sys.exit(f"The lists of files in {__file__} lack {', '.join(sorted(forgotten))}.")
-    wanted = os.environ.get("FILES", "").replace(",", " ").split()
+    wanted = sys.argv[1:]
     unknown = [name for name in wanted if name not in FILES]
     if unknown:
         sys.exit(f"There is no {', '.join(unknown)} among {', '.join(FILES)}.")

@@ -18,14 +18,11 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-# Each session of `make matrix` names a folder of its own; all share what pip has downloaded.
-CACHE = Path(os.environ.get("CHECKS_CACHE", ROOT / ".cache"))
-PIP_CACHE = ROOT / ".cache" / "pip"
+CACHE = ROOT / ".cache"
+PIP_CACHE = CACHE / "pip"
 LOGS = CACHE / "logs"
-# In CACHE: what each check of the last run has counted.
-RESULTS = "results.json"
 HOME = CACHE / "home"
-# Of the virtual environment that this runs in: .venv, or that of a session of `make matrix`.
+# Of the virtual environment that this runs in: .venv, or that of a session of nox.
 BIN = Path(sys.prefix, "bin")
 PYTHON = BIN / "python"
 
@@ -83,6 +80,26 @@ def target_pythons() -> dict[str, Path]:
                 found[version] = candidate
                 break
     return found
+
+
+def folder_name(session: str) -> str:
+    """The name of a session of nox as that of a file: ``system-plays`` for ``system(plays)``."""
+    return re.sub(r"[()]+", "-", session).strip("-")
+
+
+def log_of(session: str) -> Path:
+    """The file that takes what a session prints when ``make test`` runs it."""
+    return LOGS / f"{folder_name(session)}.log"
+
+
+def reports_of(session: str) -> Path:
+    """The folder of a session's JUnit reports."""
+    return CACHE / "junit" / folder_name(session)
+
+
+def version_of(python: object) -> str:
+    """The version of an interpreter that target_pythons found."""
+    return next(version for version, path in target_pythons().items() if str(path) == python)
 
 
 @cache

@@ -4,11 +4,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import shutil
 import subprocess
 import sys
-import typing as t
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,9 +18,8 @@ import yaml
 from awx_job import HERE, Awx, kit
 from awx_state import STATE, full_credential, reset
 
-# What needs a package index, once: kept beside .venv.
-CACHE = project.CACHE / "awx"
-COLLECTION = HERE / "collection.txt"
+# Brings the collection awx.awx, which is on no package index by itself. Newer ones do without it.
+BUNDLE = "ansible~=13.0"
 LIST = HERE.parents[2] / "meta" / "ee-requirements.txt"
 
 
@@ -32,37 +28,19 @@ def pip(*arguments: str | Path) -> None:
     subprocess.run([sys.executable, *command], env=project.environment(), check=True)
 
 
-def once(name: str, make: t.Callable[[Path], None], *depends_on: str) -> Path:
-    """The folder that ``make`` has filled, made anew when something changes that it depends on."""
-    digest = hashlib.sha256("\0".join([sys.version, *depends_on]).encode()).hexdigest()[:16]
-    folder = CACHE / f"{name}-{digest}"
-    if not (folder / "complete").exists():
-        for old in CACHE.glob(f"{name}-*"):
-            shutil.rmtree(old)
-        folder.mkdir(parents=True)
-        make(folder)
-        (folder / "complete").touch()
+@pytest.fixture(scope="session")
+def awx_collection(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The collection awx.awx alone, out of the package that brings it with a hundred others."""
+    folder = tmp_path_factory.mktemp("awx-collection")
+    pip("download", "--no-deps", "--dest", folder / "wheel", BUNDLE)
+    (wheel,) = (folder / "wheel").iterdir()
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(folder, [name for name in archive.namelist() if name.startswith("ansible_collections/awx/")])
     return folder
 
 
-@pytest.fixture(scope="session")
-def awx_collection() -> Path:
-    """The collection awx.awx alone, out of the package that brings it with a hundred others."""
-
-    def make(folder: Path) -> None:
-        pip("download", "--no-deps", "--dest", folder / "wheel", "--requirement", COLLECTION)
-        (wheel,) = (folder / "wheel").iterdir()
-        with zipfile.ZipFile(wheel) as archive:
-            archive.extractall(
-                folder, [name for name in archive.namelist() if name.startswith("ansible_collections/awx/")]
-            )
-        shutil.rmtree(folder / "wheel")
-
-    return once("collection", make, COLLECTION.read_text(encoding="utf-8"))
-
-
 @pytest.fixture(scope="session", params=["newest", "2.16"])
-def image_python(request: pytest.FixtureRequest) -> Path:
+def image_python(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The Python of the execution environment with what that asks for: ansible-core and the list of the collection.
 
     Once with the newest ansible-core that it allows, and once with the oldest line.
@@ -71,11 +49,10 @@ def image_python(request: pytest.FixtureRequest) -> Path:
     version = wanted["python_interpreter"]["package_system"].removeprefix("python")
     core = wanted["ansible_core"]["package_pip"] if request.param == "newest" else f"ansible-core~={request.param}.0"
 
-    def make(folder: Path) -> None:
-        subprocess.run([project.target_pythons()[version], "-m", "venv", folder], check=True)
-        pip("--python", folder / "bin" / "python", "install", core, "--requirement", LIST)
-
-    return once(f"image_{request.param}", make, version, core, LIST.read_text(encoding="utf-8")) / "bin" / "python"
+    folder = tmp_path_factory.mktemp("image")
+    subprocess.run([project.target_pythons()[version], "-m", "venv", folder], check=True)
+    pip("--python", folder / "bin" / "python", "install", core, "--requirement", LIST)
+    return folder / "bin" / "python"
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ import re
 import typing as t
 from pathlib import Path
 
+import project
 import pytest
 import workspace
 from markdown_it import MarkdownIt
@@ -28,14 +29,14 @@ def targets(document: Path) -> t.Iterator[str]:
 
 @pytest.mark.parametrize("name", DOCUMENTS, ids=str)
 def test_links_of_a_document(name: Path) -> None:
-    document = workspace.COPY / name
+    document = project.ROOT / name
     missing = [target for target in targets(document) if not (document.parent / target).exists()]
     assert not missing
 
 
 def test_links_of_the_reference_to_guides() -> None:
     pattern = re.compile(r"https://github\.com/aliyun-community/slb/blob/main/(\S+?)[\s)>]")
-    sources = [*(workspace.COPY / "plugins").rglob("*.py"), *(workspace.COPY / "roles").rglob("argument_specs.yml")]
+    sources = [*(project.ROOT / "plugins").rglob("*.py"), *(project.ROOT / "roles").rglob("argument_specs.yml")]
     linked = {link for source in sources for link in pattern.findall(source.read_text(encoding="utf-8"))}
     assert "docs/docsite/rst/credentials_guide.rst" in linked
-    assert not [link for link in linked if not (workspace.COPY / link).is_file()]
+    assert not [link for link in linked if not (project.ROOT / link).is_file()]

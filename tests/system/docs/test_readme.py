@@ -9,17 +9,17 @@ from __future__ import annotations
 import re
 
 import ansible_core
+import project
 import pytest
-import workspace
 
-README = (workspace.COPY / "README.md").read_text(encoding="utf-8")
+README = (project.ROOT / "README.md").read_text(encoding="utf-8")
 CONTENT = [
-    *(workspace.COPY / "plugins" / "modules").glob("slb_*.py"),
-    *(workspace.COPY / "plugins" / "inventory").glob("*.py"),
-    *(workspace.COPY / "roles").glob("*"),
-    *(workspace.COPY / "playbooks").glob("*.yml"),
+    *(project.ROOT / "plugins" / "modules").glob("slb_*.py"),
+    *(project.ROOT / "plugins" / "inventory").glob("*.py"),
+    *(project.ROOT / "roles").glob("*"),
+    *(project.ROOT / "playbooks").glob("*.yml"),
 ]
-GUIDES = list((workspace.COPY / "docs" / "docsite" / "rst").glob("*.rst"))
+GUIDES = list((project.ROOT / "docs" / "docsite" / "rst").glob("*.rst"))
 
 
 def section(title: str) -> str:

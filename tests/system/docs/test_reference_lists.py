@@ -10,14 +10,14 @@ import json
 import re
 
 import docutils.nodes
+import project
 import pytest
-import workspace
 from snippets import Snippet, doctree, snippets
 from source_codes import ERRORS, actions, api_codes, own_codes
 
-PLUGINS = workspace.COPY / "plugins"
+PLUGINS = project.ROOT / "plugins"
 MODULE_UTILS = PLUGINS / "module_utils"
-GUIDES = workspace.COPY / "docs" / "docsite" / "rst"
+GUIDES = project.ROOT / "docs" / "docsite" / "rst"
 POLICIES = [snippet for snippet in snippets(GUIDES / "ram_policy_guide.rst") if snippet.kind == "policy"]
 LOAD_BALANCER = r"acs:slb:[\w-]+:\d{16}:loadbalancer/lb-\w+"
 SERVER = r"acs:ecs:[\w-]+:\d{16}:instance/(i-\w+|\*)"

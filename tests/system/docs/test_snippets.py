@@ -14,12 +14,11 @@ from pathlib import Path
 
 import project
 import pytest
-import workspace
 from emulator_process import EmulatorProcess
 from snippets import Snippet, snippets
 from story import NOT_HERE, Command, Story, commands
 
-ROOT = workspace.COPY
+ROOT = project.ROOT
 README = ROOT / "README.md"
 GUIDES = sorted((ROOT / "docs" / "docsite" / "rst").glob("*.rst"))
 DOCUMENTS = [README, ROOT / "roles" / "rolling_update" / "README.md", *GUIDES]

@@ -33,7 +33,7 @@ settings.register_profile(
 settings.load_profile("hostile")
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """No variable of the caller, short pauses, a clock that runs fast, and names that lead nowhere but to loopback."""
     real_lookup, real_deadline = socket.getaddrinfo, _deadline.Deadline
