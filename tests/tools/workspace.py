@@ -25,7 +25,8 @@ ARTIFACT = project.CACHE / "artifact" / project.artifact_name()
 def git(*arguments: str) -> str:
     """What git prints, run in the checkout. Raises OSError, CalledProcessError."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    command = ["git", "-C", str(project.ROOT), *arguments]
+    # A container may run this as another user than the one whose checkout it is.
+    command = ["git", "-C", str(project.ROOT), "-c", f"safe.directory={project.ROOT}", *arguments]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
 
 
