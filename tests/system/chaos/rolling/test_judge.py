@@ -401,6 +401,15 @@ def test_an_update_that_ends_the_host_must_be_refused() -> None:
     assert rules(Record().read().run(2), schedule=schedule) == set()
 
 
+def test_what_an_earlier_run_has_left_out_may_leave_too_few_to_begin() -> None:
+    failed = drained(i_1=0).run(-9, COMMAND, signalled=True)
+    said = f"MinActive: 1 of 3 members. {COMMAND}"
+    assert "refused" not in rules(failed, Record(failed.after).read().run(2, said, name="again"))
+    assert "refused" in rules(failed, Record(failed.after).read().run(2, COMMAND, name="again"))
+    assert "refused" in rules(failed, Record(failed.after).read().write(i_2=0).run(2, said, name="again"))
+    assert "refused" in rules(Record().read().run(2, said))
+
+
 def test_a_valid_play_that_fails_is_found() -> None:
     assert rules(Record().read().run(2)) == {"refused"}
     assert (
