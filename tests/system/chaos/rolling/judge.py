@@ -399,7 +399,9 @@ def check_ends(schedule: Schedule, stories: list[Story]) -> Iterator[Finding]:
         begins_short = any(weight == 0 < original[place] for place, weight in weights_of(run.before).items())
         # What an earlier run has left out does not count as traffic: the rest may be too few to drain any of it.
         is_too_few = begins_short and "MinActive" in run.output and not story.writes()
-        yield from check_success(schedule, story, label, bool(touched) or is_too_few)
+        # With a limit, others of the rolling update stay out, and it says so.
+        is_not_all = bool(out - mine) and "still out of traffic" in run.output
+        yield from check_success(schedule, story, label, bool(touched) or is_too_few or is_not_all)
 
 
 def check_words(schedule: Schedule, run: Run, label: str) -> Iterator[Finding]:
