@@ -413,8 +413,9 @@ def test_what_an_earlier_run_has_left_out_may_leave_too_few_to_begin() -> None:
 def test_with_a_limit_servers_of_other_hosts_stay_out() -> None:
     failed = drained(i_1=0, i_2=0).run(-9, COMMAND, signalled=True)
     said = f"still out of traffic: web1. {COMMAND}"
-    limited = {"name": "again", "hosts": ("web2",)}
-    assert "refused" not in rules(failed, Record(failed.after).read().write(i_2=60).run(2, said, **limited))
+    assert "refused" not in rules(
+        failed, Record(failed.after).read().write(i_2=60).run(2, said, "again", hosts=("web2",))
+    )
     assert "refused" in rules(failed, Record(failed.after).read().write(i_1=100, i_2=60).run(2, said, name="again"))
 
 
