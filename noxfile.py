@@ -215,7 +215,7 @@ def docs(session: nox.Session) -> None:
 
 @nox.session(name="typing", venv_backend="none", default=False)
 def typing(session: nox.Session) -> None:
-    """Run mypy --strict over all Python files, each part in a run of its own: they do not know of each other."""
+    """Run mypy --strict over all Python files, once for each part: the parts cannot import each other."""
     copy = copy_for(session)
     tests, collections = copy / "tests", copy.parents[2]
     shared = os.pathsep.join(map(str, (collections, tests / "tools", tests / "system" / "support")))

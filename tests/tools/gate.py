@@ -4,8 +4,8 @@
 
 """``make test``: the sessions of noxfile.py that must pass before a change lands, in lanes that run side by side.
 
-Each session runs in a nox of its own. Its whole output goes to .cache/logs; that of one that failed is shown. The last line is
-``N passed, N failed``: single tests where a session reports them, else one per session.
+The output of each session goes to .cache/logs, and is shown if the session fails. The last line is ``N passed, N failed``. It counts
+the tests that a session reports, or else the session.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Result:
 
 
 def count(folder: Path) -> tuple[int, int]:
-    """Add up JUnit reports; skipped tests are no tests."""
+    """Add up JUnit reports, without skipped tests."""
     passed = failed = 0
     for case in (case for file in folder.glob("*.xml") for case in ElementTree.parse(file).iter("testcase")):
         tags = {child.tag for child in case}
