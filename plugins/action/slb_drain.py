@@ -15,9 +15,14 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.aliyun_community.slb.plugins.module_utils import _drain_options, _sdk
 from ansible_collections.aliyun_community.slb.plugins.module_utils._batch import Batch, Request
-from ansible_collections.aliyun_community.slb.plugins.module_utils._context import Place
+from ansible_collections.aliyun_community.slb.plugins.module_utils._context import (
+    Place,
+    journal_of_host,
+    recover_command,
+)
 from ansible_collections.aliyun_community.slb.plugins.module_utils._coordinator import Coordinator
 from ansible_collections.aliyun_community.slb.plugins.module_utils._drain_options import DrainOptions
+from ansible_collections.aliyun_community.slb.plugins.module_utils._entries import described
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import InvalidArgument, SlbError, printable
 from ansible_collections.aliyun_community.slb.plugins.module_utils._journal import JournalFolder, default_folder
 from ansible_collections.aliyun_community.slb.plugins.module_utils._workbench import Workbench
@@ -50,8 +55,8 @@ class ActionModule(ActionBase):
             msg = f"{task_vars.get('inventory_hostname')}: Ansible cannot reach it any longer: {exc}"
             result.update(failed=True, msg=printable(msg))
         except SlbError as exc:
-            host = str(task_vars.get("inventory_hostname"))
-            msg = f"{host}: {exc.sentence()}{_may_be_out(host) if isinstance(exc, InvalidArgument) else ''}"
+            out = self._still_out(task_vars) if isinstance(exc, InvalidArgument) else ""
+            msg = f"{task_vars.get('inventory_hostname')}: {exc.sentence()}{out}"
             result.update(failed=True, msg=printable(msg), error=exc.as_dict())
         return result
 
@@ -79,8 +84,6 @@ class ActionModule(ActionBase):
             self._warn(task_vars, bench)
             return {**coordinator.check(options.check_listeners), **found}
         if options.state == _drain_options.DRAINED:
-            if not bench.check_mode:
-                batch.remember(_drained_key(request.host), coordinator.recover_command)
             return self._after_drain(coordinator.drain(options.verify), options, task_vars, bench)
         if options.state == _drain_options.PROVEN:
             return {**coordinator.prove(), "files": _files_to_run(options, str(task_vars["playbook_dir"]))}
@@ -90,10 +93,7 @@ class ActionModule(ActionBase):
                 _host_waits.wait_for_url(modules, options.health_url, options.health_timeout, bench.say)
             return coordinator.note_updated()
         if options.state == _drain_options.RESTORED:
-            outcome = coordinator.restore()
-            if not outcome.get("failed"):
-                batch.forget(_drained_key(request.host))
-            return outcome
+            return coordinator.restore()
         # The first rescue is the one that this task stands in.
         is_hidden = _controller.rescues_around(self) > 1
         return coordinator.account(_reason(task_vars), options.on_failure, is_hidden)
@@ -165,6 +165,21 @@ class ActionModule(ActionBase):
         bench.say(found["msg"])
         return {**outcome, "connections": answer["connections"]}
 
+    def _still_out(self, task_vars: dict[str, t.Any]) -> str:
+        """What to add where the update has made the host's variables invalid: the journal knows what is out."""
+        host = str(task_vars.get("inventory_hostname"))
+        out = journal_of_host(_controller.batch_of_run(), _controller.play_id(self), host)
+        if not out:
+            return ""
+        try:
+            journal = JournalFolder(out["folder"]).read(out["id"])
+        except SlbError as exc:
+            return f" {exc.sentence()}"
+        entries = [entry for entry in (journal.open_entries if journal else ()) if entry.host == host]
+        folder = None if out["folder"] == JournalFolder(default_folder(os.environ)).path else out["folder"]
+        command = recover_command(out["id"], folder)
+        return f" Still out of traffic: {described(entries)}. This puts it back: {command}" if entries else ""
+
     def _warn(self, task_vars: dict[str, t.Any], bench: Workbench) -> None:
         """Once in a run, what may be a mistake."""
         batch = Batch(bench.scratch, bench.run)
@@ -172,16 +187,6 @@ class ActionModule(ActionBase):
         for sentence in [*_drain_options.unknown_variables(task_vars), *filter(None, [of_loop])]:
             if batch.first_time(sentence):
                 bench.warn(sentence)
-
-
-def _drained_key(host: str) -> str:
-    return f"drained {host}"
-
-
-def _may_be_out(host: str) -> str:
-    """What to add to a failure that tells nothing of the server, since the update has made the host's variables invalid."""
-    command = _controller.batch_of_run().recall(_drained_key(host))
-    return f" The server was taken out of traffic. This puts back what is still out: {command}" if command else ""
 
 
 def _files_to_run(options: DrainOptions, playbook_dir: str) -> list[str]:

@@ -40,6 +40,17 @@ def recover_command(rolling_update_id: str, record_dir: str | None) -> str:
     return shlex.join(["ansible-playbook", "aliyun_community.slb.recover", *words])
 
 
+def journal_key(play: str, host: str) -> str:
+    """What the run remembers the journal of a host by, from its drain to its restore."""
+    return f"out {play} {host}"
+
+
+def journal_of_host(batch: Batch, play: str, host: str) -> Json | None:
+    """The id and the folder of the journal that this run has drained the host with."""
+    out: Json | None = batch.recall(journal_key(play, host))
+    return out
+
+
 class Place(t.NamedTuple):
     """Where a task runs. ``batch`` and ``play``: the hosts that have not failed; ``prefix``: of the names of options."""
 

@@ -39,11 +39,6 @@ class Coordinator:
         """Check this host without a write, and announce it for the drain."""
         return Check(self._context).check(check_listeners)
 
-    @property
-    def recover_command(self) -> str:
-        """What to type to put back what this rolling update has left out."""
-        return self._context.recover_command
-
     def drain(self, verify: bool) -> Json:
         """Take this host out of traffic, and with it all of its batch that have announced themselves."""
         context, request = self._context, self._context.request

@@ -15,7 +15,12 @@ import typing as t
 from ansible_collections.aliyun_community.slb.plugins.module_utils import _slb
 from ansible_collections.aliyun_community.slb.plugins.module_utils._batch import Request
 from ansible_collections.aliyun_community.slb.plugins.module_utils._check import already_out_error
-from ansible_collections.aliyun_community.slb.plugins.module_utils._context import ALREADY_OUT, WOULD_BE_OUT, Context
+from ansible_collections.aliyun_community.slb.plugins.module_utils._context import (
+    ALREADY_OUT,
+    WOULD_BE_OUT,
+    Context,
+    journal_key,
+)
 from ansible_collections.aliyun_community.slb.plugins.module_utils._entries import UPDATING, Entry
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import SlbError
 from ansible_collections.aliyun_community.slb.plugins.module_utils._reads import Reads
@@ -144,7 +149,7 @@ class Drain:
             self._predict(work.plan.entries)
         play = self._requests[0].play
         for entry in work.plan.entries:
-            self._batch.remember(f"out {play} {entry.host}", self._context.journal_name(self._requests[0]))
+            self._batch.remember(journal_key(play, entry.host), self._context.journal_name(self._requests[0]))
             self._entries.setdefault(entry.host, []).append(entry.drained(time.time()))
         self._is_unsettled = self._is_unsettled or bool(setter.ledger.unknown)
         applied = setter.ledger.applied

@@ -12,7 +12,12 @@ import time
 import typing as t
 
 from ansible_collections.aliyun_community.slb.plugins.module_utils._batch import Request
-from ansible_collections.aliyun_community.slb.plugins.module_utils._context import Context, recover_command
+from ansible_collections.aliyun_community.slb.plugins.module_utils._context import (
+    Context,
+    journal_key,
+    journal_of_host,
+    recover_command,
+)
 from ansible_collections.aliyun_community.slb.plugins.module_utils._entries import UPDATED, Entry, described
 from ansible_collections.aliyun_community.slb.plugins.module_utils._health_wait import HealthWait
 from ansible_collections.aliyun_community.slb.plugins.module_utils._reads import Reads
@@ -73,13 +78,13 @@ class PutBack:
         outcome = restorer.restore(entries, ramp_steps(first.ramp), first.ramp_pause, health)
         self._say_who_is_back(outcome)
         for entry in entries:
-            self._batch.forget(f"out {first.play} {entry.host}")
+            self._batch.forget(journal_key(first.play, entry.host))
         return outcome
 
     def _nothing_to_restore(self, request: Request) -> Json:
         if self._bench.check_mode:
             return self._context.result(changed=False, msg="Check mode: nothing was drained, so nothing is put back.")
-        out = self._batch.recall(f"out {request.play} {request.host}")
+        out = journal_of_host(self._batch, request.play, request.host)
         if out and out != self._context.journal_name(request):
             message = (
                 f"{request.host} was taken out of traffic by rolling update {out['id']}, with its journal in {out['folder']}, "

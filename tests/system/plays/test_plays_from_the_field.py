@@ -327,7 +327,8 @@ def test_an_update_that_breaks_the_variables_of_the_role(plain: Field, variable:
     ended = plain.roll()
     assert ended.exit_code == 2
     assert len(ended.updated()) == 1
-    assert "The server was taken out of traffic. This puts back what is still out: ansible-playbook" in ended.output
+    (host,) = ended.updated()
+    assert f"Still out of traffic: {host} ({HOSTS[host]} of lb-a, goes back to {WEIGHTS[HOSTS[host]]})" in ended.output
     plain.assert_recoverable(ended)
 
 
