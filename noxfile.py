@@ -142,6 +142,8 @@ def ansible_test(session: nox.Session, line: ansible_core.Line, kind: str) -> No
     finally:
         for report in (copy / "tests" / "output" / "junit").glob("*.xml"):
             shutil.copy(report, found)
+    if not any(found.iterdir()):
+        session.error("ansible-test has reported no test.")
 
 
 def options(session: nox.Session, line: ansible_core.Line, kind: str) -> list[str]:

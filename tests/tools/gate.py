@@ -67,9 +67,11 @@ def run(session: str) -> Result:
             check=False,
         )
     passed, failed = count(found)
-    if done.returncode and not failed:
+    # A report without a test that passed is a failure. A session without a report is one test.
+    has_report = any(found.glob("*.xml"))
+    if not failed and (done.returncode or (has_report and not passed)):
         failed = 1
-    result = Result(passed or int(not failed), failed, time.monotonic() - started)
+    result = Result(passed if has_report else int(not failed), failed, time.monotonic() - started)
     # In one piece: the other lanes print too.
     shown = f"----- {session}\n{log.read_text(encoding='utf-8', errors='replace')}-----\n" if failed else ""
     print(f"{shown}{line(session, result)}", flush=True)
