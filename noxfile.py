@@ -109,8 +109,7 @@ def awx(session: nox.Session) -> None:
     run_pytest(session, "tests/system/awx")
 
 
-def run_campaign(session: nox.Session, *program: str) -> None:
-    copy = copy_for(session)
+def run_campaign(session: nox.Session, copy: Path, *program: str | Path) -> None:
     paths = os.pathsep.join(map(str, (copy.parents[2], copy / "tests" / "system" / "support")))
     session.chdir(copy / "tests" / "system" / "chaos")
     python(session, *program, "--keep", project.CACHE / "chaos", *session.posargs, PYTHONPATH=paths)
@@ -119,13 +118,14 @@ def run_campaign(session: nox.Session, *program: str) -> None:
 @nox.session(venv_backend="none", default=False)
 def chaos(session: nox.Session) -> None:
     """Look for lies of the module under faults: -- -n 20000 --seed 7, or -- --schedule FILE."""
-    run_campaign(session, "campaign.py")
+    run_campaign(session, copy_for(session), "campaign.py")
 
 
 @nox.session(name="chaos-rolling", venv_backend="none", default=False)
 def chaos_rolling(session: nox.Session) -> None:
     """Look for lies of rolling updates under faults and signals: -- -n 2000 --seed 7."""
-    run_campaign(session, "-m", "rolling.campaign")
+    copy = copy_for(session)
+    run_campaign(session, copy, "-m", "rolling.campaign", "--collections", copy.parents[2])
 
 
 # --- ansible-test, on each line of ansible-core -----------------------------------------------

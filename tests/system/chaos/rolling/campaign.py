@@ -30,7 +30,6 @@ from .runs import Edit, Mark, Run, environment_for_ansible, identity_of, perform
 from .schedule import Document, Schedule, load, make
 
 WORKERS = 2 * (os.cpu_count() or 1)  # a schedule waits about half of its time
-COLLECTIONS = str(Path(__file__).resolve().parents[7])  # of this checkout, where its path is as Ansible wants it
 SHOWN = 3  # findings that are shown with their schedule
 
 
@@ -219,7 +218,7 @@ def main() -> int:
     parser.add_argument("--schedule", help="run this one: a number, or a file")
     parser.add_argument("--shrink", type=float, default=60, help="seconds to look for a smaller schedule (%(default)s)")
     parser.add_argument("--keep", type=Path, default=Path("chaos"), help="folder for schedules with findings")
-    parser.add_argument("--collections", default=COLLECTIONS, help="folder that holds ansible_collections")
+    parser.add_argument("--collections", required=True, help="folder that holds ansible_collections")
     options = parser.parse_args()
     if options.schedule:
         return replay(options.schedule, options.collections)
