@@ -42,6 +42,9 @@ def test_an_ordinary_play(plain: Field) -> None:
 # --- plays that must work -------------------------------------------------------------------
 
 
+DRAIN_ACTION = "aliyun_community.slb.slb_drain"
+
+
 @dataclass(frozen=True)
 class Good:
     """A play that must end with exit code 0, every server back, and just these hosts updated."""
@@ -330,6 +333,30 @@ def test_an_update_that_breaks_the_variables_of_the_role(plain: Field, variable:
     (host,) = ended.updated()
     assert f"Still out of traffic: {host} ({HOSTS[host]} of lb-a, goes back to {WEIGHTS[HOSTS[host]]})" in ended.output
     plain.assert_recoverable(ended)
+
+
+def of_actions(*tasks: Document, **variables: Any) -> Document:
+    variables = {"rolling_update_load_balancer_ids": ["lb-a"], **variables}
+    return {"hosts": "web1,web2", "gather_facts": False, "serial": 1, "vars": variables, "tasks": list(tasks)}
+
+
+DRAIN, RESTORE = ({DRAIN_ACTION: {"state": state}} for state in ("drained", "restored"))
+JUNK_REGION = {"ansible.builtin.set_fact": {"rolling_update_region": {"some": "junk"}}}
+
+
+def test_broken_variables_without_the_role(plain: Field) -> None:
+    plain.write(roll=[of_actions(DRAIN, JUNK_REGION, RESTORE)])
+    ended = plain.run("-i", "inventory.yml", "roll.yml")
+    assert "Still out of traffic: web1" in ended.output
+    plain.assert_recoverable(ended)
+
+
+def test_a_server_that_was_never_drained_is_not_called_out(plain: Field) -> None:
+    plain.write(roll=[of_actions({"block": [DRAIN], "rescue": [JUNK_REGION, RESTORE]}, rolling_update_min_active=50)])
+    ended = plain.run("-i", "inventory.yml", "roll.yml")
+    assert ended.exit_code == 2
+    assert "out of traffic:" not in ended.output
+    plain.assert_untouched()
 
 
 def test_a_play_that_forgets_its_failures(plain: Field) -> None:
