@@ -45,7 +45,6 @@ options:
         SDKs.
       - If O(profile) is not set, the current profile of the JSON file or the profile C(default) of the INI file is used.
     type: path
-    version_added: 0.2.0
   ecs_role_name:
     description:
       - The RAM role of the ECS instance that runs the task. Its credentials come from the metadata service (IMDSv2 only).

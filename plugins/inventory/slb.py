@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: slb
 short_description: Servers behind Alibaba Cloud load balancers
-version_added: 0.2.0
+version_added: 1.0.0
 author:
   - aliyun_community.slb contributors (@aliyun-community)
 description:

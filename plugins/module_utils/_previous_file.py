@@ -29,16 +29,15 @@ Server = dict[str, t.Any]
 
 _PLAYBOOK = "aliyun_community.slb.set_weights"
 _NAMES = {"slb_load_balancer_id", "slb_region", "slb_backend_servers", "slb_restored_from", "slb_restored"}
-_NAMES_0_1_0 = {"slb_load_balancer_id", "slb_backend_servers"}
 # Ansible evaluates templates in the variables of a file, and the API may send any text.
 _PLAIN = re.compile(r"[\w.:/-]*", re.ASCII)
 
 
 class Record(t.NamedTuple):
-    """The content of a file. ``region`` is None in a file of version 0.1.0."""
+    """The content of a file."""
 
     load_balancer_id: str
-    region: str | None
+    region: str
     servers: tuple[Server, ...]
     restored: bool = False
 
@@ -48,9 +47,7 @@ class Record(t.NamedTuple):
             return self._replace(servers=tuple(servers), restored=False)
         recorded = {_identity(server): server for server in self.servers}
         for server in servers:
-            known = recorded.get(_identity(server))
-            if known is None or self._is_lost(known):
-                recorded[_identity(server)] = server
+            recorded.setdefault(_identity(server), server)
         return self._replace(servers=tuple(recorded.values()))
 
     def is_restored_by(self, requested: t.Sequence[Server], members: t.Sequence[Server]) -> bool:
@@ -65,10 +62,6 @@ class Record(t.NamedTuple):
             for server in self.servers
             if _identity(server) in present
         )
-
-    def _is_lost(self, known: Server) -> bool:
-        """Whether the weight is one that a second run of version 0.1.0 may have recorded over the original one."""
-        return self.region is None and known["weight"] == 0
 
 
 def _identity(server: Server) -> tuple[tuple[str, t.Any], ...]:
@@ -102,10 +95,10 @@ class PreviousFile:
         if not text.strip():
             return None
         record = self._parse(text)
-        if (record.load_balancer_id, record.region or self._region) != (self._load_balancer_id, self._region):
-            place = f"{record.load_balancer_id} in {record.region}" if record.region else record.load_balancer_id
+        if (record.load_balancer_id, record.region) != (self._load_balancer_id, self._region):
             raise InvalidArgument(
-                f"previous_file {self.path} has the weights of {place}, not of {self._load_balancer_id} in {self._region}",
+                f"previous_file {self.path} has the weights of {record.load_balancer_id} in {record.region}, "
+                f"not of {self._load_balancer_id} in {self._region}",
                 "Use another file for each load balancer.",
             )
         return record
@@ -208,14 +201,12 @@ class PreviousFile:
 
 def _record(content: t.Any) -> Record:
     """The record in the variables of a file. Raises KeyError, TypeError or ValueError if they are not one."""
-    if set(content) not in (_NAMES, _NAMES_0_1_0):
+    if set(content) != _NAMES:
         raise ValueError("other variables")
     servers = tuple(content["slb_backend_servers"])
     if any("type" not in server for server in servers):
         raise ValueError("a request for weights, not a record of them")
-    return Record(
-        content["slb_load_balancer_id"], content.get("slb_region"), servers, content.get("slb_restored") is True
-    )
+    return Record(content["slb_load_balancer_id"], content["slb_region"], servers, content["slb_restored"] is True)
 
 
 def _check_plain(server: Server) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: slb_audit
 short_description: List what is out of traffic, since when, and how to put it back
-version_added: 0.2.0
+version_added: 1.0.0
 description:
   - Lists the members with weight 0 in any server group of load balancers, and what the journals of
     M(aliyun_community.slb.slb_drain) on the controller know about them.

@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: slb_backend_info
 short_description: Read the backend servers, listeners and health of Alibaba Cloud load balancers
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Reads the server groups of a Classic Load Balancer (CLB, formerly SLB) with weights, the listeners, and what the
     health checks of each listener say about each server.
@@ -33,23 +33,19 @@ options:
       - Read the load balancers with one of these names. Several load balancers can have the same name.
     type: list
     elements: str
-    version_added: 0.2.0
   tags:
     description:
       - Read the load balancers with all of these tags, 20 at most.
     type: dict
-    version_added: 0.2.0
   resource_group_id:
     description:
       - Read the load balancers of this resource group.
     type: str
-    version_added: 0.2.0
   server_id:
     description:
       - Read the load balancers that have this server as a member.
       - The API finds them. The vendor does not document whether it also finds members of vServer groups.
     type: str
-    version_added: 0.2.0
   server_groups:
     description:
       - Which server groups to read, V(default) for the default server group, or V(all) for it and all vServer groups.
@@ -59,7 +55,6 @@ options:
     type: str
     choices: [default, all]
     default: default
-    version_added: 0.2.0
   gather:
     description:
       - What to read. Each part takes one API call (V(listeners) one for every 100) and requires its permission,
@@ -80,7 +75,6 @@ options:
         not, the task fails and says that their health is unknown.
     type: list
     elements: str
-    version_added: 0.2.0
 seealso:
   - module: aliyun_community.slb.slb_backend_weights
   - name: Credentials
@@ -277,7 +271,6 @@ summary:
     - "lb-bp1qjwo61pqz3ahltv0mw (shop), the default server group: 1 of 2 members in traffic"
     - "i-bp1c3zrr37ablp8ujo7v: weight 100, normal on listener http:80"
     - "i-bp1d4aasb48bcmq9vkp8w: weight 0, abnormal on listener http:80"
-  version_added: 0.2.0
 health:
   description: What the health check of each listener says about each server, as the API lists it.
   returned: when O(gather) includes V(health)

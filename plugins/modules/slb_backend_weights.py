@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: slb_backend_weights
 short_description: Set the weights of backend servers of an Alibaba Cloud load balancer
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Sets weights of members of a Classic Load Balancer (CLB, formerly SLB), in its default server group and in its
     vServer groups.
@@ -77,7 +77,6 @@ options:
           - A group that the load balancer does not have fails the task, whatever O(on_missing) says. So does a
             master/slave server group, since the API has no action to set weights in one.
         type: str
-        version_added: 0.2.0
       port:
         description:
           - The port of the member, a whole number from V(1) to V(65535). In a vServer group the same server can be a
@@ -85,7 +84,6 @@ options:
           - Without a port, an element is about all ports of the server in the vServer group. Members of the default
             server group have no port.
         type: raw
-        version_added: 0.2.0
       expected_weight:
         description:
           - Change the member only if it has this weight, a whole number from V(0) to V(100), or one of a list of
@@ -105,7 +103,6 @@ options:
     type: str
     choices: [default, all]
     default: default
-    version_added: 0.2.0
   on_missing:
     description:
       - What to do about a server that is not a member of the group, or with V(all) as O(server_groups), of any group.
@@ -123,7 +120,6 @@ options:
     type: str
     choices: [fail, skip]
     default: fail
-    version_added: 0.2.0
   min_active:
     description:
       - Refuse to drain members if fewer than this many members of a group would keep a weight above 0. Nothing is

@@ -9,7 +9,7 @@
 DOCUMENTATION = r"""
 module: slb_connections
 short_description: Wait until a server has no connections on its ports
-version_added: 0.2.0
+version_added: 1.0.0
 description:
   - Counts the established TCP connections to one or more ports of the host and waits until there are none.
   - Use it between taking a server out of traffic and updating it, so that requests in progress can finish. The role

@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: slb_drain
 short_description: Take a host out of the traffic of its load balancers, and put it back
-version_added: 0.2.0
+version_added: 1.0.0
 description:
   - Takes the host for which the task runs out of traffic, or gives it back the weights that it had. Use it in C(pre_tasks)
     and C(post_tasks) of a play, or use the role

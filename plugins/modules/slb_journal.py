@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: slb_journal
 short_description: Put back what rolling updates have left out of traffic, or list it
-version_added: 0.2.0
+version_added: 1.0.0
 description:
   - Works with the journals that M(aliyun_community.slb.slb_drain) writes on the controller. Each journal says which members a
     rolling update has taken out of traffic and which weights they go back to.

@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: slb_set_weights
 short_description: Set the weights of backend servers, and keep the previous ones in a file on the controller
-version_added: 0.2.0
+version_added: 1.0.0
 description:
   - The task of the playbook C(aliyun_community.slb.set_weights). In playbooks of your own, use
     M(aliyun_community.slb.slb_backend_weights) and keep its result RV(aliyun_community.slb.slb_backend_weights#module:previous).
