@@ -244,8 +244,8 @@ def typing(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none", default=False)
 def changelog(session: nox.Session) -> None:
-    """Check the changelog and its fragments."""
-    python(session, project.BIN / "antsibull-changelog", "lint")
+    """Check the changelog and its fragments, or do what follows ``--``, such as ``release``."""
+    python(session, project.BIN / "antsibull-changelog", *(session.posargs or ["lint"]))
 
 
 # --- to look at, and to measure ---------------------------------------------------------------
