@@ -292,7 +292,7 @@ class Way:
 
 
 # Drain 3, health 1, restore 3; before the first batch the members and the listeners.
-ROLE = Way("role.yml", calls_per_batch=7, calls_per_roll=2)
+ROLE = Way("role.yml", calls_per_batch=8, calls_per_roll=3)
 USUAL_WAY = Way("usual_way.yml", calls_per_host=6)
 UPDATE_ALONE = Way("update_alone.yml")
 

@@ -129,7 +129,7 @@ def environment(**extra: str | Path) -> dict[str, str]:
         "HOME": HOME,
         "LC_ALL": "C.UTF-8",
         "PATH": search_path(),
-        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONPYCACHEPREFIX": CACHE / "pycache",
         "ANSIBLE_LOCALHOST_WARNING": "false",
         "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
     }

@@ -22,14 +22,12 @@ from field import (
     RECOVER,
     REFUSED_BECOME,
     ROLE,
-    SET_WEIGHTS,
     UPDATE,
     WEIGHTS,
     Document,
     Field,
     inventory,
     play,
-    state,
 )
 
 
@@ -252,40 +250,6 @@ def test_the_same_id_again_after_a_failure_keeps_the_original_weight(plain: Fiel
     plain.emulator.clear()
     assert plain.run(RECOVER, "-e", "rolling_update_id=web-1.3").exit_code == 0
     plain.assert_untouched()
-
-
-# --- the playbook set_weights ---------------------------------------------------------------------
-
-
-MANY = {f"i-{number}": 50 + number for number in range(30)}
-
-
-def drain_file(servers: list[str]) -> Document:
-    return {
-        "slb_load_balancer_id": "lb-a",
-        "slb_previous_file": "previous.yml",
-        "slb_backend_servers": [{"server_id": name, "weight": 0} for name in servers],
-    }
-
-
-def test_weights_set_in_part_can_be_put_back(fields: Any) -> None:
-    made: Field = fields(state(lb_a=MANY))
-    made.write(drain=drain_file(list(MANY)[:25]))
-    made.emulator.add_fault({"action": "SetBackendServers", "kind": "error", "code": "Forbidden.RAM", "skip": 1})
-    assert made.run(SET_WEIGHTS, "-e", "@drain.yml").exit_code != 0
-    assert made.weights() != made.original
-    assert made.run(SET_WEIGHTS, "-e", "@previous.yml").exit_code == 0
-    assert made.weights() == made.original
-
-
-def test_a_second_drain_into_the_same_file_loses_nothing(fields: Any) -> None:
-    made: Field = fields(state(lb_a=MANY))
-    made.write(first=drain_file(["i-1"]), second=drain_file(["i-1", "i-2"]))
-    for name in ("first", "second"):
-        assert made.run(SET_WEIGHTS, "-e", f"@{name}.yml").exit_code == 0
-    assert made.weights()["lb-a"] == {**MANY, "i-1": 0, "i-2": 0}
-    assert made.run(SET_WEIGHTS, "-e", "@previous.yml").exit_code == 0
-    assert made.weights() == made.original
 
 
 # --- plays that do not do what they seem to ---------------------------------------------------------------

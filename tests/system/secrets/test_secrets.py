@@ -275,7 +275,6 @@ def play(
         env={
             "PATH": os.environ["PATH"],
             "LC_ALL": "C.UTF-8",
-            "PYTHONDONTWRITEBYTECODE": "1",
             "ANSIBLE_COLLECTIONS_PATH": os.environ["ANSIBLE_COLLECTIONS_PATH"],
             "ANSIBLE_CALLBACKS_ENABLED": "every_result",
             "ANSIBLE_INJECT_INVOCATION": "1",

@@ -30,7 +30,7 @@ from pathlib import Path
 # From linux/prctl.h.
 PR_SET_CHILD_SUBREAPER = 36
 LEFT_OVER = 20.0  # seconds that processes may go on for after ansible-playbook has ended
-POLL = 0.005
+POLL = 0.02
 IMPORTED = (
     "ansible.cli.playbook",
     "ansible.executor.playbook_executor",
@@ -52,7 +52,20 @@ IMPORTED = (
 # A run reads the options of all of these from their documentation, which takes a while. vars_loader is not among them:
 # loaded before, its plugins would not read group_vars.
 PLUGINS = ("connection_loader", "shell_loader", "become_loader", "callback_loader", "lookup_loader")
-ACTIONS = ("slb_connections", "slb_drain", "slb_journal", "slb_set_weights")
+# Loaded by these names, or each worker would load them anew.
+LOADED = {
+    "action_loader": (
+        "ansible.builtin.debug",
+        "ansible.builtin.fail",
+        *(
+            f"aliyun_community.slb.{name}"
+            for name in ("slb_connections", "slb_drain", "slb_journal", "slb_set_weights")
+        ),
+    ),
+    "connection_loader": ("ansible.builtin.local", "local"),
+    "lookup_loader": ("ansible.builtin.env", "ansible.builtin.url"),
+    "shell_loader": ("sh",),
+}
 
 
 @dataclass(frozen=True)
@@ -190,6 +203,8 @@ def run_playbook(order: Order) -> int:
 
     # Made when the constants were imported, for one run; os._exit keeps the exit handler from removing the common one.
     vars(constants)["DEFAULT_LOCAL_TMP"] = tempfile.mkdtemp(prefix="local-", dir=order.output.parent)
+    # Ansible looks for results a thousand times a second, which costs as much as the work where several runs share a processor.
+    vars(constants)["DEFAULT_INTERNAL_POLL_INTERVAL"] = 0.01
     sys.argv = ["ansible-playbook", *order.arguments]
     try:
         PlaybookCLI.cli_executor(sys.argv)
@@ -208,8 +223,9 @@ def import_all() -> None:
     loader.init_plugin_loader()
     for plugins in PLUGINS:
         deque(vars(loader)[plugins].all(class_only=True), maxlen=0)
-    for name in ACTIONS:
-        importlib.import_module(f"ansible_collections.aliyun_community.slb.plugins.action.{name}")
+    for plugins, names in LOADED.items():
+        for name in names:
+            vars(loader)[plugins].get(name, class_only=True)
 
 
 def main(descriptor: int) -> None:
