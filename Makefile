@@ -14,8 +14,9 @@ PIP := .venv/bin/python -m pip install -qq --no-input --disable-pip-version-chec
 
 export PIP_CACHE_DIR ?= $(CURDIR)/.cache/pip
 # A fraction of what is installed is ever imported: that is compiled then, and not into the checkout.
-export PIP_NO_COMPILE := 1
+export PIP_COMPILE := 0
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.cache/pycache
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test matrix docs chaos mutants bench clean

@@ -65,6 +65,8 @@ class ActionModule(ActionBase):
         batch = _controller.batch_of_run()
         values = _controller.option_values(self, task_vars, _drain_options.argument_spec(), batch)
         options = _drain_options.parse_options(values, prefix)
+        if options.state != _drain_options.FAILED:
+            _controller.check_acts_for_itself(self, task_vars)
         folder = JournalFolder(options.record_dir or default_folder(os.environ))
         bench = _controller.workbench(self, folder, options.connection, batch)
         if options.state == _drain_options.CHECKED:

@@ -88,6 +88,16 @@ def check_play(action: ActionBase) -> None:
         )
 
 
+def check_acts_for_itself(action: ActionBase, task_vars: t.Mapping[str, t.Any]) -> None:
+    """Raise InvalidArgument if the host of the task is to stand for others, whose servers the task would not touch."""
+    if action._task.run_once and len(task_vars.get("ansible_play_batch", ())) > 1:
+        raise InvalidArgument(
+            "run_once lets one host act for all hosts of the batch, but a host only takes its own server out of traffic and"
+            " puts it back",
+            "Remove run_once. The hosts of a batch share the API calls without it.",
+        )
+
+
 def warning_of_a_loop(action: ActionBase, task_vars: t.Mapping[str, t.Any]) -> str | None:
     """What to say if the role is in a loop over load balancers, which may be meant for services that are updated apart."""
     variable = variable_of("load_balancer_ids")

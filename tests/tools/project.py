@@ -32,7 +32,7 @@ TARGET_MINORS = range(9, 16)
 # What would change the outcome of a run, or point it at a real account.
 FOREIGN_VARIABLES = re.compile(
     r"(ANSIBLE|ALICLOUD|ALIYUN|ALIBABA_CLOUD|ALIBABACLOUD|GIT|MOLECULE|PYTEST)_.*"
-    r"|PYTHON(HOME|PATH|WARNINGS)|VIRTUAL_ENV|(https?|all|no)_proxy",
+    r"|PYTHON(DONTWRITEBYTECODE|HOME|PATH|WARNINGS)|VIRTUAL_ENV|(https?|all|no)_proxy",
     re.IGNORECASE,
 )
 

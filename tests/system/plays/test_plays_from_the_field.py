@@ -255,12 +255,12 @@ def test_the_same_id_again_after_a_failure_keeps_the_original_weight(plain: Fiel
 # --- plays that do not do what they seem to ---------------------------------------------------------------
 
 
-def in_tasks(**keywords: Any) -> Document:
-    """A play that includes the role as a task, with these keywords of the task."""
+def in_tasks(apply: Document | None = None, **keywords: Any) -> Document:
+    """A play that includes the role as a task, with these keywords of the task. ``apply``: those of the role's tasks."""
     return play(
         {"rolling_update_load_balancer_ids": None},
         roles=[],
-        tasks=[{"ansible.builtin.include_role": {"name": ROLE}, **keywords}],
+        tasks=[{"ansible.builtin.include_role": {"name": ROLE, "apply": apply or {}}, **keywords}],
     )
 
 
@@ -321,6 +321,46 @@ def test_a_server_that_was_never_drained_is_not_called_out(plain: Field) -> None
     assert ended.exit_code == 2
     assert "out of traffic:" not in ended.output
     plain.assert_untouched()
+
+
+ONCE: Document = {"run_once": True}
+DELEGATED: Document = {**ONCE, "delegate_to": "localhost"}
+RUN_ONCE = "run_once lets one host act for all hosts of the batch"
+
+
+@pytest.mark.parametrize(
+    "roll",
+    [
+        play(**ONCE),
+        play(roles=[{"role": ROLE, **DELEGATED}]),
+        in_tasks(apply=ONCE, vars={"rolling_update_load_balancer_ids": ["lb-a"]}),
+        {**of_actions({**DRAIN, **ONCE}, UPDATE, RESTORE), "serial": 2},
+        {**of_actions({"block": [DRAIN], **DELEGATED}, UPDATE, RESTORE), "serial": 2},
+    ],
+    ids=["play", "role", "include_role", "task", "block"],
+)
+def test_one_host_that_stands_for_its_batch(plain: Field, roll: Document) -> None:
+    """The servers of the others would be updated under traffic."""
+    plain.write(roll=[roll])
+    ended = plain.roll()
+    assert ended.exit_code == 2
+    assert RUN_ONCE in " ".join(ended.output.split())
+    assert not ended.updated()
+    plain.assert_untouched()
+
+
+def test_one_host_that_is_put_back_for_its_batch(plain: Field) -> None:
+    plain.write(roll=[{**of_actions(DRAIN, UPDATE, {**RESTORE, **ONCE}), "serial": 2}])
+    ended = plain.roll()
+    assert RUN_ONCE in " ".join(ended.output.split())
+    plain.assert_recoverable(ended)
+
+
+def test_one_host_in_each_batch_may_act_once(plain: Field) -> None:
+    plain.write(roll=[of_actions({**DRAIN, **DELEGATED}, UPDATE, {**RESTORE, **DELEGATED})])
+    ended = plain.roll()
+    assert ended.exit_code == 0
+    assert sorted(ended.updated()) == ["web1", "web2"]
 
 
 def test_a_play_that_forgets_its_failures(plain: Field) -> None:
