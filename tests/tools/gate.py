@@ -63,11 +63,11 @@ def count(folder: Path) -> tuple[int, int]:
 def run(session: str) -> Result:
     """Run a session, say how it went, and show what it printed if it failed."""
     found, log = project.fresh_folder(project.reports_of(session)), project.log_of(session)
+    arguments = ["--", *ARGUMENTS[session]] if session in ARGUMENTS else []
     started = time.monotonic()
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [project.PYTHON, "-m", "nox", "--noxfile", project.ROOT / "noxfile.py", "--session", session]
-            + (["--", *ARGUMENTS[session]] if session in ARGUMENTS else []),
+            [project.PYTHON, "-m", "nox", "--noxfile", project.ROOT / "noxfile.py", "--session", session, *arguments],
             # Or the session `formatters` would change files.
             env=project.environment(CI="true"),
             stdin=subprocess.DEVNULL,

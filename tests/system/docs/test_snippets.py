@@ -17,6 +17,7 @@ import pytest
 from emulator_process import EmulatorProcess
 from snippets import Snippet, snippets
 from story import NOT_HERE, Command, Story, commands
+from warm_ansible import SETTINGS
 
 ROOT = project.ROOT
 README = ROOT / "README.md"
@@ -78,6 +79,7 @@ def story(
         folder.mkdir()
         (home / ".ansible" / "collections").symlink_to(collections)
     of_this_machine: dict[str, str | Path] = {
+        "ANSIBLE_CONFIG": SETTINGS,
         "ANSIBLE_TRANSPORT": "local",
         "ANSIBLE_PYTHON_INTERPRETER": project.PYTHON,
         "ANSIBLE_PIPELINING": "true",

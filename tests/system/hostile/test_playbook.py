@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 from modules import LOAD_BALANCER, STATE
 from test_answers import ANSWERS, answering
+from warm_ansible import SETTINGS
 
 import slb_emulator.api.actions.server_list
 from slb_emulator import BackendServer, Emulator, MemberEdit, running
@@ -59,6 +60,7 @@ def play(name: str, slb: Emulator, folder: Path, *options: str | bytes) -> str:
         "XDG_STATE_HOME": str(folder),
         "ANSIBLE_PIPELINING": "1",
         "ANSIBLE_COLLECTIONS_PATH": os.environ["ANSIBLE_COLLECTIONS_PATH"],
+        "ANSIBLE_CONFIG": str(SETTINGS),
         "ALICLOUD_ACCESS_KEY": "rehearsal",
         "ALICLOUD_SECRET_KEY": "rehearsal-secret",
         "ALICLOUD_REGION": "cn-hangzhou",

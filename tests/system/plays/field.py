@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from warm_ansible import Order, WarmAnsible
+from warm_ansible import SETTINGS, Order, WarmAnsible
 
 from slb_emulator import Emulator
 
@@ -115,6 +115,7 @@ def environment_for_ansible(home: Path) -> dict[str, str]:
     """What Ansible reads when it starts."""
     return {
         **os.environ,
+        "ANSIBLE_CONFIG": str(SETTINGS),
         "ANSIBLE_HOME": str(home),
         "ANSIBLE_LOCALHOST_WARNING": "false",
         "ANSIBLE_NOCOLOR": "1",

@@ -24,6 +24,7 @@ from pathlib import Path
 from urllib.parse import quote, quote_plus
 
 import pytest
+from warm_ansible import SETTINGS
 
 import slb_emulator.api.gateway
 from ansible_collections.aliyun_community.slb.tests.unit.certificates import Certificates, make_certificates
@@ -276,6 +277,7 @@ def play(
             "PATH": os.environ["PATH"],
             "LC_ALL": "C.UTF-8",
             "ANSIBLE_COLLECTIONS_PATH": os.environ["ANSIBLE_COLLECTIONS_PATH"],
+            "ANSIBLE_CONFIG": str(SETTINGS),
             "ANSIBLE_CALLBACKS_ENABLED": "every_result",
             "ANSIBLE_INJECT_INVOCATION": "1",
             "ANSIBLE_DISPLAY_TRACEBACK": "always",

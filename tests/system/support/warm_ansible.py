@@ -27,6 +27,8 @@ from dataclasses import asdict, dataclass
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 
+SETTINGS = Path(__file__).with_name("ansible.cfg")
+
 # From linux/prctl.h.
 PR_SET_CHILD_SUBREAPER = 36
 LEFT_OVER = 20.0  # seconds that processes may go on for after ansible-playbook has ended
@@ -203,8 +205,6 @@ def run_playbook(order: Order) -> int:
 
     # Made when the constants were imported, for one run; os._exit keeps the exit handler from removing the common one.
     vars(constants)["DEFAULT_LOCAL_TMP"] = tempfile.mkdtemp(prefix="local-", dir=order.output.parent)
-    # Ansible looks for results a thousand times a second, which costs as much as the work where several runs share a processor.
-    vars(constants)["DEFAULT_INTERNAL_POLL_INTERVAL"] = 0.01
     sys.argv = ["ansible-playbook", *order.arguments]
     try:
         PlaybookCLI.cli_executor(sys.argv)

@@ -23,7 +23,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import unquote
 
-from warm_ansible import Order, WarmAnsible
+from warm_ansible import SETTINGS, Order, WarmAnsible
 
 from slb_emulator import BackendServer, Emulator, MemberChange, MemberEdit, RecordedRequest, running
 
@@ -394,6 +394,7 @@ def environment_for_ansible(collections: str, home: Path) -> dict[str, str]:
         "ALICLOUD_SECRET_KEY": "rehearsal-secret",
         "ALICLOUD_REGION": "cn-hangzhou",
         "ANSIBLE_COLLECTIONS_PATH": collections,
+        "ANSIBLE_CONFIG": str(SETTINGS),
         "ANSIBLE_CONNECTION_PLUGINS": str(plugins / "connection"),
         "ANSIBLE_HOME": str(home),
         "ANSIBLE_INVENTORY_ENABLED": "ansible.builtin.yaml",

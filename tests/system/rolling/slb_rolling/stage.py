@@ -246,6 +246,7 @@ class Stage:
             "ALICLOUD_SECRET_KEY": "rehearsal-secret",
             "ALICLOUD_REGION": "cn-hangzhou",
             "ALICLOUD_SLB_ENDPOINT": self.emulator.url,
+            "ANSIBLE_CONFIG": str(PACKAGES.parent / "support" / "ansible.cfg"),
             "ANSIBLE_HOME": str(self.folder / "ansible"),
             "ANSIBLE_NOCOLOR": "1",
             "ANSIBLE_PIPELINING": "1",
