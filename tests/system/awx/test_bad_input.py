@@ -148,7 +148,8 @@ def test_an_inventory_without_servers(awx: Awx, slb: EmulatorProcess, credential
 def test_hosts(
     awx: Awx, slb: EmulatorProcess, credential: dict[str, str], servers: dict[str, t.Any], limit: str, sentence: str
 ) -> None:
-    inventory = {"all": {"hosts": {"db1": {}}}, "slb_servers": {"hosts": servers}}
+    of_all = {"rolling_update_load_balancer_ids": ["lb-example"]}
+    inventory = {"all": {"hosts": {"db1": {}}}, "slb_servers": {"hosts": servers, "vars": of_all}}
     job = awx.launch("SLB rolling update", {}, credential, inventory=inventory, limit=limit)
     assert job.status == "failed"
     assert job.last_message == sentence

@@ -42,7 +42,7 @@ def assert_refused(field: Field, says: str, **variables: Any) -> None:
 
 def test_a_drain_that_is_restored(plain: Field) -> None:
     """A server that has its weight already is not in the file."""
-    request = {
+    request: dict[str, Any] = {
         "slb_region": "cn-hangzhou",
         "slb_backend_servers": [{"server_id": "i-2", "weight": 0}, {"server_id": "i-1", "weight": 100}],
         "slb_min_active": 1,
