@@ -13,10 +13,7 @@ NOX := .venv/bin/python -m nox
 PIP := .venv/bin/python -m pip install -qq --no-input --disable-pip-version-check
 
 export PIP_CACHE_DIR ?= $(CURDIR)/.cache/pip
-# A fraction of what is installed is ever imported: that is compiled then, and not into the checkout.
-export PIP_COMPILE := 0
-export PYTHONPYCACHEPREFIX := $(CURDIR)/.cache/pycache
-unexport PYTHONDONTWRITEBYTECODE
+export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test matrix docs chaos mutants bench clean

@@ -39,10 +39,7 @@ EMULATOR = ROOT / "tests" / "emulator"
 SITE = project.CACHE / "docs"
 
 nox.options.error_on_missing_interpreters = False
-# As in the Makefile.
 os.environ.setdefault("PIP_CACHE_DIR", str(project.PIP_CACHE))
-os.environ.update(PIP_COMPILE="0", PYTHONPYCACHEPREFIX=str(project.CACHE / "pycache"))
-os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # For antsibull-nox and reuse: a container may run this as another user than the one whose checkout it is.
 os.environ.update(GIT_CONFIG_COUNT="1", GIT_CONFIG_KEY_0="safe.directory", GIT_CONFIG_VALUE_0=str(ROOT))
 antsibull_nox.load_antsibull_nox_toml()

@@ -193,7 +193,7 @@ notes:
     C(ansible.builtin.ping), O(state=drained) counts the connections to O(port), and O(state=updated) requests O(health_url).
   - Set C(ignore_errors=false) and C(ignore_unreachable=false) for these tasks if the play sets one of them to V(true).
     Otherwise a host that could not be drained is updated under traffic.
-  - Each host must run the task itself, so C(run_once) is refused if the batch has more than one host.
+  - A task takes out only the server of its own host, so C(run_once) is refused if the batch has more than one.
 seealso:
   - module: aliyun_community.slb.slb_journal
   - module: aliyun_community.slb.slb_backend_weights

@@ -56,8 +56,7 @@ def write_pip_configuration() -> None:
     if not settings.has_section("global"):
         settings.add_section("global")
     for name, value in os.environ.items():
-        # Sanity tests fail when Python warns of a file while it compiles it, so that is done when it is installed.
-        if name.startswith("PIP_") and name not in ("PIP_COMPILE", "PIP_CONFIG_FILE"):
+        if name.startswith("PIP_") and name != "PIP_CONFIG_FILE":
             settings.set("global", name.removeprefix("PIP_").lower().replace("_", "-"), value)
     settings.set("global", "cache-dir", str(project.PIP_CACHE))
     target = project.HOME / ".config" / "pip" / "pip.conf"

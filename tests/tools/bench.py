@@ -291,7 +291,7 @@ class Way:
         return self.calls_per_host * hosts + self.calls_per_batch * batches + self.calls_per_roll
 
 
-# Drain 3, health 1, restore 3; before the first batch the members and the listeners.
+# Drain 3, the groups for the proof 1, health 1, restore 3; before the first batch the members, the listeners and the groups.
 ROLE = Way("role.yml", calls_per_batch=8, calls_per_roll=3)
 USUAL_WAY = Way("usual_way.yml", calls_per_host=6)
 UPDATE_ALONE = Way("update_alone.yml")

@@ -32,9 +32,6 @@ LANES = (
     # What waits for much of its time.
     "emulator system(plays) system(chaos) system(secrets)",
 )
-# Arguments of sessions. ruff and mypy --strict read these folders, whose code runs neither on Galaxy nor within Ansible: half of
-# the time of pylint would be theirs.
-ARGUMENTS = {f"ansible-test-sanity-{LINE}": [f"--exclude=tests/{name}/" for name in ("emulator", "system", "tools")]}
 
 
 @dataclass(frozen=True)
@@ -63,11 +60,10 @@ def count(folder: Path) -> tuple[int, int]:
 def run(session: str) -> Result:
     """Run a session, say how it went, and show what it printed if it failed."""
     found, log = project.fresh_folder(project.reports_of(session)), project.log_of(session)
-    arguments = ["--", *ARGUMENTS[session]] if session in ARGUMENTS else []
     started = time.monotonic()
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [project.PYTHON, "-m", "nox", "--noxfile", project.ROOT / "noxfile.py", "--session", session, *arguments],
+            [project.PYTHON, "-m", "nox", "--noxfile", project.ROOT / "noxfile.py", "--session", session],
             # Or the session `formatters` would change files.
             env=project.environment(CI="true"),
             stdin=subprocess.DEVNULL,

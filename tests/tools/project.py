@@ -32,7 +32,7 @@ TARGET_MINORS = range(9, 16)
 # What would change the outcome of a run, or point it at a real account.
 FOREIGN_VARIABLES = re.compile(
     r"(ANSIBLE|ALICLOUD|ALIYUN|ALIBABA_CLOUD|ALIBABACLOUD|GIT|MOLECULE|PYTEST)_.*"
-    r"|PYTHON(DONTWRITEBYTECODE|HOME|PATH|WARNINGS)|VIRTUAL_ENV|(https?|all|no)_proxy",
+    r"|PYTHON(HOME|PATH|WARNINGS)|VIRTUAL_ENV|(https?|all|no)_proxy",
     re.IGNORECASE,
 )
 
@@ -129,7 +129,7 @@ def environment(**extra: str | Path) -> dict[str, str]:
         "HOME": HOME,
         "LC_ALL": "C.UTF-8",
         "PATH": search_path(),
-        "PYTHONPYCACHEPREFIX": CACHE / "pycache",
+        "PYTHONDONTWRITEBYTECODE": "1",
         "ANSIBLE_LOCALHOST_WARNING": "false",
         "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
     }

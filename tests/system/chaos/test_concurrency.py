@@ -16,7 +16,7 @@ from schedule import PLAIN_OPTIONS, Document, Schedule
 
 from slb_emulator import MemberChange, RecordedRequest, running
 
-PROCESSES = 8
+PROCESSES = 16
 # No time is asserted: a job may have to wait for all others, on a slow machine.
 OPTIONS = {**PLAIN_OPTIONS, "wait_timeout": 500, "read_timeout": 60}
 

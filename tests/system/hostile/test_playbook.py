@@ -58,6 +58,7 @@ def play(name: str, slb: Emulator, folder: Path, *options: str | bytes) -> str:
         "HOME": str(folder),
         "LC_ALL": "C.UTF-8",
         "XDG_STATE_HOME": str(folder),
+        "PYTHONDONTWRITEBYTECODE": "1",
         "ANSIBLE_PIPELINING": "1",
         "ANSIBLE_COLLECTIONS_PATH": os.environ["ANSIBLE_COLLECTIONS_PATH"],
         "ANSIBLE_CONFIG": str(SETTINGS),

@@ -15,6 +15,7 @@ import yaml
 from field import REFUSED_BECOME, SET_WEIGHTS, Ended, Field, state
 
 FILE = "previous.yml"
+ELSEWHERE = {"ansible_connection": "ssh", "ansible_python_interpreter": "/nonexistent/python"}
 
 
 def set_weights(field: Field, *arguments: str, balancer: str = "lb-a", **variables: Any) -> Ended:
@@ -42,14 +43,14 @@ def assert_refused(field: Field, says: str, **variables: Any) -> None:
 
 def test_a_drain_that_is_restored(plain: Field) -> None:
     """A server that has its weight already is not in the file."""
+    file = plain.folder / FILE
     request: dict[str, Any] = {
         "slb_region": "cn-hangzhou",
         "slb_backend_servers": [{"server_id": "i-2", "weight": 0}, {"server_id": "i-1", "weight": 100}],
         "slb_min_active": 1,
         "slb_check_listeners": "fail",
-        "slb_previous_file": FILE,
+        "slb_previous_file": str(file),
     }
-    file = plain.folder / FILE
     checked = set_weights(plain, "--check", "--diff", **request)
     assert changed(checked)
     assert "-i-2: 60" in checked.output
@@ -59,6 +60,7 @@ def test_a_drain_that_is_restored(plain: Field) -> None:
 
     drained = set_weights(plain, **request)
     assert changed(drained)
+    assert "i-2: 0" in drained.output
     assert "4 of 5 servers get traffic" in drained.output
     assert plain.weights()["lb-a"] == {**plain.original["lb-a"], "i-2": 0}
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
@@ -89,7 +91,7 @@ def test_a_file_that_is_used_again(plain: Field) -> None:
 
 def test_a_write_that_fails_after_another(fields: Any) -> None:
     """A call sets 20 weights. The message says how to restore those."""
-    field = fields(state(lb_a={f"i-{number}": 50 for number in range(1, 42)}))
+    field = fields(state(lb_a={f"i-{number}": 50 + number for number in range(1, 42)}))
     field.emulator.add_fault({"action": "SetBackendServers", "kind": "error", "code": "Forbidden.RAM", "skip": 1})
     lines = "\n".join(f"i-{number}=0" for number in range(1, 26))
     failed = set_weights(field, slb_backend_servers=lines, slb_previous_file=FILE)
@@ -138,8 +140,8 @@ def test_bad_answers_of_a_survey(plain: Field, says: str, given: dict[str, Any])
     ("hosts", "arguments"),
     [
         # What an inventory may say about the controller; none of it may reach the calls of the playbook.
-        ({"localhost": {"ansible_connection": "ssh", "ansible_host": "host.invalid"}}, ["-e", "ansible_become=true"]),
-        ({"127.0.0.1": {"ansible_python_interpreter": "/nonexistent/python"}}, ["--become"]),
+        ({"localhost": {**ELSEWHERE, "ansible_host": "host.invalid"}}, ["-e", "ansible_become=true"]),
+        ({"127.0.0.1": ELSEWHERE}, ["--become"]),
     ],
 )
 def test_surroundings(plain: Field, hosts: dict[str, Any], arguments: list[str]) -> None:

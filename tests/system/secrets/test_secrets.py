@@ -276,6 +276,7 @@ def play(
         env={
             "PATH": os.environ["PATH"],
             "LC_ALL": "C.UTF-8",
+            "PYTHONDONTWRITEBYTECODE": "1",
             "ANSIBLE_COLLECTIONS_PATH": os.environ["ANSIBLE_COLLECTIONS_PATH"],
             "ANSIBLE_CONFIG": str(SETTINGS),
             "ANSIBLE_CALLBACKS_ENABLED": "every_result",

@@ -402,6 +402,7 @@ def environment_for_ansible(collections: str, home: Path) -> dict[str, str]:
         "ANSIBLE_LOCALHOST_WARNING": "false",
         "ANSIBLE_NOCOLOR": "1",
         "ANSIBLE_PIPELINING": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",
         "SSL_CERT_FILE": os.devnull,  # no https here: the certificates of the system take a tenth of a second to read
     }
 

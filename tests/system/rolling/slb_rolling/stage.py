@@ -292,7 +292,7 @@ def listens(host: WebHost) -> bool:
 
 def web_environment() -> dict[str, str]:
     """The environment in which a web server's command works."""
-    return {**os.environ, "PYTHONPATH": str(PACKAGES)}
+    return {**os.environ, "PYTHONPATH": str(PACKAGES), "PYTHONDONTWRITEBYTECODE": "1"}
 
 
 def state_document(hosts: Sequence[WebHost], targets: Sequence[Target]) -> dict[str, Any]:
