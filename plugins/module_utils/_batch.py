@@ -222,7 +222,8 @@ class Batch:
             temporary = f"{self._path}.{os.getpid()}"
             with contextlib.suppress(OSError):
                 with open(temporary, "w", encoding="utf-8", opener=_private) as file:
-                    json.dump(content, file)
+                    # json.dump encodes in Python, ten times more slowly.
+                    file.write(json.dumps(content))
                 os.replace(temporary, self._path)
 
     def _read(self) -> Json:

@@ -198,7 +198,6 @@ class UnknownGroup(InvalidArgument):
             f"vserver_group {wanted!r} is neither the id nor the name of a vServer group of {load_balancer_id}",
             f"Its vServer groups are: {', '.join(names) or 'none'}.",
         )
-        self.wanted = wanted
 
 
 def same_address(requested: str, known: str | None) -> bool:

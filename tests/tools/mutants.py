@@ -139,7 +139,7 @@ def function_lines(mutated: MutatedFile, name: str) -> list[str]:
 
 def run_mutmut(names: list[str]) -> None:
     """Try mutants; mutmut ends with 0 also when some survive."""
-    with LOG.open("a", encoding="utf-8") as log:
+    with LOG.open("w", encoding="utf-8") as log:
         done = subprocess.run(
             [project.PYTHON, project.BIN / "mutmut", "run", *names],
             cwd=FOLDER,
@@ -153,14 +153,11 @@ def run_mutmut(names: list[str]) -> None:
         sys.exit(f"mutmut could not run the tests, see {LOG.relative_to(project.ROOT)}.")
 
 
-def score(file: str, listed: list[Mutant]) -> Score:
-    """Try the mutants of a file, and compare those that survive with the list."""
-    mutants = dict(mutants_of(file))
-    tried = {name: mutant for name, mutant in mutants.items() if not mutant.is_wording()}
-    if tried:
-        run_mutmut(list(tried))
+def score(file: str, mutants: dict[str, Mutant], listed: list[Mutant]) -> Score:
+    """What became of the mutants of a file, compared with the list. Those of words were not tried."""
     result = FOLDER / "mutants" / SOURCES / f"{file}.py.meta"
     exit_codes = json.loads(result.read_text(encoding="utf-8"))["exit_code_by_key"]
+    tried = {name: mutant for name, mutant in mutants.items() if not mutant.is_wording()}
     survivors = [mutant for name, mutant in tried.items() if status_by_exit_code[exit_codes[name]] not in KILLED]
     return Score(
         killed=len(tried) - len(survivors),
@@ -202,26 +199,25 @@ def total(scores: list[Score]) -> Score:
 
 
 def show(name: str, result: Score) -> None:
-    """Say how a file did, at once: the next one takes minutes."""
     print(result.line(name))
     for mutant in result.unlisted:
         print(f"It survived, and survivors.yml does not list it: {mutant}")
     for mutant in result.idle:
         print(f"survivors.yml lists it, and it was killed or is no more: {mutant}")
-    sys.stdout.flush()
 
 
 def main() -> int:
     names = selected()
     listed = listed_survivors()
     LOG.parent.mkdir(parents=True, exist_ok=True)
-    LOG.unlink(missing_ok=True)
     started = time.monotonic()
     prepare()
-    scores = []
-    for name in names:
-        scores.append(score(name, listed))
-        show(name, scores[-1])
+    mutants = {name: dict(mutants_of(name)) for name in names}
+    # All in one run: each begins with all tests.
+    run_mutmut([key for of_file in mutants.values() for key, mutant in of_file.items() if not mutant.is_wording()])
+    scores = [score(name, mutants[name], listed) for name in names]
+    for name, result in zip(names, scores):
+        show(name, result)
     whole = total(scores)
     failed = len(whole.unlisted) + len(whole.idle)
     print(f"\n{whole.line('all')}")

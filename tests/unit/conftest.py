@@ -112,7 +112,9 @@ def no_settings_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def process_of_a_module(monkeypatch: pytest.MonkeyPatch) -> t.Iterator[None]:
-    """What other tests have imported of the controller does not count, as in a process of ansible-test or of a module."""
+    """What other tests have imported of the controller, and their warnings, do not count, as in a process of its own."""
+    warnings = import_module("ansible.module_utils.common.warnings")
+    monkeypatch.setattr(warnings, "_global_warnings", type(warnings._global_warnings)())
     if not find_spec("ansible.module_utils._internal"):  # before ansible-core 2.19
         yield
         return

@@ -191,8 +191,11 @@ def test_addresses_are_compared_as_addresses() -> None:
 def test_ambiguous_server_id_is_refused_with_the_choices() -> None:
     with refusal(InvalidArgument) as caught:
         _plan.plan_weights([ENI_A, ENI_B], wanted({"server_id": "eni-1", "weight": 0}))
-    assert "matches 2 members" in caught.value.message
-    assert "eni 192.168.0.11, eni 192.168.0.12" in caught.value.message
+    assert caught.value.message == (
+        "server_id eni-1 matches 2 members of the load balancer: eni 192.168.0.11, eni 192.168.0.12"
+    )
+    with refusal(InvalidArgument, "matches 2 members of the load balancer: eni 192.168.0.11, eci 192.168.0.11$"):
+        _plan.plan_weights([ENI_A, ENI_A._replace(type="eci")], wanted({"server_id": "eni-1", "weight": 0}))
 
 
 def test_ids_are_compared_whole() -> None:

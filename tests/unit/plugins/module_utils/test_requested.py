@@ -57,6 +57,10 @@ def test_weight_for_exactly_one_member(member: BackendServer) -> None:
     assert not any(requested.matches(other) for other in others)
 
 
+def test_an_ecs_instance_is_meant_whatever_address_the_api_returns() -> None:
+    assert RequestedWeight.of(DEFAULT._replace(server_ip="192.168.0.1"), 5) == RequestedWeight.of(DEFAULT, 5)
+
+
 @pytest.mark.parametrize(
     ("given", "expected"),
     [(None, None), (0, (0,)), ("60", (60,)), ([0, "100"], (0, 100)), ((5,), (5,))],
@@ -106,7 +110,7 @@ def test_ports_and_groups_tell_elements_apart() -> None:
     app = {**WEB1, "vserver_group": "app"}
     assert len(parse_requested([app, {**app, "port": 1}, {**app, "port": 2}, {**app, "vserver_group": "api"}])) == 4
     with refusal(InvalidArgument, "lists i-web1 port 1 more than once"):
-        parse_requested([{**app, "port": 1}, {**app, "port": "1", "weight": 5}])
+        parse_requested([{**app, "port": 1}, {**app, "port": "1", "weight": 5, "expected_weight": 1}])
 
 
 GROUPS = [
@@ -147,6 +151,13 @@ def test_group_that_is_not_found(wanted: str, message: str, advice: str) -> None
     with refusal(InvalidArgument) as caught:
         find_group(wanted, GROUPS, "lb-1")
     assert (caught.value.message, caught.value.advice) == (message, advice)
+
+
+def test_unknown_group_of_a_task() -> None:
+    groups = [ServerGroup("rsp-1", "the vServer group 1", ())]
+    with refusal(InvalidArgument, "vServer group of lb-1$") as caught:
+        resolve_groups(parse_requested([{**WEB1, "vserver_group": "app"}]), groups, "lb-1")
+    assert caught.value.advice == "Its vServer groups are: the vServer group 1 (rsp-1)."
 
 
 def test_many_groups_are_not_listed_whole() -> None:
