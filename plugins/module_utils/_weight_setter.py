@@ -16,8 +16,6 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._client impor
 from ansible_collections.aliyun_community.slb.plugins.module_utils._deadline import Deadline
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import OutcomeUnknown, SlbError
 from ansible_collections.aliyun_community.slb.plugins.module_utils._ledger import Ledger
-from ansible_collections.aliyun_community.slb.plugins.module_utils._listener_check import ListenerCheck
-from ansible_collections.aliyun_community.slb.plugins.module_utils._listener_findings import remedies
 from ansible_collections.aliyun_community.slb.plugins.module_utils._numbers import MIN_ACTIVE, whole_number
 from ansible_collections.aliyun_community.slb.plugins.module_utils._plan import Change, Plan
 from ansible_collections.aliyun_community.slb.plugins.module_utils._records import BackendServer, Listener
@@ -136,6 +134,10 @@ class WeightSetter:
     def _check_listeners(self, plan: Plan) -> None:
         if self._options.check_listeners == "off":
             return
+        # Not above: it would cost each task that checks none a twentieth of its time.
+        from ansible_collections.aliyun_community.slb.plugins.module_utils._listener_check import ListenerCheck
+        from ansible_collections.aliyun_community.slb.plugins.module_utils._listener_findings import remedies
+
         check = ListenerCheck(self._client, self.groups)
         try:
             findings = check.findings(plan.requested, all_groups=self._options.server_groups == "all")
