@@ -190,7 +190,7 @@ def unknown_variables(names: t.Iterable[str]) -> list[str]:
             continue
         # The prefix, which all have, would make every name similar.
         endings = [each.removeprefix(PREFIX) for each in known]
-        near = difflib.get_close_matches(name.removeprefix(PREFIX), endings, n=1, cutoff=0.75)
+        near = difflib.get_close_matches(name.removeprefix(PREFIX), endings, cutoff=0.75)
         if near:
             sentences.append(f"The variable {name} has no effect: did you mean {PREFIX}{near[0]}?")
     return sentences

@@ -17,15 +17,6 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._routes impor
 _HEALTHY = "normal"  # DescribeHealthStatus
 
 
-def checked_listeners(listeners: t.Iterable[Listener]) -> list[Listener]:
-    """The listeners that check the health of the members of the default server group."""
-    return [
-        listener
-        for listener in listeners
-        if listener.health_check and listener.uses_default_group and listener.status != "stopped"
-    ]
-
-
 def health_of(server: BackendServer, listener: Listener, rows: t.Iterable[Health], port: int | None = None) -> set[str]:
     """What the listener's health check says about a member: ``normal``, ``abnormal``, ``unavailable``, or several.
 

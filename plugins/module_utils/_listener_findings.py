@@ -14,13 +14,11 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._plan import 
 from ansible_collections.aliyun_community.slb.plugins.module_utils._records import (
     BackendServer,
     Listener,
-    LoadBalancer,
     ServerGroup,
     group_name,
 )
 from ansible_collections.aliyun_community.slb.plugins.module_utils._routes import Route, rule_name
 
-_WEIGHTED_SCHEDULERS = ("wrr", "wlc")
 _KUBERNETES = "k8s/"  # how the vendor's cloud controller names its groups (vgroups.go, NamedKey)
 _MEMBERS_LISTED = 5  # in one finding
 
@@ -177,36 +175,3 @@ def _server(member: BackendServer) -> tuple[str, ...]:
 def remedies(findings: t.Iterable[Finding]) -> str:
     """What to do about the findings, each sentence once."""
     return " ".join(dict.fromkeys(finding.remedy for finding in findings))
-
-
-def ineffective_weight_reasons(load_balancer: LoadBalancer, listeners: t.Sequence[Listener]) -> list[str]:
-    """Why weights of the default server group have no effect: one phrase for each listener concerned.
-
-    Sources: vendor guide "CLB server groups" (weights act with weighted scheduling only); DescribeLoadBalancerListeners
-    (a listener with a vServer group does not use the default group). Whether weight 0 drains a server under
-    schedulers other than wrr and wlc is undocumented.
-    """
-    reasons = []
-    if load_balancer.status not in (None, "active"):
-        reasons.append(f"the load balancer is {load_balancer.status}")
-    if not listeners:
-        reasons.append("it has no listener")
-    for listener in listeners:
-        reason = _ineffective_weight_reason(listener)
-        if reason:
-            reasons.append(f"listener {listener.name} {reason}")
-    return reasons
-
-
-def _ineffective_weight_reason(listener: Listener) -> str | None:
-    if listener.forward:
-        return None  # it redirects, so it has no servers
-    if listener.vserver_group_id:
-        return f"uses vServer group {listener.vserver_group_id}"
-    if listener.master_slave_server_group_id:
-        return f"uses master/slave server group {listener.master_slave_server_group_id}"
-    if listener.status == "stopped":
-        return "is stopped"
-    if listener.scheduler is not None and listener.scheduler not in _WEIGHTED_SCHEDULERS:
-        return f"schedules by {listener.scheduler}"
-    return None

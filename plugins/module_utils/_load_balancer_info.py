@@ -18,6 +18,7 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._records impo
     BackendServer,
     Health,
     Listener,
+    Rule,
     ServerGroup,
 )
 from ansible_collections.aliyun_community.slb.plugins.module_utils._report import counts
@@ -109,7 +110,7 @@ class LoadBalancerInfo:
         if self._listeners is not None:
             result["listeners"] = [listener.as_dict() for listener in self._listeners]
             if self._all_groups:
-                result["rules"] = [_rule(route) for route in self._routes if route.rule]
+                result["rules"] = [_rule(route, route.rule) for route in self._routes if route.rule]
         if self._groups.is_read and self._rows is not None and self._listeners is not None:
             result["unhealthy"] = [{**server.as_dict(), "reasons": reasons} for server, reasons in self._unhealthy()]
         return result
@@ -151,10 +152,9 @@ def _group(group: ServerGroup) -> dict[str, t.Any]:
     return {**counts(group), "listeners": list(group.listeners), "rules": rules}
 
 
-def _rule(route: Route) -> dict[str, t.Any]:
-    rule = route.rule._asdict() if route.rule else {}
+def _rule(route: Route, rule: Rule) -> dict[str, t.Any]:
     return {
-        **rule,
+        **rule._asdict(),
         "scheduler": route.scheduler,
         "health_check": route.health_check,
         "listener_port": route.listener.port,

@@ -150,11 +150,6 @@ class Listener(t.NamedTuple):
     def name(self) -> str:
         return f"{self.protocol}:{self.port}"
 
-    @property
-    def uses_default_group(self) -> bool:
-        """Whether its requests go to the default server group: a listener that redirects has no servers at all."""
-        return not (self.forward or self.vserver_group_id or self.master_slave_server_group_id)
-
     def as_dict(self) -> dict[str, t.Any]:
         return self._asdict()
 

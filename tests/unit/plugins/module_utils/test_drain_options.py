@@ -9,11 +9,13 @@ from __future__ import annotations
 import typing as t
 
 import pytest
+import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.aliyun_community.slb.plugins.module_utils import _drain_options
 from ansible_collections.aliyun_community.slb.plugins.module_utils._drain_options import DrainOptions
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import InvalidArgument
+from ansible_collections.aliyun_community.slb.plugins.modules import slb_drain
 from ansible_collections.aliyun_community.slb.tests.unit.refusals import refusal
 
 GIVEN = {"state": "checked", "load_balancer_ids": ["lb-a"], "server_id": "i-1", "region": "cn-hangzhou"}
@@ -98,8 +100,9 @@ def test_port(port: t.Any, ports: tuple[int, ...]) -> None:
 
 @pytest.mark.parametrize("port", [0, 65536, True, 1.5, {"web": 80}, [8080, 0], "8080, web"])
 def test_not_a_port(port: t.Any) -> None:
-    with refusal(InvalidArgument, "rolling_update_port is"):
+    with refusal(InvalidArgument, "rolling_update_port is") as caught:
         parsed(port=port)
+    assert "whole number" in caught.value.advice
 
 
 LISTS: list[tuple[t.Any, tuple[str, ...]]] = [
@@ -111,6 +114,8 @@ LISTS: list[tuple[t.Any, tuple[str, ...]]] = [
     ("[lb-a, lb-b]", ("lb-a", "lb-b")),
     ("['lb-a', \"lb-b\"]", ("lb-a", "lb-b")),
     (["lb-b", "lb-a", "lb-b"], ("lb-b", "lb-a")),
+    ("'', X", ("X",)),
+    ("X1X, lb-a", ("X1X", "lb-a")),
 ]
 
 
@@ -125,6 +130,26 @@ def test_load_balancers(value: t.Any, ids: tuple[str, ...]) -> None:
 def test_what_is_not_a_list_of_load_balancers(value: t.Any) -> None:
     with refusal(InvalidArgument, "rolling_update_load_balancer_ids is "):
         parsed(load_balancer_ids=value)
+
+
+def test_what_is_not_a_list_is_not_shown_whole() -> None:
+    with refusal(InvalidArgument) as caught:
+        parsed(load_balancer_ids={"lb-a": "x" * 300})
+    assert len(caught.value.message) == 200
+    assert caught.value.advice == "Give a list."
+
+
+@pytest.mark.parametrize(
+    ("name", "example"),
+    [("server_id", "i-bp1c3zrr37ablp8ujo7v"), ("load_balancer_ids", "lb-bp1qjwo61pqz3ahltv0mw")],
+)
+@pytest.mark.parametrize(
+    ("value", "advice"), [([""], "Set it for this host, to an id such as"), (["lb a"], "Give an id such as")]
+)
+def test_an_example_of_an_id(name: str, example: str, value: list[str], advice: str) -> None:
+    with refusal(InvalidArgument) as caught:
+        parsed(**{name: value if name == "load_balancer_ids" else value[0]})
+    assert caught.value.advice == f"{advice} {example}."
 
 
 @pytest.mark.parametrize("value", [None, "", " i-1", "i-1\n", "i 1", "-1", "i-1;x", "и-1"])
@@ -208,12 +233,21 @@ def test_variables_that_have_no_effect() -> None:
         "rolling_update_id",
         "rolling_update_min_active",
         "rolling_update_of_mine",
+        "rolling_update_pause",
+        "rolling_update_stat",
         "min_activ",
     ]
     assert _drain_options.unknown_variables(names) == [
         "The variable rolling_update_loadbalancer_ids has no effect: did you mean rolling_update_load_balancer_ids?",
         "The variable rolling_update_min_activ has no effect: did you mean rolling_update_min_active?",
     ]
+
+
+def test_options_are_those_of_the_documentation() -> None:
+    documented = yaml.safe_load(slb_drain.DOCUMENTATION)["options"]
+    spec = {name: rules for name, rules in _drain_options.argument_spec().items() if name in documented}
+    keys = ("type", "choices", "required", "default")
+    assert spec == {name: {key: text[key] for key in keys if key in text} for name, text in documented.items()}
 
 
 def test_variables_of_all_options() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from ansible_collections.aliyun_community.slb.plugins.module_utils import _health
 from ansible_collections.aliyun_community.slb.plugins.module_utils._records import BackendServer, Health, Listener, Rule
-from ansible_collections.aliyun_community.slb.plugins.module_utils._routes import Route
+from ansible_collections.aliyun_community.slb.plugins.module_utils._routes import Route, listener_routes
 
 WEB1 = BackendServer("i-web1", 100, description="web 1")
 WEB2 = BackendServer("i-web2", 60)
@@ -36,8 +36,8 @@ LISTENER = Listener(80, "http", 8080, "wrr", "running", None, None, True, False,
     ],
 )
 def test_listeners_that_check_the_default_group(listener: dict[str, t.Any], checks: bool) -> None:
-    given = LISTENER._replace(**listener)
-    assert _health.checked_listeners([given]) == ([given] if checks else [])
+    routes = listener_routes(LISTENER._replace(**listener))
+    assert bool(_health.checks_of(WEB1, routes)) is checks
 
 
 HEALTHY = Health("i-web1", None, "ecs", 80, "http", 8080, "normal")

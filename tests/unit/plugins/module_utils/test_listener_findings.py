@@ -25,40 +25,13 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._records impo
     BackendServer,
     ListedRule,
     Listener,
-    LoadBalancer,
     Rule,
     ServerGroup,
 )
-from ansible_collections.aliyun_community.slb.plugins.module_utils._routes import Route
+from ansible_collections.aliyun_community.slb.plugins.module_utils._routes import Route, listener_routes
 
 WEB1 = BackendServer("i-web1", 100, description="web 1")
 LISTENER = Listener(80, "http", 8080, "wrr", "running", None, None, True, False, None)
-BALANCER = LoadBalancer("lb-1", "web", "active", "192.0.2.1", (WEB1,))
-
-
-@pytest.mark.parametrize(
-    ("listener", "reason"),
-    [
-        ({}, None),
-        ({"scheduler": "wlc"}, None),
-        ({"scheduler": None}, None),
-        ({"forward": True, "scheduler": "rr"}, None),
-        ({"scheduler": "rr"}, "listener http:80 schedules by rr"),
-        ({"scheduler": "sch"}, "listener http:80 schedules by sch"),
-        ({"vserver_group_id": "rsp-1"}, "listener http:80 uses vServer group rsp-1"),
-        ({"master_slave_server_group_id": "rsp-2"}, "listener http:80 uses master/slave server group rsp-2"),
-        ({"status": "stopped"}, "listener http:80 is stopped"),
-    ],
-)
-def test_listeners_on_which_weights_do_nothing(listener: dict[str, t.Any], reason: str | None) -> None:
-    found = _listener_findings.ineffective_weight_reasons(BALANCER, [LISTENER._replace(**listener)])
-    assert found == ([reason] if reason else [])
-
-
-def test_load_balancer_that_serves_nothing() -> None:
-    assert _listener_findings.ineffective_weight_reasons(BALANCER, []) == ["it has no listener"]
-    locked = BALANCER._replace(status="locked")
-    assert _listener_findings.ineffective_weight_reasons(locked, [LISTENER]) == ["the load balancer is locked"]
 
 
 APP_1 = BackendServer("i-web1", 100, "ecs", None, None, 8080, "rsp-app", "app")
@@ -79,6 +52,31 @@ LEFT = "uses vServer group app (rsp-app), in which i-web1 port 8080 keeps weight
 def traffic(*routes: Route, **fields: t.Any) -> Traffic:
     listeners = list(dict.fromkeys(route.listener for route in routes))
     return Traffic("active", listeners, routes, [DEFAULT, APP], {})._replace(**fields)
+
+
+@pytest.mark.parametrize(
+    ("fields", "texts"),
+    [
+        ({"scheduler": "wlc"}, []),
+        ({"scheduler": None}, []),
+        ({"scheduler": "sch"}, ["listener http:80 schedules by sch"]),
+        ({"status": "stopped", "scheduler": "rr"}, ["listener http:80 is stopped"]),
+        # It redirects, so it has no servers.
+        ({"forward": True, "scheduler": "rr"}, ["no listener or rule uses the default server group"]),
+    ],
+)
+def test_listener_of_the_default_group(fields: dict[str, t.Any], texts: list[str]) -> None:
+    listener = LISTENER._replace(**fields)
+    given = traffic(*listener_routes(listener), listeners=[listener])
+    assert [found.text for found in _listener_findings.find(given, [DRAIN], all_groups=False)] == texts
+
+
+@pytest.mark.parametrize(("members", "more"), [(5, ""), (6, " and 1 more")])
+def test_many_members_are_not_listed_whole(members: int, more: str) -> None:
+    servers = tuple(APP_1._replace(port=port) for port in range(1, members + 1))
+    groups = [DEFAULT, APP._replace(backend_servers=servers)]
+    (found,) = _listener_findings.find(traffic(TO_DEFAULT, TO_APP, groups=groups), [DRAIN], all_groups=False)
+    assert found.text.endswith(f", i-web1 port 5 keeps weight 100{more}")
 
 
 @pytest.mark.parametrize(
@@ -208,6 +206,21 @@ def traffic(*routes: Route, **fields: t.Any) -> Traffic:
             ["listener tcp:90 uses vServer group rsp-x, whose members are not known"],
             [ALL_GROUPS_TOO],
         ),
+        # What the list of groups says of one that no listener showed.
+        (
+            traffic(TO_DEFAULT, groups=[DEFAULT._replace(backend_servers=()), APP._replace(listeners=("tcp:91",))]),
+            DRAIN_APP,
+            False,
+            [],
+            [],
+        ),
+        (
+            traffic(status="inactive", listeners=[LISTENER]),
+            [DRAIN],
+            False,
+            ["the load balancer is inactive", "no listener or rule uses the default server group"],
+            [START_IT, ADD_LISTENER],
+        ),
         # Groups of Kubernetes.
         (
             traffic(TO_APP, groups=[DEFAULT, APP._replace(vserver_group_name="k8s/80/web")]),
@@ -221,6 +234,16 @@ def traffic(*routes: Route, **fields: t.Any) -> Traffic:
             [DRAIN],
             False,
             [f"listener tcp:90 {LEFT.replace('app (', 'k8s/80/web (')}"],
+            [USE_KUBERNETES],
+        ),
+        (
+            traffic(
+                TO_DEFAULT,
+                groups=[DEFAULT, APP._replace(vserver_group_name="k8s/80/web", rules=(ListedRule("rule-9", None),))],
+            ),
+            [DRAIN],
+            False,
+            [f"rule rule-9 {LEFT.replace('app (', 'k8s/80/web (')}"],
             [USE_KUBERNETES],
         ),
     ],
@@ -258,13 +281,6 @@ def test_master_slave_groups(
     found = _listener_findings.find(given, requested, all_groups=False)
     finding = ("listener tcp:22 uses master/slave server group rsp-ms", REMOVE_IT)
     assert found == ([finding] if is_found else [])
-
-
-def test_members_left_are_not_all_listed() -> None:
-    members = tuple(APP_1._replace(port=port) for port in range(8))
-    given = traffic(TO_DEFAULT, TO_APP, groups=[DEFAULT, APP._replace(backend_servers=members)])
-    (found,) = _listener_findings.find(given, [DRAIN], all_groups=False)
-    assert found.text.endswith("i-web1 port 4 keeps weight 100 and 3 more")
 
 
 def test_remedies_are_told_once() -> None:

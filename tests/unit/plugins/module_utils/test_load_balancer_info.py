@@ -162,8 +162,11 @@ def test_wait_that_ends(sick: t.Any, open_client: t.Any) -> None:
     assert info.warnings == ["Nothing checks the health of i-1, members of lb-web"]
 
 
-def test_wait_that_does_not_end(sick: t.Any, open_client: t.Any) -> None:
-    info = LoadBalancerInfo(open_client(sick.url, seconds=60), "lb-web", all_groups=True)
+def test_wait_that_does_not_end(sick: t.Any, open_client: t.Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = open_client(sick.url, seconds=60)
+    pause, attempts = client.deadline.pause, []
+    monkeypatch.setattr(client.deadline, "pause", lambda attempt: attempts.append(attempt) or pause(attempt))
+    info = LoadBalancerInfo(client, "lb-web", all_groups=True)
     info.read(PARTS)
     with refusal(SlbError) as caught:
         info.wait_for_healthy(["i-1"])
@@ -172,6 +175,8 @@ def test_wait_that_does_not_end(sick: t.Any, open_client: t.Any) -> None:
         "not healthy within wait_timeout: i-1 port 81 in vServer group rsp-1 is abnormal on listener tcp:90",
     )
     assert actions(sick).count(HEALTH) > 3
+    # The pauses grow.
+    assert attempts == list(range(1, len(attempts) + 1))
 
 
 def test_wait_for_another_server(sick: t.Any, open_client: t.Any) -> None:
@@ -189,16 +194,41 @@ def test_wait_of_the_module(run: Run, slb: t.Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("server_groups", "message"),
+    ("server_groups", "message", "advice"),
     [
-        ("all", "in none of the server groups of lb-web: i-gone"),
-        ("default", "not in the default server group of lb-web: i-gone"),
+        ("all", "in none of the server groups of lb-web: i-gone", "Check the ids."),
+        (
+            "default",
+            "not in the default server group of lb-web: i-gone",
+            "Check the ids, or set server_groups to all.",
+        ),
     ],
 )
-def test_wait_for_a_server_that_is_no_member(run: Run, slb: t.Any, server_groups: str, message: str) -> None:
+def test_wait_for_a_server_that_is_no_member(run: Run, server_groups: str, message: str, advice: str) -> None:
     options = {"server_groups": server_groups, "wait_for_healthy": ["i-web1", "i-gone"]}
     result = run(load_balancer_id="lb-web", **options)
     assert (result["error"]["code"], result["error"]["message"]) == ("UnknownMember", message)
+    assert result["msg"].endswith(f": i-gone. {advice}")
+
+
+def test_load_balancer_without_a_name(sick: t.Any, open_client: t.Any) -> None:
+    body = json.dumps({"RequestId": "R", "LoadBalancerId": "lb-web", "BackendServers": {}})
+    nameless = {"kind": "raw", "http_status": 200, "content_type": "application/json", "body": body}
+    sick.add_fault({"action": "DescribeLoadBalancerAttribute", **nameless})
+    info = LoadBalancerInfo(open_client(sick.url), "lb-web", all_groups=False)
+    info.read(PARTS)
+    assert info.result()["load_balancer_name"] is None
+    assert info.summary() == ["lb-web, the default server group: 0 of 0 members in traffic"]
+
+
+def test_nothing_is_known_before_it_is_read(open_client: t.Any, slb: t.Any) -> None:
+    assert LoadBalancerInfo(open_client(slb.url), "lb-web", all_groups=True).result() == {}
+
+
+def test_load_balancer_without_members(run: Run) -> None:
+    result = run(load_balancer_id="lb-a", gather=["members"])
+    assert (result["active_count"], result["address"]) == (0, "192.0.2.10")
+    assert "unhealthy" not in result
 
 
 # Finding load balancers

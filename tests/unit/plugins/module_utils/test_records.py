@@ -6,8 +6,6 @@
 
 from __future__ import annotations
 
-import typing as t
-
 import pytest
 
 from ansible_collections.aliyun_community.slb.plugins.module_utils._records import (
@@ -83,18 +81,3 @@ def test_records_are_shown_by_the_names_of_their_fields() -> None:
     assert listener.name == "http:80"
     assert listener.as_dict()["backend_server_port"] == 8080
     assert Health("i-1", None, "ecs", 80, "http", 8080, "normal").as_dict()["status"] == "normal"
-
-
-@pytest.mark.parametrize(
-    ("listener", "uses"),
-    [
-        ({}, True),
-        ({"health_check": False, "status": "stopped"}, True),
-        ({"vserver_group_id": "rsp-1"}, False),
-        ({"master_slave_server_group_id": "rsp-2"}, False),
-        ({"forward": True}, False),
-    ],
-)
-def test_listener_of_the_default_group(listener: dict[str, t.Any], uses: bool) -> None:
-    plain = Listener(80, "http", 8080, "wrr", "running", None, None, True, False, None)
-    assert plain._replace(**listener).uses_default_group is uses

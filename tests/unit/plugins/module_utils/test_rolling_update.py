@@ -147,7 +147,9 @@ def test_take_over_into_another_journal_closes_the_entry_of_the_first(is_own: bo
 def test_own_member_that_someone_else_has_changed_is_refused() -> None:
     plan = plan_of(70, known(is_own=True))
     assert (plan.requested, plan.entries, plan.superseded) == ((), (), ())
-    assert "i-1 of lb-a has weight 70: someone else changed it" in plan.refused["web1"].sentence()
+    refused = plan.refused["web1"]
+    assert (refused.code, refused.advice) == ("ChangedMeanwhile", "Find out who changed it.")
+    assert "i-1 of lb-a has weight 70: someone else changed it" in refused.message
 
 
 def test_two_journals_with_one_member_end_both() -> None:

@@ -94,6 +94,13 @@ print(json.dumps({"environ": dict(os.environ), "modules": list(sys.modules)}))
 """
 
 
+def test_preloading_without_the_sdk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The task says what is missing, as a failure of its own."""
+    monkeypatch.setitem(sys.modules, "aliyunsdkcore.client", None)
+    _sdk.preload_sdk()
+    assert gc.isenabled()
+
+
 def test_preloading_leaves_the_environment_as_it_is() -> None:
     """Other tasks of the run inherit it."""
     collections = Path(_sdk.__file__).parents[5]

@@ -11,8 +11,9 @@ import typing as t
 import pytest
 
 from ansible_collections.aliyun_community.slb.plugins.module_utils._client import Client
+from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import SlbError
 from ansible_collections.aliyun_community.slb.plugins.module_utils._search import Search
-from ansible_collections.aliyun_community.slb.plugins.module_utils._selection import Selection, Source
+from ansible_collections.aliyun_community.slb.plugins.module_utils._selection import Problem, Selection, Source
 
 OpenClient = t.Callable[..., Client]
 
@@ -26,6 +27,31 @@ def test_each_load_balancer_has_the_whole_time(slb: t.Any, open_client: OpenClie
     found = Source(selection, lambda _region: client, with_addresses=with_addresses).read(strict=True)
     assert [each.load_balancer_id for each in found.load_balancers] == ["lb-web"]
     assert ("DescribeHealthStatus" in [request.action for request in slb.requests]) is with_addresses
+
+
+@pytest.mark.parametrize(
+    ("load_balancer_ids", "search", "is_limited"),
+    [((), {}, False), (("lb-web",), {}, True), ((), {"load_balancer_names": ["shop"]}, True)],
+)
+def test_whether_all_load_balancers_are_meant(
+    load_balancer_ids: tuple[str, ...], search: dict[str, t.Any], is_limited: bool
+) -> None:
+    names = ("load_balancer_names", "tags", "resource_group_id", "server_id")
+    parsed = Search.parse({**dict.fromkeys(names), **search})
+    assert Selection(("cn-hangzhou",), load_balancer_ids, parsed).is_limited is is_limited
+
+
+@pytest.mark.parametrize(
+    ("region", "load_balancer_id", "what"),
+    [
+        ("cn-beijing", "lb-1", "lb-1 of cn-beijing"),
+        ("cn-beijing", None, "load balancers of cn-beijing"),
+        (None, None, "load balancers"),
+    ],
+)
+def test_sentence_of_a_problem(region: str | None, load_balancer_id: str | None, what: str) -> None:
+    error = SlbError("Forbidden.RAM", "no permission", advice="Ask.")
+    assert Problem(region, load_balancer_id, error).sentence == f"Reading {what}: {error.sentence()}"
 
 
 def test_strict_ends_with_the_first_problem(slb: t.Any, open_client: OpenClient) -> None:

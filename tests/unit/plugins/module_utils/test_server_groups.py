@@ -397,6 +397,19 @@ def test_function_sees_the_groups_of_the_options_or_of_the_scope(slb: t.Any, cli
     assert weights(slb) == {**BEFORE, "default": [1, 60], "api": [1, 100]}
 
 
+def test_what_was_read_elsewhere(slb: t.Any, client: Client) -> None:
+    read = _server_groups.ServerGroups(client, "lb-web")
+    read.read(_server_groups.ALL_GROUPS)
+    taken = _server_groups.ServerGroups(client, "lb-web")
+    assert not taken.is_read
+    assert read.load_balancer is not None
+    taken.take(read.load_balancer, read.groups, read.listed)
+    assert taken.is_read
+    slb.clear()
+    assert (taken.members, taken.list_vserver_groups()) == (read.members, read.listed)
+    assert actions(slb) == []
+
+
 # check_listeners
 
 
@@ -435,6 +448,14 @@ def test_default_group_that_a_drain_of_a_group_leaves_alone(slb: t.Any, client: 
 def test_weights_that_drain_nothing_need_no_look_at_other_groups(slb: t.Any, client: Client) -> None:
     run(client, {**WEB1, "weight": 50}, check_listeners="fail")
     assert actions(slb) == [READ_DEFAULT, "DescribeLoadBalancerListeners", WRITE_DEFAULT, READ_DEFAULT]
+
+
+def test_a_restore_that_names_groups_reads_no_others(slb: t.Any, client: Client) -> None:
+    """Whether a listener leads to the group is in the list of groups. What else it leads to matters for a drain."""
+    slb.set_weight("lb-web", "i-web1", 0, "rsp-api")
+    slb.add_fault({"action": PAIRS, "kind": "error", "code": "Forbidden.RAM"})
+    run(client, {**WEB1, "weight": 100, "vserver_group": "rsp-api"}, check_listeners="fail")
+    assert actions(slb) == [LIST, READ, "DescribeLoadBalancerListeners", "DescribeRules", READ_DEFAULT, WRITE, READ]
 
 
 def with_pair(*server_ids: str) -> dict[str, t.Any]:

@@ -224,6 +224,18 @@ def test_health(client: Client, answer: Give, row: dict[str, t.Any], read: dict[
             {"BackendServers": {"BackendServer": [{"ServerId": "i-1"}]}},
             "'ServerHealthStatus'",
         ),
+        (
+            lambda client, _id: _slb.describe_master_slave_server_group(client, "rsp-ms"),
+            "DescribeMasterSlaveServerGroupAttribute",
+            {},
+            "'MasterSlaveBackendServers'",
+        ),
+        (
+            _slb.describe_master_slave_server_groups,
+            "DescribeMasterSlaveServerGroups",
+            {"MasterSlaveServerGroups": []},
+            "no list of MasterSlaveServerGroup",
+        ),
     ],
 )
 def test_answer_of_another_form(

@@ -19,7 +19,7 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils import (
     _requested,
     _weight_setter,
 )
-from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import SlbError
+from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import InvalidArgument, SlbError
 from ansible_collections.aliyun_community.slb.plugins.module_utils._slb import describe_load_balancer
 from ansible_collections.aliyun_community.slb.tests.unit.refusals import refusal
 
@@ -510,6 +510,20 @@ def test_function_that_refuses(slb: t.Any, open_client: t.Any) -> None:
         task.run(refuse, check_mode=False)
     assert actions(slb) == [DESCRIBE]
     assert task.plan is None
+
+
+def test_listeners_that_cannot_be_read(slb: t.Any, open_client: t.Any) -> None:
+    slb.add_fault({"action": "DescribeLoadBalancerListeners", "kind": "error", "code": "Forbidden.RAM"})
+    task = new_task(open_client(slb.url), check_listeners="warn")
+    with refusal(SlbError, "Forbidden.RAM"):
+        task.run(wanted({"i-web1": 0}), check_mode=False)
+    assert "listeners" not in task.result()
+    assert SET not in actions(slb)
+
+
+def test_min_active_that_is_no_number() -> None:
+    with refusal(InvalidArgument, "^InvalidArgument: min_active is -1$"):
+        _weight_setter.Options.parse({"min_active": -1})
 
 
 def test_last_word_before_the_first_write(large: t.Any, open_client: t.Any) -> None:
