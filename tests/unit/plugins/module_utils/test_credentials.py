@@ -202,8 +202,9 @@ def test_profile_is_not_completed_from_the_environment(tmp_path: t.Any, monkeypa
     for name, value in NEW.items():
         monkeypatch.setenv(name, value)
     path = in_file(tmp_path, "[default]\ntype = access_key\naccess_key_id = id\n")
-    with refusal(CredentialsUnobtainable, "access_key_secret is not set"):
+    with refusal(CredentialsUnobtainable, "access_key_secret is not set") as caught:
         find_credentials({"shared_credentials_file": path}, NEW, LIMITS)
+    assert caught.value.advice == "Complete the profile."
 
 
 SECRET = "secret-of-a-file"

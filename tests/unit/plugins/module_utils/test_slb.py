@@ -13,7 +13,7 @@ import pytest
 
 from ansible_collections.aliyun_community.slb.plugins.module_utils import _slb
 from ansible_collections.aliyun_community.slb.plugins.module_utils._client import Client
-from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import OutcomeUnknown
+from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import OutcomeUnknown, SlbError
 from ansible_collections.aliyun_community.slb.plugins.module_utils._records import (
     BackendServer,
     Health,
@@ -245,3 +245,15 @@ def test_answer_of_another_form(
     words = f"UnusableAnswer: the response to {action} does not have the documented form \\({reason}\\)$"
     with refusal(OutcomeUnknown, words):
         call(client, "lb-web")
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "is_missing"),
+    [
+        ("InvalidParameter", "The specified VServerGroupId does not exist.", True),
+        ("InvalidParameter", "The specified parameter is not valid.", False),
+        ("Forbidden.RAM", "The specified VServerGroupId does not exist.", False),
+    ],
+)
+def test_missing_group_has_no_code_of_its_own(code: str, message: str, is_missing: bool) -> None:
+    assert _slb.is_missing_group(SlbError(code, message, advice="")) is is_missing
