@@ -79,9 +79,12 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     return monkeypatch
 
 
-@pytest.fixture
-def collection_finder(monkeypatch: pytest.MonkeyPatch) -> t.Iterator[None]:
-    """Ansible finds this collection. ansible-test sees to that, pytest alone does not."""
+@pytest.fixture(scope="module")
+def collection_finder() -> t.Iterator[None]:
+    """Ansible finds this collection. ansible-test sees to that, pytest alone does not.
+
+    For a whole file of tests: to load the collection ansible.builtin again takes longer than most of them.
+    """
     # Not on all Pythons on which modules run.
     from ansible.plugins.loader import init_plugin_loader
     from ansible.utils.collection_loader import AnsibleCollectionConfig
@@ -90,14 +93,15 @@ def collection_finder(monkeypatch: pytest.MonkeyPatch) -> t.Iterator[None]:
     if AnsibleCollectionConfig.collection_finder is not None:
         yield
         return
-    # Ansible knows only collections that its own finder has imported.
-    for name in imported_collections():
-        monkeypatch.delitem(sys.modules, name)
-    init_plugin_loader([str(Path(__file__).resolve().parents[5])])
-    yield
-    _AnsibleCollectionFinder._remove()
-    for name in imported_collections():
-        del sys.modules[name]
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        # Ansible knows only collections that its own finder has imported.
+        for name in imported_collections():
+            monkeypatch.delitem(sys.modules, name)
+        init_plugin_loader([str(Path(__file__).resolve().parents[5])])
+        yield
+        _AnsibleCollectionFinder._remove()
+        for name in imported_collections():
+            del sys.modules[name]
 
 
 def imported_collections() -> list[str]:
