@@ -308,8 +308,23 @@ def test_file_that_is_nested_too_deeply_is_refused(tmp_path: t.Any, text: str) -
 def test_only_a_regular_file_is_opened(tmp_path: t.Any) -> None:
     """Reading a pipe without a writer would block the task forever."""
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(CredentialsUnobtainable, match="it is not a regular file"):
+    with refusal(CredentialsUnobtainable, "pipe.*: it is not a regular file") as caught:
         credentials_of({"shared_credentials_file": str(tmp_path / "pipe")}, {})
+    assert caught.value.advice == "Name a regular file."
+
+
+@pytest.mark.parametrize(
+    ("profile", "message", "advice"),
+    [
+        ("db", "there is no such profile; the file has old, web", "Name one of these."),
+        ("old", "type 'rsa' is not supported", "The credentials guide of the collection lists the supported ones."),
+    ],
+)
+def test_what_to_do_about_a_profile(tmp_path: t.Any, profile: str, message: str, advice: str) -> None:
+    path = in_file(tmp_path, "[web]\ntype = access_key\n[old]\ntype = rsa\n")
+    with refusal(CredentialsUnobtainable, message) as caught:
+        find_credentials({"shared_credentials_file": path, "profile": profile}, {}, LIMITS)
+    assert caught.value.advice == advice
 
 
 @pytest.mark.parametrize(

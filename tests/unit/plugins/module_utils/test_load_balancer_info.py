@@ -292,6 +292,7 @@ def test_pages_of_load_balancers_that_never_end(run: Run, slb: t.Any, monkeypatc
     monkeypatch.setattr(_slb, "_MAX_PAGES", 2)
     result = run(load_balancer_names=["shop"])
     assert result["error"]["message"] == "DescribeLoadBalancers did not end after 2 pages"
+    assert actions(slb) == [SEARCH] * 2
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,12 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._errors impor
 from ansible_collections.aliyun_community.slb.plugins.module_utils._records import (
     BackendServer,
     Health,
+    ListedLoadBalancer,
+    ListedRule,
     Listener,
     LoadBalancer,
+    Rule,
+    ServerGroup,
 )
 from ansible_collections.aliyun_community.slb.tests.unit.refusals import refusal
 
@@ -231,6 +235,12 @@ def test_health(client: Client, answer: Give, row: dict[str, t.Any], read: dict[
             "'MasterSlaveBackendServers'",
         ),
         (
+            lambda client, _id: _slb.describe_load_balancers(client, {}),
+            "DescribeLoadBalancers",
+            {"LoadBalancers": []},
+            "no list of LoadBalancer",
+        ),
+        (
             _slb.describe_master_slave_server_groups,
             "DescribeMasterSlaveServerGroups",
             {"MasterSlaveServerGroups": []},
@@ -245,6 +255,96 @@ def test_answer_of_another_form(
     words = f"UnusableAnswer: the response to {action} does not have the documented form \\({reason}\\)$"
     with refusal(OutcomeUnknown, words):
         call(client, "lb-web")
+
+
+def test_rules(slb: t.Any, client: Client, answer: Give) -> None:
+    own = {"ListenerSync": "off", "Scheduler": "rr", "HealthCheck": "on"}
+    row = {"RuleId": "rule-1", "RuleName": "api", "Domain": "a.example.com", "Url": "/api", "VServerGroupId": "rsp-1"}
+    rows = [{**row, **own}, {"RuleId": "rule-2"}, {"RuleId": "rule-3", "ListenerSync": "on", "HealthCheck": "off"}]
+    answer({"Rules": {"Rule": rows}})
+    listener = Listener(443, "https", 80, "wrr", "running", None, None, True, False, None)
+    assert _slb.describe_rules(client, "lb-web", listener) == [
+        Rule("rule-1", "api", "a.example.com", "/api", "rsp-1", False, "rr", True),
+        Rule("rule-2", None, None, None, None, True, None, None),
+        Rule("rule-3", None, None, None, None, True, None, False),
+    ]
+    sent = slb.requests[-1].parameters
+    assert (sent["LoadBalancerId"], sent["ListenerPort"], sent["ListenerProtocol"]) == ("lb-web", "443", "https")
+
+
+def test_vserver_groups(slb: t.Any, client: Client, answer: Give) -> None:
+    rule = {"RuleId": "rule-1", "RuleName": "api", "Domain": "a.example.com", "Url": "/api"}
+    listeners = {"Listener": [{"Protocol": "HTTP", "Port": "80"}, {"Protocol": "tcp", "Port": 22}]}
+    used_by = {"Listeners": listeners, "Rules": {"Rule": [rule, {"RuleId": "rule-2"}]}}
+    named = {"VServerGroupId": "rsp-1", "VServerGroupName": "app", "AssociatedObjects": used_by}
+    answer({"VServerGroups": {"VServerGroup": [named, {"VServerGroupId": "rsp-2", "AssociatedObjects": None}]}})
+    assert _slb.describe_vserver_groups(client, "lb-web") == [
+        ServerGroup(
+            "rsp-1",
+            "app",
+            (),
+            ("http:80", "tcp:22"),
+            (ListedRule("rule-1", "api", "a.example.com", "/api"), ListedRule("rule-2")),
+        ),
+        ServerGroup("rsp-2", None, (), (), ()),
+    ]
+    sent = slb.requests[-1].parameters
+    assert {name: sent[name] for name in ("LoadBalancerId", "IncludeListener", "IncludeRule")} == {
+        "LoadBalancerId": "lb-web",
+        "IncludeListener": "true",
+        "IncludeRule": "true",
+    }
+
+
+APP = ServerGroup("rsp-1", "app", (), ("tcp:80",))
+ROW = {"ServerId": "eni-1", "Weight": 5, "Type": "eni", "ServerIp": "192.168.0.1", "Port": "8080", "Description": "a"}
+
+
+def test_members_of_a_vserver_group(slb: t.Any, client: Client, answer: Give) -> None:
+    answer({"VServerGroupId": "rsp-1", "LoadBalancerId": "lb-web", "BackendServers": {"BackendServer": [ROW]}})
+    member = BackendServer("eni-1", 5, "eni", "192.168.0.1", "a", 8080, "rsp-1", "app")
+    assert _slb.describe_vserver_group(client, "lb-web", APP) == APP._replace(backend_servers=(member,))
+    assert slb.requests[-1].parameters["VServerGroupId"] == "rsp-1"
+    answer({"BackendServers": {}})
+    assert _slb.describe_vserver_group(client, "lb-web", APP) == APP
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ({"LoadBalancerId": "lb-other"}, "LoadBalancerId of another load balancer"),
+        ({"VServerGroupId": "rsp-2"}, "VServerGroupId of another group"),
+        ({"BackendServers": {"BackendServer": [{**ROW, "Port": None}]}}, "expected a number"),
+    ],
+)
+def test_answer_about_another_vserver_group(
+    client: Client, answer: Give, content: dict[str, t.Any], reason: str
+) -> None:
+    answer({"BackendServers": {}, **content}, times=0)
+    with refusal(OutcomeUnknown, f"DescribeVServerGroupAttribute does not have the documented form \\({reason}\\)$"):
+        _slb.describe_vserver_group(client, "lb-web", APP)
+
+
+def test_master_slave_groups(slb: t.Any, client: Client, answer: Give) -> None:
+    groups = [{"MasterSlaveServerGroupId": "rsp-ms", "MasterSlaveServerGroupName": "pair"}, {}]
+    answer({"MasterSlaveServerGroups": {"MasterSlaveServerGroup": groups}})
+    assert _slb.describe_master_slave_server_groups(client, "lb-web") == ["rsp-ms", "pair"]
+    assert slb.requests[-1].parameters["LoadBalancerId"] == "lb-web"
+    answer({"MasterSlaveBackendServers": {"MasterSlaveBackendServer": [{"ServerId": "i-1", "Weight": 100}]}})
+    assert _slb.describe_master_slave_server_group(client, "rsp-ms") == [BackendServer("i-1", 100)]
+    assert slb.requests[-1].parameters["MasterSlaveServerGroupId"] == "rsp-ms"
+
+
+def test_load_balancers_that_are_found(slb: t.Any, client: Client, answer: Give) -> None:
+    named = {"LoadBalancerName": "web", "LoadBalancerStatus": "active", "Address": "192.0.2.1"}
+    row = {"LoadBalancerId": "lb-1", **named, "ResourceGroupId": "rg-1"}
+    answer({"LoadBalancers": {"LoadBalancer": [row, {"LoadBalancerId": "lb-2"}]}})
+    assert _slb.describe_load_balancers(client, {"ServerId": "i-1"}) == [
+        ListedLoadBalancer("lb-1", "web", "active", "192.0.2.1", "rg-1"),
+        ListedLoadBalancer("lb-2", None, None, None, None),
+    ]
+    sent = slb.requests[-1].parameters
+    assert (sent["ServerId"], sent["PageNumber"], sent["PageSize"]) == ("i-1", "1", "100")
 
 
 @pytest.mark.parametrize(
