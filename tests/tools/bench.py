@@ -474,6 +474,9 @@ def cost_lines(rolls: dict[int, Comparison]) -> list[str]:
         "| what the role costs | measured | limit |",
         "|---|---:|---:|",
         *(f"| {what} | {value:.2f} | {limit_text(value, limit)} |" for what, value, limit in rows),
+        "",
+        "Most of the seconds for each host are Ansible's own: it starts a process for each task of each host, and the role has"
+        " five such tasks.",
     ]
 
 
