@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 import typing as t
 
 import pytest
@@ -52,6 +53,54 @@ def test_whether_all_load_balancers_are_meant(
 def test_sentence_of_a_problem(region: str | None, load_balancer_id: str | None, what: str) -> None:
     error = SlbError("Forbidden.RAM", "no permission", advice="Ask.")
     assert Problem(region, load_balancer_id, error).sentence == f"Reading {what}: {error.sentence()}"
+
+
+@pytest.mark.parametrize(
+    ("action", "unread", "is_missing"),
+    [
+        ("DescribeVServerGroups", "lb-web", True),
+        # A region that could not be searched may have it.
+        ("DescribeLoadBalancers", None, False),
+    ],
+)
+def test_load_balancer_that_was_found_nowhere(
+    slb: t.Any, open_client: OpenClient, action: str, unread: str | None, is_missing: bool
+) -> None:
+    slb.add_fault({"action": action, "kind": "error", "code": "Forbidden.RAM"})
+    selection = Selection(("cn-hangzhou", "cn-beijing"), ("lb-web", "lb-gone"), Search())
+    found = Source(selection, lambda region: open_client(slb.url, region=region)).read(strict=False)
+    first, *others = found.problems
+    assert (first.region, first.load_balancer_id, first.error.code) == ("cn-hangzhou", unread, "Forbidden.RAM")
+    sentence = (
+        "Reading load balancers: InvalidArgument: load_balancer_ids has lb-gone, and no such load balancer was found in"
+        " cn-hangzhou and cn-beijing. Check it, and the regions."
+    )
+    assert [problem.sentence for problem in others] == ([sentence] if is_missing else [])
+
+
+def test_addresses_of_instances_come_from_the_health_checks(
+    clean_environment: pytest.MonkeyPatch, open_client: OpenClient
+) -> None:
+    from slb_emulator import running
+
+    balancer = {
+        "load_balancer_id": "lb-web",
+        "load_balancer_name": "web",
+        "region_id": "cn-hangzhou",
+        "backend_servers": [{"server_id": "i-web1"}],
+        "listeners": [{"listener_port": 80, "listener_protocol": "tcp", "backend_server_port": 80}],
+    }
+    keys = [{"access_key_id": "rehearsal", "access_key_secret": "rehearsal-secret+/="}]
+    selection = Selection(("cn-hangzhou",), ("lb-web",), Search())
+    with running({"access_keys": keys, "load_balancers": [balancer]}) as slb:
+        rows = [{"ServerId": "i-web1", "ServerIp": "192.168.0.1", "ServerHealthStatus": "normal"}]
+        body = json.dumps({"RequestId": "R", "BackendServers": {"BackendServer": rows}})
+        health = {"kind": "raw", "http_status": 200, "content_type": "application/json", "body": body}
+        slb.add_fault({"action": "DescribeHealthStatus", **health})
+        found = Source(selection, lambda _region: open_client(slb.url)).read(strict=True)
+        assert slb.requests[-1].parameters["LoadBalancerId"] == "lb-web"
+    (read,) = found.load_balancers
+    assert (read.load_balancer_name, read.addresses) == ("web", {"i-web1": "192.168.0.1"})
 
 
 def test_strict_ends_with_the_first_problem(slb: t.Any, open_client: OpenClient) -> None:
