@@ -398,6 +398,7 @@ def test_a_step_never_takes_a_server_out_and_never_exceeds_its_weight() -> None:
         ((), (100,)),
         ((100,), (100,)),
         ((0,), (100,)),
+        ((1,), (1, 100)),
         ((50,), (50, 100)),
         ((10, 50, 100), (10, 50, 100)),
         ((50, 10, 50, 0), (10, 50, 100)),
@@ -446,7 +447,15 @@ def test_identity(fields: dict[str, t.Any], same: bool) -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(-3, "0 s"), (0.4, "0 s"), (42, "42 s"), (119.6, "2 min 0 s"), (200, "3 min 20 s"), (7500, "2 h 5 min")],
+    [
+        (-3, "0 s"),
+        (0.4, "0 s"),
+        (42, "42 s"),
+        (119.6, "2 min 0 s"),
+        (200, "3 min 20 s"),
+        (7199, "119 min 59 s"),
+        (7200, "2 h 0 min"),
+    ],
 )
 def test_duration(seconds: float, text: str) -> None:
     assert rules.duration(seconds) == text

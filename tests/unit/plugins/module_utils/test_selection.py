@@ -12,11 +12,13 @@ import typing as t
 import pytest
 
 from ansible_collections.aliyun_community.slb.plugins.module_utils._client import Client
-from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import SlbError
+from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import InvalidArgument, SlbError
 from ansible_collections.aliyun_community.slb.plugins.module_utils._search import Search
 from ansible_collections.aliyun_community.slb.plugins.module_utils._selection import Problem, Selection, Source
+from ansible_collections.aliyun_community.slb.tests.unit.refusals import refusal
 
 OpenClient = t.Callable[..., Client]
+NO_CONDITION = dict.fromkeys(("load_balancer_names", "tags", "resource_group_id", "server_id"))
 
 
 @pytest.mark.parametrize("with_addresses", [True, False])
@@ -37,9 +39,26 @@ def test_each_load_balancer_has_the_whole_time(slb: t.Any, open_client: OpenClie
 def test_whether_all_load_balancers_are_meant(
     load_balancer_ids: tuple[str, ...], search: dict[str, t.Any], is_limited: bool
 ) -> None:
-    names = ("load_balancer_names", "tags", "resource_group_id", "server_id")
-    parsed = Search.parse({**dict.fromkeys(names), **search})
+    parsed = Search.parse({**NO_CONDITION, **search})
     assert Selection(("cn-hangzhou",), load_balancer_ids, parsed).is_limited is is_limited
+
+
+@pytest.mark.parametrize(
+    ("given", "message", "advice"),
+    [
+        ({"load_balancer_names": ["a,b"]}, "load_balancer_names has 'a,b'", "Give whole names, without commas."),
+        ({"tags": dict.fromkeys(map(str, range(21)), "x")}, "tags has 21 entries", "Give 20 at most."),
+    ],
+)
+def test_conditions_that_the_api_cannot_have(given: dict[str, t.Any], message: str, advice: str) -> None:
+    with refusal(InvalidArgument) as caught:
+        Search.parse({**NO_CONDITION, **given})
+    assert (caught.value.message, caught.value.advice) == (message, advice)
+
+
+def test_as_many_tags_as_the_api_takes() -> None:
+    tags = dict.fromkeys(map(str, range(20)), "x")
+    assert Search.parse({**NO_CONDITION, "tags": tags}).tags == tags
 
 
 @pytest.mark.parametrize(
