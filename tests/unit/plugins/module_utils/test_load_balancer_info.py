@@ -165,7 +165,12 @@ def test_wait_that_ends(sick: t.Any, open_client: t.Any) -> None:
 def test_wait_that_does_not_end(sick: t.Any, open_client: t.Any, monkeypatch: pytest.MonkeyPatch) -> None:
     client = open_client(sick.url, seconds=60)
     pause, attempts = client.deadline.pause, []
-    monkeypatch.setattr(client.deadline, "pause", lambda attempt: attempts.append(attempt) or pause(attempt))
+
+    def noted(attempt: int) -> bool:
+        attempts.append(attempt)
+        return bool(pause(attempt))
+
+    monkeypatch.setattr(client.deadline, "pause", noted)
     info = LoadBalancerInfo(client, "lb-web", all_groups=True)
     info.read(PARTS)
     with refusal(SlbError) as caught:
