@@ -50,7 +50,7 @@ chaos: .venv/dev ## look for lies under faults; N=20000 tasks or ROLLING=2000 pl
 	@$(NOX) -s $(if $(ROLLING),chaos-rolling,chaos) -- $(addprefix -n ,$(or $(ROLLING),$(N))) $(addprefix --seed ,$(SEED)) \
 		$(addprefix --schedule ,$(SCHEDULE))
 
-mutants: .venv/nox ## whether the unit tests notice wrong code; an hour; FILES="_weights _client" picks some
+mutants: .venv/nox ## whether the unit tests notice wrong code; hours; FILES="_plan _client" picks some
 	@$(NOX) -s mutants -- $(FILES)
 
 bench: .venv/nox ## measure what a task costs; SAVE=1 also writes docs/benchmarks.md

@@ -267,7 +267,7 @@ def bench(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def mutants(session: nox.Session) -> None:
-    """See whether the unit tests notice wrong code; an hour. Files may follow: -- _plan _client."""
+    """See whether the unit tests notice wrong code; hours. Files may follow: -- _plan _client."""
     install(session, "mutants")
     session.run("python", TOOLS / "mutants.py", *session.posargs)
 
