@@ -95,6 +95,7 @@ def test_all_groups(run: Run, slb: t.Any) -> None:
         ("rsp-app", "i-web1", 8080),
         ("rsp-app", "i-web1", 8081),
     ]
+    assert {row["status"] for row in result["health"]} == {"normal"}
     # The empty groups say nothing about the others.
     assert (result["active_count"], result["drained"], result["unhealthy"]) == (1, [], [])
 

@@ -478,6 +478,26 @@ def with_pair(*server_ids: str) -> dict[str, t.Any]:
 PAIRS = "DescribeMasterSlaveServerGroupAttribute"
 
 
+def test_master_slave_groups_do_not_matter_where_nothing_is_drained(
+    clean_environment: pytest.MonkeyPatch, open_client: t.Any
+) -> None:
+    from slb_emulator import running
+
+    with running(with_pair("i-web1", "i-web2")) as slb:
+        run(open_client(slb.url), {**WEB1, "weight": 50}, check_listeners="fail")
+        assert PAIRS not in actions(slb)
+
+
+def test_load_balancer_that_is_stopped(clean_environment: pytest.MonkeyPatch, open_client: t.Any) -> None:
+    from slb_emulator import running
+
+    state = with_pair("i-web2", "i-web3")
+    state["load_balancers"][0]["load_balancer_status"] = "inactive"
+    with running(state) as slb:
+        error, _setter = failure(open_client(slb.url), WEB1, check_listeners="fail")
+    assert error.message == "weights may have no effect on lb-web: the load balancer is inactive"
+
+
 @pytest.mark.parametrize(
     ("servers", "faults", "is_found"),
     [

@@ -112,6 +112,7 @@ def test_load_balancer_of_which_little_is_said(client: Client, answer: Give) -> 
 
 
 LISTENER = {"ListenerPort": 80, "ListenerProtocol": "http"}
+HTTPS = Listener(443, "https", 80, "wrr", "running", None, None, True, False, None)
 
 
 @pytest.mark.parametrize(
@@ -235,6 +236,12 @@ def test_health(client: Client, answer: Give, row: dict[str, t.Any], read: dict[
             "'MasterSlaveBackendServers'",
         ),
         (
+            lambda client, name: _slb.describe_rules(client, name, HTTPS),
+            "DescribeRules",
+            {"Rules": []},
+            "no list of Rule",
+        ),
+        (
             lambda client, _id: _slb.describe_load_balancers(client, {}),
             "DescribeLoadBalancers",
             {"LoadBalancers": []},
@@ -262,8 +269,7 @@ def test_rules(slb: t.Any, client: Client, answer: Give) -> None:
     row = {"RuleId": "rule-1", "RuleName": "api", "Domain": "a.example.com", "Url": "/api", "VServerGroupId": "rsp-1"}
     rows = [{**row, **own}, {"RuleId": "rule-2"}, {"RuleId": "rule-3", "ListenerSync": "on", "HealthCheck": "off"}]
     answer({"Rules": {"Rule": rows}})
-    listener = Listener(443, "https", 80, "wrr", "running", None, None, True, False, None)
-    assert _slb.describe_rules(client, "lb-web", listener) == [
+    assert _slb.describe_rules(client, "lb-web", HTTPS) == [
         Rule("rule-1", "api", "a.example.com", "/api", "rsp-1", False, "rr", True),
         Rule("rule-2", None, None, None, None, True, None, None),
         Rule("rule-3", None, None, None, None, True, None, False),
