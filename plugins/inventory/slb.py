@@ -89,8 +89,9 @@ notes:
     There are also groups for each load balancer (C(slb_LOAD_BALANCER_ID) and C(slb_name_LOAD_BALANCER_NAME)), its default
     server group (C(slb_LOAD_BALANCER_ID_default)) and each vServer group (C(slb_VSERVER_GROUP_ID) and
     C(slb_group_VSERVER_GROUP_NAME)). Ansible replaces characters that names of groups cannot have with C(_).
-  - With O(cache), weights and members can be older than they look. Rolling updates read them again in any case. An
-    inventory in which a load balancer is missing is not cached.
+  - With O(cache), weights and members can be older than they look. Rolling updates read the weights again in any case, but
+    not which load balancers a host is behind. If a server may have joined another one since, run them with
+    C(--flush-cache). An inventory in which a load balancer is missing is not cached.
   - Names and descriptions from the API are never templates, whoever wrote them.
 seealso:
   - plugin: ansible.builtin.constructed

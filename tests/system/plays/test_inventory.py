@@ -101,6 +101,22 @@ def test_rolling_update(field: Field) -> None:
     assert before["i-1"] == [100, 50, 40, 30]
 
 
+def test_rolling_update_with_an_inventory_that_is_older_than_the_weights(field: Field) -> None:
+    cache = {"cache": True, "cache_plugin": "ansible.builtin.jsonfile", "cache_connection": str(field.folder / "cache")}
+    field.write(**{"lb.slb": {"plugin": "aliyun_community.slb.slb", **cache}})
+    assert field.ansible("inventory", "-i", "lb.slb.yml", "--list").exit_code == 0
+    field.emulator.set_weight("lb-a", "i-1", 70)
+    field.emulator.set_weight("lb-a", "i-2", 0)
+    field.emulator.clear()
+    ended = field.run("-i", "lb.slb.yml", ROLLING_UPDATE, "-e", LOCAL)
+    assert ended.exit_code == 0
+    assert "DescribeLoadBalancers" not in [request.action for request in field.emulator.requests]
+    assert field.weights()["lb-a"] == {"i-1": 70, "i-2": 0, "i-3": 10}
+    assert field.weights()["lb-b"] == field.original["lb-b"]
+    assert field.ansible("inventory", "-i", "lb.slb.yml", "--list", "--flush-cache").exit_code == 0
+    assert "DescribeLoadBalancers" in [request.action for request in field.emulator.requests]
+
+
 def test_rolling_update_with_a_load_balancer_that_cannot_be_read(field: Field) -> None:
     """i-1 is in traffic there, too."""
     fault = {"action": "DescribeVServerGroups", "kind": "error", "code": "Forbidden.RAM", "times": 0, "skip": 1}
