@@ -116,7 +116,7 @@ def no_settings_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def process_of_a_module(monkeypatch: pytest.MonkeyPatch) -> t.Iterator[None]:
-    """What other tests have imported of the controller, and their warnings, do not count, as in a process of its own."""
+    """As if no other test had imported the controller or given a warning."""
     warnings = import_module("ansible.module_utils.common.warnings")
     monkeypatch.setattr(warnings, "_global_warnings", type(warnings._global_warnings)())
     if not find_spec("ansible.module_utils._internal"):  # before ansible-core 2.19

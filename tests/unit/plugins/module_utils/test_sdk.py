@@ -95,7 +95,7 @@ print(json.dumps({"environ": dict(os.environ), "modules": list(sys.modules)}))
 
 
 def test_preloading_without_the_sdk(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The task says what is missing, as a failure of its own."""
+    """It does not fail: the task that needs the SDK says that it is missing."""
     monkeypatch.setitem(sys.modules, "aliyunsdkcore.client", None)
     _sdk.preload_sdk()
     assert gc.isenabled()
