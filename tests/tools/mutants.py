@@ -153,11 +153,15 @@ def run_mutmut(names: list[str]) -> None:
         sys.exit(f"mutmut could not run the tests, see {LOG.relative_to(project.ROOT)}.")
 
 
+def to_try(mutants: dict[str, Mutant]) -> dict[str, Mutant]:
+    return {name: mutant for name, mutant in mutants.items() if not mutant.is_wording()}
+
+
 def score(file: str, mutants: dict[str, Mutant], listed: list[Mutant]) -> Score:
     """What became of the mutants of a file, compared with the list. Those of words were not tried."""
     result = FOLDER / "mutants" / SOURCES / f"{file}.py.meta"
     exit_codes = json.loads(result.read_text(encoding="utf-8"))["exit_code_by_key"]
-    tried = {name: mutant for name, mutant in mutants.items() if not mutant.is_wording()}
+    tried = to_try(mutants)
     survivors = [mutant for name, mutant in tried.items() if status_by_exit_code[exit_codes[name]] not in KILLED]
     return Score(
         killed=len(tried) - len(survivors),
@@ -214,7 +218,7 @@ def main() -> int:
     prepare()
     mutants = {name: dict(mutants_of(name)) for name in names}
     # All in one run: each begins with all tests.
-    run_mutmut([key for of_file in mutants.values() for key, mutant in of_file.items() if not mutant.is_wording()])
+    run_mutmut([name for of_file in mutants.values() for name in to_try(of_file)])
     scores = [score(name, mutants[name], listed) for name in names]
     for name, result in zip(names, scores):
         show(name, result)

@@ -219,8 +219,7 @@ def test_wait_for_a_server_that_is_no_member(run: Run, server_groups: str, messa
 
 def test_load_balancer_without_a_name(sick: t.Any, open_client: t.Any) -> None:
     body = json.dumps({"RequestId": "R", "LoadBalancerId": "lb-web", "BackendServers": {}})
-    nameless = {"kind": "raw", "http_status": 200, "content_type": "application/json", "body": body}
-    sick.add_fault({"action": "DescribeLoadBalancerAttribute", **nameless})
+    sick.add_fault({"action": "DescribeLoadBalancerAttribute", "kind": "raw", "body": body})
     info = LoadBalancerInfo(open_client(sick.url), "lb-web", all_groups=False)
     info.read(PARTS)
     assert info.result()["load_balancer_name"] is None

@@ -15,6 +15,7 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._client impor
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import InvalidArgument, SlbError
 from ansible_collections.aliyun_community.slb.plugins.module_utils._search import Search
 from ansible_collections.aliyun_community.slb.plugins.module_utils._selection import Problem, Selection, Source
+from ansible_collections.aliyun_community.slb.tests.unit import server_groups
 from ansible_collections.aliyun_community.slb.tests.unit.refusals import refusal
 
 OpenClient = t.Callable[..., Client]
@@ -109,13 +110,11 @@ def test_addresses_of_instances_come_from_the_health_checks(
         "backend_servers": [{"server_id": "i-web1"}],
         "listeners": [{"listener_port": 80, "listener_protocol": "tcp", "backend_server_port": 80}],
     }
-    keys = [{"access_key_id": "rehearsal", "access_key_secret": "rehearsal-secret+/="}]
     selection = Selection(("cn-hangzhou",), ("lb-web",), Search())
-    with running({"access_keys": keys, "load_balancers": [balancer]}) as slb:
+    with running({"access_keys": server_groups.KEYS, "load_balancers": [balancer]}) as slb:
         rows = [{"ServerId": "i-web1", "ServerIp": "192.168.0.1", "ServerHealthStatus": "normal"}]
         body = json.dumps({"RequestId": "R", "BackendServers": {"BackendServer": rows}})
-        health = {"kind": "raw", "http_status": 200, "content_type": "application/json", "body": body}
-        slb.add_fault({"action": "DescribeHealthStatus", **health})
+        slb.add_fault({"action": "DescribeHealthStatus", "kind": "raw", "body": body})
         found = Source(selection, lambda _region: open_client(slb.url)).read(strict=True)
         assert slb.requests[-1].parameters["LoadBalancerId"] == "lb-web"
     (read,) = found.load_balancers
