@@ -31,6 +31,9 @@ from . import stage
 from .schedule import Document, Schedule
 
 HANGING = 900.0  # seconds after which a run counts as hung
+# Seconds after which whoever pressed Ctrl-C presses it again. Ansible can lose an interrupt and then wait for ever: if it
+# comes in one of the hooks that Python calls after a fork, or while a worker that it ends has the lock of the results.
+IMPATIENT = 60.0
 # What a run prints for people to copy, with arguments that are quoted for a shell, in whole or in part.
 PRINTED_COMMAND = re.compile(
     r"ansible-playbook aliyun_community\.slb\.recover((?: -e (?:'[^'\n]*'|[\w.]+='[^'\n]*'|[^\s'\"\\,;()]+))*)"
@@ -147,12 +150,8 @@ class Watcher:
         if self._start_second and self.schedule.second["at"] == now:
             self._start_second()
         if self._signal and self._signal["at"] == now and self.process_group is not None:
-            self._timer = threading.Timer(
-                self._signal["seconds"], self._send_signal, [self.process_group, self._signal]
-            )
-            self._timer.daemon = True
             if self._signal["seconds"]:
-                self._timer.start()
+                self._signal_after(self._signal["seconds"], self.process_group, self._signal)
             else:
                 self._send_signal(self.process_group, self._signal)
 
@@ -166,6 +165,11 @@ class Watcher:
         )
         self.events.append(Edit(position, name, changes))
 
+    def _signal_after(self, seconds: float, process_group: int, told: Document) -> None:
+        self._timer = threading.Timer(seconds, self._send_signal, [process_group, told])
+        self._timer.daemon = True
+        self._timer.start()
+
     def _send_signal(self, process_group: int, told: Document) -> None:
         send = os.killpg if told["to"] == "group" else os.kill
         # Noted before: who waits for the end of the run may see it at once.
@@ -174,6 +178,9 @@ class Watcher:
             send(process_group, signal.Signals[f"SIG{told['number']}"])
         except ProcessLookupError:
             self.signalled = False
+        else:
+            if told["number"] == "INT":
+                self._signal_after(IMPATIENT, process_group, told)
 
     def end(self) -> None:
         """The run is over: a signal that was not sent yet is not for the next one."""
