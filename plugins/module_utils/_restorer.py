@@ -193,6 +193,7 @@ class Restorer:
     def _before_write(self, work: _Step) -> None:
         self._bench.check_alive()
         self._record(work.about_to_write())
+        work.has_begun = True
 
     def _record(self, entries: t.Sequence[Entry]) -> None:
         if entries and not self._bench.check_mode:
@@ -215,6 +216,7 @@ class _Step:
     """The entries of one load balancer during one step. ``failed``: those that did not get there, because of ``error``.
 
     ``changed``: the members whose weight was changed. ``kept``: what a look has found where the rolling update left it.
+    ``has_begun``: weights of this step were about to be written, so some may be in effect.
     """
 
     def __init__(self, load_balancer_id: str, entries: t.Sequence[Entry], step: StepOfRamp) -> None:
@@ -226,6 +228,7 @@ class _Step:
         self.failed: t.Sequence[Entry] = ()
         self.changed: set[BackendServerKey] = set()
         self.kept: t.Sequence[Entry] = ()
+        self.has_begun = False
 
     @property
     def has_default_group(self) -> bool:
@@ -238,7 +241,7 @@ class _Step:
         return [ServerGroup(group_id, name, ()) for group_id, name in names.items()]
 
     def choose(self, group: tuple[BackendServer, ...]) -> t.Sequence[RequestedWeight]:
-        self.plan = plan_restore(self.entries, group, self.step.percent, self.step.previous)
+        self.plan = plan_restore(self.entries, group, self.step.percent, self.step.previous, self.has_begun)
         if self.step.is_look:
             self.kept = self.plan.entries
             self.plan = self.plan._replace(requested=(), entries=())
@@ -251,7 +254,12 @@ class _Step:
             self.failed = self.entries
             return
         self.choose(group)
-        self.failed = self.plan.entries
+        weights = {server.key: server.weight for server in group}
+        self.failed = [
+            entry
+            for entry, requested in zip(self.plan.entries, self.plan.requested)
+            if weights[entry.key[1:]] != requested.weight
+        ]
 
     @property
     def surprising(self) -> list[Entry]:

@@ -276,25 +276,30 @@ class RestorePlan(t.NamedTuple):
 
 
 def plan_restore(
-    entries: t.Sequence[Entry], group: t.Sequence[BackendServer], percent: int = 100, previous: int | None = None
+    entries: t.Sequence[Entry],
+    group: t.Sequence[BackendServer],
+    percent: int = 100,
+    previous: int | None = None,
+    has_begun: bool = False,
 ) -> RestorePlan:
     """Decide by the group as it was just read: only a weight that the rolling update itself wrote is changed.
 
     ``previous``: the percentage of the step before, if this is a later step of a ramp. Then the members must have the
     weights of that step: someone may have taken a server out by hand meanwhile, and 0 was written once, too.
+    ``has_begun``: some members may have got to the weights of this step.
     """
     requested, changing, done, left_alone = [], [], [], []
     for entry in entries:
         server = next((server for server in group if entry.is_of(server)), None)
         weight = None if server is None else server.weight
+        goal = step_weight(entry.original, percent)
+        own = entry.written if previous is None else (step_weight(entry.original, previous),)
         if weight == entry.original:
             done.append(entry)
-        elif server is None or weight not in (
-            entry.written if previous is None else (step_weight(entry.original, previous),)
-        ):
+        elif server is None or weight not in (*own, *((goal,) if has_begun else ())):
             left_alone.append((entry, weight))
         else:
-            requested.append(RequestedWeight.of(server, step_weight(entry.original, percent)))
+            requested.append(RequestedWeight.of(server, goal))
             changing.append(entry)
     return RestorePlan(tuple(requested), tuple(changing), tuple(done), tuple(left_alone))
 

@@ -443,6 +443,21 @@ def test_ramp_in_every_group(stage: Stage, session: Session) -> None:
     stage.assert_as_they_were()
 
 
+@pytest.mark.parametrize("step", [0, 1, 2])
+def test_step_of_a_ramp_that_fails_in_one_group(stage: Stage, session: Session, step: int) -> None:
+    """What the step has reached in another group goes on, and is nobody else's change."""
+    session.update("web1", ramp=(10, 50), **G)
+    stage.slb.add_fault({"action": WRITE_GROUP, "skip": step, "kind": "error", "code": "Forbidden.RAM"})
+    (result,) = session.restore("web1", ramp=(10, 50), **G)
+    assert result["failed"]
+    assert "someone else" not in result["msg"]
+    assert stage.weights("lb-g")[0] == 100
+    assert stage.groups()["rsp-app"][:2] == [[0, 0], [10, 5], [50, 25]][step]
+    assert {entry.group for entry in stage.open_entries()} == {"rsp-app"}
+    assert not stage.session().recover(ID)["failed"]
+    stage.assert_as_they_were()
+
+
 def test_someone_else_changes_one_port(stage: Stage, session: Session) -> None:
     session.update("web1", **G)
     stage.slb.set_weight("lb-g", "i-1", 77, "rsp-app", 8081)
