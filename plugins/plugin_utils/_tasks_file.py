@@ -60,6 +60,8 @@ HARMLESS = frozenset(
         "role_complete",
     }
 )
+# Modules that can wait for what an earlier task has begun in the background, without their collections and `win_`.
+WAITING = frozenset({"async_status", "pause", "wait_for", "wait_for_connection"})
 PLAYBOOK_IMPORTS = frozenset({"import_playbook", "ansible.builtin.import_playbook", "ansible.legacy.import_playbook"})
 
 # Variables that no task changes: a name made of them and text is as good as a literal one.
@@ -235,7 +237,13 @@ class _Check:
         self.task_vars = task_vars
         self.templar = templar
         self.role_folder = os.path.realpath(role_path) if role_path else None
-        self.seen: set[tuple[str, ...]] = set()
+        # Ansible looks beside the playbook, too, before it looks beside the user's file.
+        self.playbooks = os.path.join(os.path.dirname(os.path.dirname(self.role_folder or "")), "playbooks")
+        self.seen: dict[tuple[str, ...], bool] = {}  # files and roles, and whether one of their tasks waits
+        self.waits = 0  # tasks that wait, so far
+        self.background: list[_Position] = []  # tasks that go on by themselves, and that no later task waits for
+        self.notified: set[str] = set()
+        self.handlers: list[Task] = [handler for block in site.play.handlers for handler in block.block]
         self.unknown: set[str] = set()  # loop variables whose values are not known yet
 
     def check_file(self, path: str) -> None:
@@ -243,12 +251,14 @@ class _Check:
             what = "it is not a file" if os.path.exists(path) else "there is no such file"
             raise _refusal(path, what, "give the path of an existing file with tasks")
         self.check_tasks(path, self.site.include(path), self.site.role)
+        self.check_background(path)
 
     # --- files and roles ----------------------------------------------------------------------
 
     def check_tasks(self, path: str, include: TaskInclude, role: Role) -> None:
         """Check a file that ``include``, a dynamic include in ``role``, leads to."""
-        if not self.is_new(os.path.realpath(path), role._role_path):
+        key = (os.path.realpath(path), role._role_path)
+        if not self.is_new(key):
             return
         with self.translated_errors(path):
             data = self.site.loader.load_tasks(path)
@@ -264,13 +274,15 @@ class _Check:
                 )
             except AnsibleError as error:
                 if self.needs_unknown(error):
+                    self.wait()
                     return
                 raise
-        self.check_blocks(blocks, path)
+        self.check_content(key, blocks, path)
 
     def check_role(self, include: IncludeRole, name: str, from_files: Mapping[str, str], sure: bool, path: str) -> None:
         """Check a role that ``include``, a dynamic include in the file ``path``, leads to; if not ``sure``, perhaps."""
-        if not self.is_new("role", name, *(f"{part}={file}" for part, file in sorted(from_files.items()))):
+        key = ("role", name, *(f"{part}={file}" for part, file in sorted(from_files.items())))
+        if not self.is_new(key):
             return
         include = include.copy()
         include._role_name = name
@@ -282,10 +294,13 @@ class _Check:
                 )
             except AnsibleError as error:
                 if self.needs_unknown(error) or not sure and _NO_ROLE_OR_FILE.search(_reason(error)):
+                    self.wait()
                     return
                 raise
-        self.check_blocks(blocks, path)
-        for handler in (handler for block in handlers for handler in block.block):
+        self.check_content(key, blocks, path)
+        added = [handler for block in handlers for handler in block.block]
+        self.handlers += added
+        for handler in added:
             if handler.action in constants._ACTION_META:
                 self.check_meta(handler, path)
 
@@ -294,12 +309,19 @@ class _Check:
         undefined = _UNDEFINED.search(_reason(error))
         return undefined is not None and undefined.group(1) in self.unknown
 
-    def is_new(self, *key: str) -> bool:
+    def is_new(self, key: tuple[str, ...]) -> bool:
         """Whether it was not checked before: files may include themselves under a condition."""
-        if key in self.seen:
-            return False
-        self.seen.add(key)
-        return True
+        if key not in self.seen:
+            self.seen[key] = False
+            return True
+        if self.seen[key]:
+            self.wait()
+        return False
+
+    def check_content(self, key: tuple[str, ...], blocks: t.Iterable[Block], path: str) -> None:
+        before = self.waits
+        self.check_blocks(blocks, path)
+        self.seen[key] = self.waits > before
 
     @contextlib.contextmanager
     def translated_errors(self, path: str, include: Task | None = None) -> Iterator[None]:
@@ -347,8 +369,10 @@ class _Check:
             self.check_role_include(task, path)
         elif isinstance(task, TaskInclude):
             self.check_include(task, path)
-        elif action is not None and not {"action", "local_action"}.isdisjoint(task.get_ds() or ()):
-            self.check_action(action, task, path)
+        else:
+            self.note_background(task, action, path)
+            if action is not None and not {"action", "local_action"}.isdisjoint(task.get_ds() or ()):
+                self.check_action(action, task, path)
 
     def check_meta(self, task: Task, path: str) -> None:
         action = task.args.get("_raw_params")
@@ -372,9 +396,44 @@ class _Check:
     def check_import(self, task: Task, path: str) -> None:
         """A static import is loaded already. It must not have found a file of the role in place of the user's."""
         file = _position(task).path
-        if file and self.is_of_role(file) and not self.is_of_role(path):
+        if file and self.is_own(file) and not self.is_own(path):
             include = task.get_first_parent_include()
-            raise self.role_file(self.where(include or task, path), os.path.basename(file))
+            raise self.own_file(self.where(include or task, path), file)
+
+    # --- tasks in the background --------------------------------------------------------------
+
+    def note_background(self, task: Task, action: str | None, path: str) -> None:
+        """Remember a task that goes on by itself, and forget those that this task can wait for."""
+        self.notified.update(_as_list(task.notify))
+        if self.runs(task) is False:
+            return
+        if task.until or str(action).rpartition(".")[2].removeprefix("win_") in WAITING:
+            self.wait()
+        elif self.number(task.async_val, task) != 0 and self.number(task.poll, task) in (0, None):
+            self.background.append(self.where(task, path))
+
+    def wait(self) -> None:
+        """There is a task, or a file that is not known yet, that may wait for what went on in the background."""
+        self.waits += 1
+        self.background.clear()
+
+    def number(self, given: t.Any, task: Task) -> int | None:
+        try:
+            return int(self.value_of(given, task))
+        except (TypeError, ValueError):
+            return None
+
+    def check_background(self, path: str) -> None:
+        """Refuse what would still be at work when the host is back in traffic, also if a handler begins it."""
+        for handler in self.handlers:
+            if not self.notified.isdisjoint([handler.name, *_as_list(handler.listen)]):
+                self.note_background(handler, handler.action, path)
+        if self.background:
+            what = "the task goes on in the background (poll: 0), and no later one waits for it"
+            remedy = (
+                "wait for its end with ansible.builtin.async_status, or for the service with ansible.builtin.wait_for"
+            )
+            raise _refusal(self.background[0], what, remedy)
 
     # --- dynamic includes ---------------------------------------------------------------------
 
@@ -384,11 +443,13 @@ class _Check:
             file = self.resolved(task, name)
             exists = os.path.isfile(file)
             if exists and self.is_mistaken(file, name, task, path):
-                raise self.role_file(self.where(task, path), name)
+                raise self.own_file(self.where(task, path), file)
             runs = self.runs(task)
             if not exists and sure and runs is True:
                 what = f"there is no file {name} to include"
                 raise _refusal(self.where(task, path), what, "create it or correct the path")
+            if not exists and runs is not False:
+                self.wait()
             if exists and runs is not False:
                 include = task.copy()
                 include.vars = {**task.vars, **loop_vars}
@@ -397,9 +458,9 @@ class _Check:
                 self.check_tasks(file, include, task._role)
 
     def is_mistaken(self, file: str, name: str, task: Task, path: str) -> bool:
-        """Whether the user's relative name leads to a file of the role, where Ansible looks first."""
+        """Whether the user's relative name leads to a file of this collection, where Ansible looks first."""
         relative = not os.path.isabs(os.path.expanduser(name))
-        return relative and self.is_of_user(task) and self.is_of_role(file) and not self.is_of_role(path)
+        return relative and self.is_of_user(task) and self.is_own(file) and not self.is_own(path)
 
     def check_role_include(self, task: IncludeRole, path: str) -> None:
         """Check what ``include_role`` leads to, where that is known before the run."""
@@ -453,6 +514,8 @@ class _Check:
             name = self.rendered(given, task, value)
             if name:
                 yield name, sure, value
+            else:
+                self.wait()
 
     def loop_variables(self, task: Task) -> list[dict[str, t.Any]]:
         """The loop variable of each iteration, as far as it is known; without a loop one iteration that has none."""
@@ -512,18 +575,27 @@ class _Check:
         """Whether a task is in the user's files, not in a role that these include: it runs as a task of our role."""
         return task._role is None or task._role._role_path == self.site.role._role_path
 
-    def is_of_role(self, path: str) -> bool:
-        """Whether a file lies in the folder of the role that includes the user's file."""
-        return bool(self.role_folder) and os.path.realpath(path).startswith(f"{self.role_folder}{os.sep}")
+    def is_own(self, path: str) -> bool:
+        """Whether a file is one of the role that includes the user's file, or of the playbooks of its collection."""
+        folders = (self.role_folder, self.playbooks) if self.role_folder else ()
+        return any(os.path.realpath(path).startswith(f"{folder}{os.sep}") for folder in folders)
 
     def where(self, task: Task, path: str) -> _Position:
         found = _position(task)
         return found if found.path else _Position(path)
 
-    def role_file(self, where: object, name: str) -> TasksFileError:
-        what = f"{name} would be the file of that name in the role {os.path.basename(self.site.role._role_path)}, not yours"
-        remedy = f"write an absolute path such as {{{{ playbook_dir }}}}/{os.path.basename(name)}"
-        return _refusal(where, what, remedy)
+    def own_file(self, where: object, file: str) -> TasksFileError:
+        name = os.path.basename(file)
+        if os.path.realpath(file).startswith(f"{self.role_folder}{os.sep}"):
+            what = f"{name} would be the file of that name in the role {os.path.basename(self.site.role._role_path)}, not yours"
+            return _refusal(where, what, f"write an absolute path such as {{{{ playbook_dir }}}}/{name}")
+        what = f"{name} would be the playbook of that name in this collection, not your file"
+        return _refusal(where, what, "write an absolute path or give the file another name")
+
+
+def _as_list(given: t.Any) -> list[t.Any]:
+    """A keyword that is one text or a list, before Ansible makes a list of it."""
+    return [given] if isinstance(given, str) else list(given or ())
 
 
 def _is_template(text: str) -> bool:

@@ -420,9 +420,9 @@ def make_update(chance: random.Random, form: str, names: list[str], can_run_modu
     )
     update: Document = {"kind": kind, "hosts": chance.sample(names, pick(chance, (1, 80), (len(names), 20)))}
     if kind == "own_include":
-        update["file"] = chance.choice(
-            ("restore.yml", "main.yml", "drain.yml", "recover.yml", "failed.yml", "check.yml")
-        )
+        # Ansible looks beside the collection's playbooks before it looks beside the user's files, so this name is refused there.
+        playbook = "restore.yml" if form == "playbook" else "recover.yml"
+        update["file"] = chance.choice(("restore.yml", "main.yml", "drain.yml", playbook, "failed.yml", "check.yml"))
         update["how"] = chance.choice(("include_tasks", "import_tasks"))
     if kind in ("ok", "module") and has_handlers:
         update["notifies"] = chance.random() < 0.3

@@ -61,6 +61,8 @@ SURROUNDINGS = {
     "play/play.yml": "- hosts: all\n  tasks: []\n",
     "play/windows.yml": "- nowhere.windows.reboot:\n",
     "play/empty.yml": "---\n",
+    "play/background.yml": "- command: x\n  async: 60\n  poll: 0\n",
+    "play/waits.yml": "- async_status:\n    jid: '{{ job.ansible_job_id }}'\n  until: job is finished\n",
     "play/roles/app/tasks/main.yml": "- import_tasks: part.yml\n- meta: end_role\n- include_tasks: part.yml\n",
     "play/roles/app/tasks/part.yml": "- debug:\n  notify: restart\n",
     "play/roles/app/tasks/ends.yml": "- debug:\n- block:\n    - meta: end_batch\n",
@@ -72,6 +74,8 @@ SURROUNDINGS = {
     "play/roles/base/library/from_role.py": "#!/usr/bin/python\n",
     "play/roles/bad_handler/handlers/main.yml": "- name: stop\n  meta: end_host\n",
     "play/roles/bad_handler/tasks/main.yml": "- debug:\n",
+    "play/roles/background_handler/handlers/main.yml": "- name: restart\n  command: x\n  async: 60\n  poll: 0\n  listen: now\n",
+    "play/roles/background_handler/tasks/main.yml": "- debug:\n",
     "play/roles/bad_dependency/tasks/main.yml": "- debug:\n",
     "play/roles/bad_dependency/meta/main.yml": "dependencies: [nowhere]\n",
     "play/roles/restore/tasks/main.yml": "- debug:\n",
@@ -105,7 +109,7 @@ VALID = {
     "loops": "- debug:\n  loop: '{{ many }}'\n  loop_control: {loop_var: one, label: '{{ one }}'}\n",
     "with_loops": "- debug:\n  with_items: [1, 2]\n- debug:\n  with_fileglob: '*'\n- debug:\n  until: x\n  retries: 3\n",
     "delegation": "- debug:\n  delegate_to: localhost\n  run_once: true\n  become: true\n  vars: {a: '{{ b }}'}\n",
-    "other_keywords": "- command: x\n  async: 60\n  poll: 0\n  environment: {A: b}\n  no_log: true\n  tags: [always]\n  register: r\n",
+    "other_keywords": "- command: x\n  async: 60\n  environment: {A: b}\n  no_log: true\n  tags: [always]\n  register: r\n",
     "notify": "- debug:\n  notify: [restart, '{{ other }}']\n",
     "block": "- name: all\n  block:\n    - debug:\n  rescue:\n    - debug:\n  always:\n    - block:\n        - debug:\n",
     "meta": "- meta: flush_handlers\n- ansible.builtin.meta: reset_connection\n"
@@ -144,6 +148,17 @@ VALID = {
     "role_absent_perhaps": "- include_role:\n    name: nowhere\n  when: registered is changed\n",
     "role_file_known_but_absent": "- include_role:\n    name: app\n    tasks_from: '{{ ansible_facts.os_family }}'\n",
     "role_named_like_a_file": "- include_role:\n    name: restore\n",
+    "background_waited_for": "- command: x\n  async: 60\n  poll: 0\n- ansible.builtin.async_status:\n    jid: x\n",
+    "background_of_the_machine": "- shell: sleep 2; reboot\n  async: 1\n  poll: 0\n- wait_for_connection:\n    delay: 5\n",
+    "background_until": "- command: x\n  async: 60\n  poll: 0\n- uri: url=http://x\n  until: r is success\n  register: r\n",
+    "background_waited_for_in_a_block": "- block:\n    - include_tasks: background.yml\n  always:\n    - include_tasks: waits.yml\n",
+    "background_waited_for_twice": "- include_tasks: waits.yml\n- include_tasks: background.yml\n- include_tasks: waits.yml\n",
+    "background_and_unknown_include": "- import_tasks: background.yml\n- include_tasks: '{{ undefined }}.yml'\n",
+    "background_and_later_include": "- import_tasks: background.yml\n- include_tasks: 'absent_{{ ansible_facts.os_family }}.yml'\n",
+    "background_and_unknown_role": "- import_tasks: background.yml\n- include_role:\n    name: '{{ undefined }}'\n",
+    "background_never": "- command: x\n  async: 60\n  poll: 0\n  when: false\n",
+    "background_polled": "- command: x\n  async: '{{ undefined }}'\n  poll: 5\n- command: x\n  poll: 0\n",
+    "background_handler_not_notified": "- include_role:\n    name: background_handler\n",
     "duplicate_keys": "- debug:\n    msg: 1\n  debug:\n    msg: 2\n",
 }
 
@@ -194,6 +209,28 @@ INVALID = {
     ),
     "unknown_meta": ("- meta: clear_errors\n", "update.yml:1: 'clear_errors' is not an action of ansible.builtin.meta"),
     "meta_template": ("- meta: '{{ x }}'\n", "update.yml:1: .* is not an action of ansible.builtin.meta; correct"),
+    "background": (
+        "- debug:\n- command: x\n  async: 60\n  poll: 0\n- debug:\n",
+        r"update.yml:2: the task goes on in the background \(poll: 0\), and no later one waits for it; wait",
+    ),
+    "background_after_a_wait": ("- wait_for: port=80\n- command: x\n  async: 60\n  poll: '0'\n", "update.yml:2: the task goes on"),
+    "background_by_variables": (
+        "- vars: {seconds: 0}\n  block:\n    - command: x\n      async: '{{ undefined }}'\n      poll: '{{ seconds }}'\n",
+        "update.yml:3: the task goes on",
+    ),
+    "background_wait_never": (
+        "- command: x\n  async: 60\n  poll: 0\n- pause: seconds=9\n  when: false\n",
+        "update.yml:1: the task goes on",
+    ),
+    "background_included": ("- include_tasks: waits.yml\n- include_tasks: background.yml\n", "/background.yml:1: the task goes on"),
+    "background_without_wait": (
+        "- import_tasks: background.yml\n- include_tasks: good.yml\n- include_tasks: good.yml\n",
+        "/background.yml:1: the task goes on",
+    ),
+    "background_handler": (
+        "- include_role:\n    name: background_handler\n- command: x\n  notify: now\n",
+        "/background_handler/handlers/main.yml:1: the task goes on",
+    ),
     "include_absent": ("- debug:\n- include_tasks: absent.yml\n", "update.yml:2: there is no file absent.yml to include; create"),
     "include_absent_true": ("- include_tasks: absent.yml\n  when: 1 == 1\n", "update.yml:1: there is no file absent.yml"),
     "include_absent_constant": (
@@ -420,6 +457,16 @@ def test_static_import_sees_the_variables_of_its_place(ground: Ground, kind: str
     content = "- import_tasks: '{{ release }}.yml'\n"
     ground.check(content, task)
     ground.refuses(content, "an import uses the variable release")
+
+
+@pytest.mark.parametrize("notify", ["restart", "[now, other]"])
+def test_handler_of_the_play_that_goes_on_in_the_background(ground: Ground, notify: str) -> None:
+    handler = {"name": "restart", "command": "x", "async": 60, "poll": 0, "listen": "now"}
+    task = task_of_a_play(ground, handlers=[handler])
+    ground.refuses(f"- command: x\n  notify: {notify}\n", r"the task goes on in the background \(poll: 0\)", task)
+    ground.check("- command: x\n  notify: others\n", task)
+    waiting = {"name": "wait", "wait_for": {"port": 80}, "listen": "now"}
+    ground.check("- command: x\n  notify: now\n", task_of_a_play(ground, handlers=[handler, waiting]))
 
 
 def test_short_names_come_from_the_collections_of_the_role(ground: Ground) -> None:
