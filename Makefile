@@ -10,9 +10,10 @@ PYTHON ?= $(shell for python in \
 	$(foreach version,3.13 3.12 3.11,python$(version) $(wildcard $(PYENV_VERSIONS)/$(version).*/bin/python)) python3; \
 	do "$$python" -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && break; done)
 NOX := .venv/bin/python -m nox
-PIP := .venv/bin/python -m pip install -qq --no-input --disable-pip-version-check
+UV := .venv/bin/python -m uv pip install --quiet --python .venv
 
-export PIP_CACHE_DIR ?= $(CURDIR)/.cache/pip
+export UV_CACHE_DIR ?= $(CURDIR)/.cache/uv
+export UV_COMPILE_BYTECODE := 1
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
@@ -24,12 +25,12 @@ help: ## show this list
 .venv/nox: pyproject.toml
 	@test -n "$(PYTHON)" || { echo "No Python 3.11 to 3.13 with its venv module was found; PYTHON=/path/to/python names one."; exit 1; }
 	"$(PYTHON)" -m venv .venv
-	$(PIP) --upgrade 'pip>=25.1'
-	$(PIP) --group nox
+	.venv/bin/python -m pip install -qq --no-input --disable-pip-version-check --cache-dir .cache/pip uv
+	$(UV) --group nox
 	@touch $@
 
 .venv/dev: .venv/nox tests/emulator/pyproject.toml
-	$(PIP) --group dev --editable './tests/emulator[haproxy]'
+	$(UV) --group dev --editable './tests/emulator[haproxy]'
 	@touch $@
 
 setup: .venv/dev ## make .venv with all that the tests need
