@@ -37,7 +37,8 @@ def test_an_interrupt_that_was_lost_is_sent_again(tmp_path: Path, monkeypatch: p
         watcher = runs.Watcher(schedule, emulator, tmp_path)
         watcher.prepare(told, [])
         with subprocess.Popen([sys.executable, "-c", LOSES_AN_INTERRUPT], stdout=subprocess.PIPE) as run:
-            assert run.stdout and run.stdout.readline()
+            assert run.stdout
+            assert run.stdout.readline()
             watcher.process_group = run.pid
             watcher.on_mark(0, "web1", "begin")
             try:

@@ -204,9 +204,10 @@ def test_failure_after_the_write_is_told_by_what_is_in_effect(stage: Stage, sess
 
 
 @pytest.mark.parametrize("kind", ["cut_after", "cut_before"])
-def test_lost_response(stage: Stage, session: Session, kind: str) -> None:
-    stage.slb.add_fault({"action": WRITE, "kind": kind})
-    outcome, _restorer = restore(session)
+@pytest.mark.parametrize("skip", [0, 1, 2])
+def test_lost_response(stage: Stage, session: Session, kind: str, skip: int) -> None:
+    stage.slb.add_fault({"action": WRITE, "kind": kind, "skip": skip})
+    outcome, _restorer = restore(session, 10, 50)
     stage.assert_as_they_were()
     assert_outcome(session, outcome, ["web1", "web2", "web3"])
 
