@@ -243,7 +243,7 @@ class _Check:
         self.waits = 0  # tasks that wait, so far
         self.background: list[_Position] = []  # tasks that go on by themselves, and that no later task waits for
         self.notified: set[str] = set()
-        self.handlers: list[Task] = [handler for block in site.play.handlers for handler in block.block]
+        self.handlers: list[t.Any] = [handler for block in site.play.handlers for handler in block.block]
         self.unknown: set[str] = set()  # loop variables whose values are not known yet
 
     def check_file(self, path: str) -> None:
