@@ -403,13 +403,17 @@ class _Check:
     # --- tasks in the background --------------------------------------------------------------
 
     def note_background(self, task: Task, action: str | None, path: str) -> None:
-        """Remember a task that goes on by itself, and forget those that this task can wait for."""
+        """Remember a task that goes on by itself on the host, and forget those that this task can wait for."""
         self.notified.update(_as_list(task.notify))
         if self.runs(task) is False:
             return
         if task.until or str(action).rpartition(".")[2].removeprefix("win_") in WAITING:
             self.wait()
-        elif self.number(task.async_val, task) != 0 and self.number(task.poll, task) in (0, None):
+        elif (
+            not task.delegate_to
+            and self.number(task.async_val, task) != 0
+            and self.number(task.poll, task) in (0, None)
+        ):
             self.background.append(self.where(task, path))
 
     def wait(self) -> None:

@@ -156,6 +156,8 @@ VALID = {
     "background_and_unknown_include": "- import_tasks: background.yml\n- include_tasks: '{{ undefined }}.yml'\n",
     "background_and_later_include": "- import_tasks: background.yml\n- include_tasks: 'absent_{{ ansible_facts.os_family }}.yml'\n",
     "background_and_unknown_role": "- import_tasks: background.yml\n- include_role:\n    name: '{{ undefined }}'\n",
+    "background_elsewhere": "- uri: url=http://chat\n  async: 9\n  poll: 0\n  delegate_to: localhost\n"
+    "- local_action: command x\n  async: 9\n  poll: 0\n",
     "background_never": "- command: x\n  async: 60\n  poll: 0\n  when: false\n",
     "background_polled": "- command: x\n  async: '{{ undefined }}'\n  poll: 5\n- command: x\n  poll: 0\n",
     "background_handler_not_notified": "- include_role:\n    name: background_handler\n",
