@@ -211,6 +211,8 @@ def _reason(task_vars: t.Mapping[str, t.Any]) -> str:
     name = str(task.get("name") or task.get("action") or "an update task")
     if str(task.get("action")).endswith("slb_drain"):
         return f"{name}, see the error above"
+    if task.get("no_log"):  # the result itself is whole
+        return printable(f"{name}: its result is hidden (no_log)")
     results = result.get("results")
     rows = [row for row in results if isinstance(row, dict) and row.get("failed")] if isinstance(results, list) else []
     text = " ".join(str(row.get("msg") or "failed") for row in rows or [result])
