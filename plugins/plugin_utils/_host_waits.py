@@ -11,6 +11,7 @@ Both run a module on the host, in slices, so that a long wait prints a line ever
 
 from __future__ import annotations
 
+import re
 import time
 import typing as t
 
@@ -168,6 +169,7 @@ def verdict(
 
 def wait_for_url(modules: HostModules, url: str, timeout: int, say: t.Callable[[str], None]) -> None:
     """Wait until the host gets status 200 from the URL. Raises SlbError."""
+    shown = without_secrets(url)
     started = time.monotonic()
     next_line = LINE_SECONDS
     while True:
@@ -175,15 +177,21 @@ def wait_for_url(modules: HostModules, url: str, timeout: int, say: t.Callable[[
         if not result.get("failed"):
             return
         elapsed = time.monotonic() - started
+        reason = reason_of(result).replace(url, shown)
         if elapsed >= timeout:
             raise SlbError(
                 "Unhealthy",
-                f"{url} did not answer with status 200 within {duration(elapsed)}: {reason_of(result)}",
+                f"{shown} did not answer with status 200 within {duration(elapsed)}: {reason}",
                 advice="Check the service on this host.",
             )
         if elapsed >= next_line:
             next_line += LINE_SECONDS
-            say(
-                f"{modules.host}: waiting for {url} ({reason_of(result)}), {duration(elapsed)} of at most {duration(timeout)}"
-            )
+            say(f"{modules.host}: waiting for {shown} ({reason}), {duration(elapsed)} of at most {duration(timeout)}")
         time.sleep(min(LOOK_SECONDS, max(0.0, timeout - elapsed)))
+
+
+def without_secrets(url: str) -> str:
+    """A URL as logs may have it: without user, password, query and fragment."""
+    scheme, colon, rest = re.split("[?#]", url)[0].rpartition("://")
+    authority, slash, path = rest.partition("/")
+    return f"{scheme}{colon}{authority.rpartition('@')[2]}{slash}{path}"

@@ -39,3 +39,17 @@ def test_what_did_not_count_has_failed(answer: dict[str, t.Any]) -> None:
 
 def test_unreachable_stays_so() -> None:
     assert _host_waits.not_counted({"unreachable": True, "msg": "x"}) == {"unreachable": True, "msg": "x"}
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("http://127.0.0.1:8080/healthz", "http://127.0.0.1:8080/healthz"),
+        ("https://user:pass@web/deep/path?token=x#y", "https://web/deep/path"),
+        ("http://user:p@ss@[::1]:80", "http://[::1]:80"),
+        ("http://web?next=http://me@there", "http://web"),
+        ("localhost:80/healthz", "localhost:80/healthz"),
+    ],
+)
+def test_a_log_has_no_secrets_of_a_url(url: str, shown: str) -> None:
+    assert _host_waits.without_secrets(url) == shown
