@@ -405,9 +405,11 @@ class _Check:
     def note_background(self, task: Task, action: str | None, path: str) -> None:
         """Remember a task that goes on by itself on the host, and forget those that this task can wait for."""
         self.notified.update(_as_list(task.notify))
-        if self.runs(task) is False:
+        waits = task.until or str(action).rpartition(".")[2].removeprefix("win_") in WAITING
+        # Most tasks are neither, and their conditions need not be rendered.
+        if not (waits or task.async_val) or self.runs(task) is False:
             return
-        if task.until or str(action).rpartition(".")[2].removeprefix("win_") in WAITING:
+        if waits:
             self.wait()
         elif (
             not task.delegate_to
@@ -582,7 +584,7 @@ class _Check:
     def is_own(self, path: str) -> bool:
         """Whether a file is one of the role that includes the user's file, or of the playbooks of its collection."""
         folders = (self.role_folder, self.playbooks) if self.role_folder else ()
-        return any(os.path.realpath(path).startswith(f"{folder}{os.sep}") for folder in folders)
+        return any(_is_below(path, folder) for folder in folders)
 
     def where(self, task: Task, path: str) -> _Position:
         found = _position(task)
@@ -590,11 +592,15 @@ class _Check:
 
     def own_file(self, where: object, file: str) -> TasksFileError:
         name = os.path.basename(file)
-        if os.path.realpath(file).startswith(f"{self.role_folder}{os.sep}"):
+        if _is_below(file, self.role_folder or ""):
             what = f"{name} would be the file of that name in the role {os.path.basename(self.site.role._role_path)}, not yours"
             return _refusal(where, what, f"write an absolute path such as {{{{ playbook_dir }}}}/{name}")
         what = f"{name} would be the playbook of that name in this collection, not your file"
         return _refusal(where, what, "write an absolute path or give the file another name")
+
+
+def _is_below(path: str, folder: str) -> bool:
+    return os.path.realpath(path).startswith(f"{folder}{os.sep}")
 
 
 def _as_list(given: t.Any) -> list[t.Any]:

@@ -445,7 +445,7 @@ def test_ramp_in_every_group(stage: Stage, session: Session) -> None:
 
 @pytest.mark.parametrize("step", [0, 1, 2])
 def test_step_of_a_ramp_that_fails_in_one_group(stage: Stage, session: Session, step: int) -> None:
-    """The other group goes on with the ramp: its weights are not taken for somebody else's."""
+    """The other group goes on with the ramp."""
     session.update("web1", ramp=(10, 50), **G)
     stage.slb.add_fault({"action": WRITE_GROUP, "skip": step, "kind": "error", "code": "Forbidden.RAM"})
     (result,) = session.restore("web1", ramp=(10, 50), **G)
