@@ -396,9 +396,10 @@ def check_ends(schedule: Schedule, stories: list[Story]) -> Iterator[Finding]:
             yield from check_words(schedule, run, label)
         if run.exit_code == 0:
             yield from check_reported(story, label)
-        begins_short = any(weight == 0 < original[place] for place, weight in weights_of(run.before).items())
-        # What an earlier run has left out does not count as traffic: the rest may be too few to drain any of it.
-        is_too_few = begins_short and "MinActive" in run.output and not story.writes()
+        left_out = {place for place, weight in weights_of(run.before).items() if weight == 0 < original[place]}
+        # What an earlier run has left out does not count as traffic: the rest may be too few to drain a host, while
+        # others go on and come back.
+        is_too_few = bool(left_out) and "MinActive" in run.output and out <= left_out
         # With a limit, others of the rolling update stay out, and it says so.
         is_not_all = bool(out - mine) and "still out of traffic" in run.output
         yield from check_success(schedule, story, label, bool(touched) or is_too_few or is_not_all)

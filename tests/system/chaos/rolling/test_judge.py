@@ -406,6 +406,8 @@ def test_what_an_earlier_run_has_left_out_may_leave_too_few_to_begin() -> None:
     said = f"MinActive: 1 of 3 members. {COMMAND}"
     assert "refused" not in rules(failed, Record(failed.after).read().run(2, said, name="again"))
     assert "refused" in rules(failed, Record(failed.after).read().run(2, COMMAND, name="again"))
+    others = Record(failed.after).read().write(i_2=0).write(i_2=60)
+    assert "refused" not in rules(failed, others.run(2, said, name="again"))
     assert "refused" in rules(failed, Record(failed.after).read().write(i_2=0).run(2, said, name="again"))
     assert "refused" in rules(Record().read().run(2, said))
 
