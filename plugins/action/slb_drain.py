@@ -88,7 +88,9 @@ class ActionModule(ActionBase):
         if options.state == _drain_options.DRAINED:
             return self._after_drain(coordinator.drain(options.verify), options, task_vars, bench)
         if options.state == _drain_options.PROVEN:
-            return {**coordinator.prove(), "files": _files_to_run(options, str(task_vars["playbook_dir"]))}
+            return {**coordinator.prove(), **self._files_to_run(options, str(task_vars["playbook_dir"]))}
+        if options.state in (_drain_options.UPDATED, _drain_options.RESTORED):
+            _controller.check_no_handlers_to_run(self, request.host)
         if options.state == _drain_options.UPDATED:
             if options.health_url and not bench.check_mode:
                 modules = _host_waits.HostModules(self, task_vars)
@@ -96,9 +98,7 @@ class ActionModule(ActionBase):
             return coordinator.note_updated()
         if options.state == _drain_options.RESTORED:
             return coordinator.restore()
-        # The first rescue is the one that this task stands in.
-        is_hidden = _controller.rescues_around(self) > 1
-        return coordinator.account(_reason(task_vars), options.on_failure, is_hidden)
+        return self._account(coordinator, options, task_vars)
 
     def _request(self, options: DrainOptions, task_vars: dict[str, t.Any], bench: Workbench) -> Request:
         rolling_update_id = options.rolling_update_id
@@ -167,6 +167,27 @@ class ActionModule(ActionBase):
         bench.say(found["msg"])
         return {**outcome, "connections": answer["connections"]}
 
+    def _account(self, coordinator: Coordinator, options: DrainOptions, task_vars: dict[str, t.Any]) -> Json:
+        reason, on_failure = _reason(task_vars), options.on_failure
+        names = _controller.handlers_to_run(self, str(task_vars["inventory_hostname"]))
+        if names and on_failure == "restore" and _controller.runs_handlers_after_failure(self):
+            on_failure = "keep_drained"
+            reason += f"; its handlers are still to run: {', '.join(names)}"
+        # The first rescue is the one that this task stands in.
+        is_hidden = _controller.rescues_around(self) > 1
+        return coordinator.account(reason, on_failure, is_hidden)
+
+    def _files_to_run(self, options: DrainOptions, playbook_dir: str) -> dict[str, list[str]]:
+        """The files that the role includes once a host is proven to be out of traffic, and those after a failure."""
+        handlers = "rolling_update_flush_handlers.yml"
+        names = [options.tasks_file, options.health_tasks_file]
+        found = [_controller.find_tasks_file(path, playbook_dir) for path in names if path]
+        if options.health_tasks_file:
+            found.insert(-1, handlers)
+        # What Ansible would run after the weights are back, runs before.
+        is_early = options.on_failure == "restore" and _controller.runs_handlers_after_failure(self)
+        return {"files": found, "files_after_failure": [handlers] if is_early else []}
+
     def _still_out(self, task_vars: dict[str, t.Any]) -> str:
         """What to add where the update has made the host's variables invalid: the journal knows what is out."""
         host = str(task_vars.get("inventory_hostname"))
@@ -189,18 +210,6 @@ class ActionModule(ActionBase):
         for sentence in [*_drain_options.unknown_variables(task_vars), *filter(None, [of_loop])]:
             if batch.first_time(sentence):
                 bench.warn(sentence)
-
-
-def _files_to_run(options: DrainOptions, playbook_dir: str) -> list[str]:
-    """The files that the role includes once a host is proven to be out of traffic."""
-    files = [options.tasks_file] if options.tasks_file else []
-    found = [_controller.find_tasks_file(path, playbook_dir) for path in files]
-    if options.health_tasks_file:
-        found += [
-            "rolling_update_flush_handlers.yml",
-            _controller.find_tasks_file(options.health_tasks_file, playbook_dir),
-        ]
-    return found
 
 
 def _reason(task_vars: t.Mapping[str, t.Any]) -> str:

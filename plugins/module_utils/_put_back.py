@@ -156,16 +156,18 @@ class PutBack:
             outcome = restorer.restore([entry for entry in entries if entry not in stays])
         still_out = [*stays, *(entry for entry in entries if entry.key in outcome.failed)]
         self._put_back_unclaimed()
-        message = self._account_message(reason, still_out, outcome)
-        result = {**self._context.result(changed=restorer.changed, entries=still_out, msg=message), "failed": True}
-        if is_hidden and (still_out or self._context.left_behind()):
-            message = f"{message.rstrip('.')}. It counts as unreachable, so that no rescue hides this."
-            result.update(failed=False, unreachable=True, msg=message)
-        return result
+        is_unreachable = is_hidden and bool(still_out or self._context.left_behind())
+        message = self._account_message(reason, still_out, outcome, is_unreachable)
+        result = self._context.result(changed=restorer.changed, entries=still_out, msg=message)
+        return {**result, "unreachable" if is_unreachable else "failed": True}
 
-    def _account_message(self, reason: str, still_out: t.Sequence[Entry], outcome: Outcome) -> str:
+    def _account_message(
+        self, reason: str, still_out: t.Sequence[Entry], outcome: Outcome, is_unreachable: bool
+    ) -> str:
         host = self._request.host
         parts = [f"{host} failed ({reason})."]
+        if is_unreachable:
+            parts.append("It counts as unreachable, so that no rescue hides this.")
         parts += [f"{text}." for text in dict.fromkeys([*outcome.failed.values(), *outcome.left_alone.values()])]
         if still_out:
             parts.append(

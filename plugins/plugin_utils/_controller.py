@@ -21,7 +21,11 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.aliyun_community.slb.plugins.module_utils._batch import Batch, scratch_folder
 from ansible_collections.aliyun_community.slb.plugins.module_utils._client import Client, open_client
 from ansible_collections.aliyun_community.slb.plugins.module_utils._drain_options import PREFIX, variable_of
-from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import InvalidArgument, printable
+from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import (
+    InvalidArgument,
+    SlbError,
+    printable,
+)
 from ansible_collections.aliyun_community.slb.plugins.module_utils._journal import JournalFolder, Run
 from ansible_collections.aliyun_community.slb.plugins.module_utils._workbench import Workbench
 
@@ -76,6 +80,34 @@ def _around(action: ActionBase) -> t.Iterator[t.Any]:
 def rescues_around(action: ActionBase) -> int:
     """How many blocks with a rescue the task is in."""
     return sum(bool(getattr(parent, "rescue", None)) for parent in _around(action))
+
+
+def handlers_to_run(action: ActionBase, host: str) -> list[str]:
+    """The names of the play's handlers that the host has still to run, after the handlers have been flushed.
+
+    Ansible goes through them once. One that is notified by another further down waits for the next time.
+    """
+    play = _play_of(action)
+    handlers = [] if play is None else _tasks_in(play.handlers)
+    return [str(each.get_name()) for each in handlers if any(host == other.name for other in each.notified_hosts)]
+
+
+def runs_handlers_after_failure(action: ActionBase) -> bool:
+    """Whether Ansible runs the notified handlers of a host after the rescue that the task stands in, or in whose block."""
+    play = _play_of(action)
+    return rescues_around(action) > 1 or bool(play is not None and play.force_handlers)
+
+
+def check_no_handlers_to_run(action: ActionBase, host: str) -> None:
+    """Raise SlbError if the host would run handlers of its update once it is back in traffic."""
+    names = handlers_to_run(action, host)
+    if names:
+        raise SlbError(
+            "HandlersToRun",
+            f"handlers of the update have not run: {', '.join(names)}. They were notified by handlers that are listed after"
+            " them, so Ansible would run them when the server is back in traffic",
+            advice="List each handler after those that notify it.",
+        )
 
 
 def check_play(action: ActionBase) -> None:

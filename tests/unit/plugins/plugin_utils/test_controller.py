@@ -23,7 +23,7 @@ from ansible.template import Templar
 from ansible.vars.manager import VariableManager
 
 from ansible_collections.aliyun_community.slb.plugins.module_utils._batch import Batch
-from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import InvalidArgument
+from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import InvalidArgument, SlbError
 from ansible_collections.aliyun_community.slb.plugins.module_utils._journal import LockedFolder, Run
 from ansible_collections.aliyun_community.slb.plugins.plugin_utils import _controller
 from ansible_collections.aliyun_community.slb.tests.unit.refusals import refusal
@@ -129,6 +129,30 @@ def test_rescues_around_a_task() -> None:
     playbook = Playbook(task(), inner, {"block": [inner], "rescue": [task()]}, {"block": [inner], "always": [task()]})
     found = [_controller.rescues_around(action) for action in playbook.actions]
     assert found == [0, 1, 1, 2, 2, 1, 1, 1, 0]
+
+
+def test_whether_handlers_run_after_a_failure() -> None:
+    inner = {"block": [task()], "rescue": [task()]}
+    playbook = Playbook(inner, {"block": [inner], "rescue": []}, {"block": [inner], "rescue": [task()]})
+    later = [False, False, False, False, True, True, False]
+    assert [_controller.runs_handlers_after_failure(action) for action in playbook.actions] == later
+    playbook.play.force_handlers = True
+    assert all(_controller.runs_handlers_after_failure(action) for action in playbook.actions)
+
+
+def test_handlers_that_a_host_has_still_to_run() -> None:
+    playbook = Playbook(task())
+    (action,) = playbook.actions
+    handlers = [{"name": "Restart", **task()}, {"name": "Reload", **task()}, {"name": "Check", **task()}]
+    playbook.play.handlers = Play.load({"hosts": "all", "handlers": handlers}).handlers
+    restart, _reload, check = [handler for block in playbook.play.handlers for handler in block.block]
+    _controller.check_no_handlers_to_run(action, "web1")
+    restart.notify_host(playbook.host)
+    check.notify_host(playbook.host)
+    assert _controller.handlers_to_run(action, "web1") == ["Restart", "Check"]
+    assert _controller.handlers_to_run(action, "web2") == []
+    with refusal(SlbError, "HandlersToRun: handlers of the update have not run: Restart, Check."):
+        _controller.check_no_handlers_to_run(action, "web1")
 
 
 def test_options_are_called_by_their_names_outside_of_the_role() -> None:
