@@ -396,7 +396,7 @@ def make_keywords(chance: random.Random, form: str) -> Document:
         keywords["any_errors_fatal"] = pick(chance, (None, 93), (True, 7))
         keywords["max_fail_percentage"] = pick(chance, (None, 93), (0, 3), (60, 4))
         keywords["environment"] = pick(chance, (None, 92), (FOREIGN_ENVIRONMENT, 8))
-        keywords["force_handlers"] = pick(chance, (None, 95), (True, 5))
+        keywords["force_handlers"] = pick(chance, (None, 88), (True, 12))
     return {name: value for name, value in keywords.items() if value is not None}
 
 
@@ -424,8 +424,11 @@ def make_update(chance: random.Random, form: str, names: list[str], can_run_modu
         playbook = "restore.yml" if form == "playbook" else "recover.yml"
         update["file"] = chance.choice(("restore.yml", "main.yml", "drain.yml", playbook, "failed.yml", "check.yml"))
         update["how"] = chance.choice(("include_tasks", "import_tasks"))
-    if kind in ("ok", "module") and has_handlers:
-        update["notifies"] = chance.random() < 0.3
+    if has_handlers:
+        nothing = 0 if kind == "handler_fail" else 65
+        update["notifies"] = pick(chance, (None, nothing), ("a handler", 20), ("a handler further down", 15))
+    if form == "entry_points":
+        update["flushes"] = chance.random() < 0.5
     return update
 
 

@@ -20,6 +20,7 @@ ROLL_PLAYBOOK = "aliyun_community.slb.rolling_update"
 RECOVER_PLAYBOOK = "aliyun_community.slb.recover"
 REGION = "cn-hangzhou"
 HANDLER = "Restart the service"
+HANDLER_FURTHER_DOWN = "Reload the configuration"  # it notifies the other, which is listed before it
 # What stands for a sudo that refuses, on the controller as on the hosts.
 REFUSED_BECOME = {"ansible_become": True, "ansible_become_user": "nobody", "ansible_become_exe": "/bin/false"}
 
@@ -179,16 +180,13 @@ def entry_points(schedule: Schedule, when: Document) -> list[Document]:
         }
 
     update = {"name": "The update", "block": update_tasks(schedule), **when}
-    return [
-        include("drain"),
-        update,
-        {"name": "Run handlers", "ansible.builtin.meta": "flush_handlers"},
-        include("restore"),
-    ]
+    flush = {"name": "Run handlers", "ansible.builtin.meta": "flush_handlers"}
+    return [include("drain"), update, *([flush] if schedule.update.get("flushes") else []), include("restore")]
 
 
 def handlers(schedule: Schedule) -> list[Document]:
-    found = [{**mark("handler"), "listen": HANDLER}]
+    pass_on = {"name": HANDLER_FURTHER_DOWN, "ansible.builtin.debug": {}, "changed_when": True, "notify": HANDLER}
+    found = [{**mark("handler"), "listen": HANDLER}, pass_on]
     if schedule.update["kind"] == "handler_fail":
         found.append({**failing("The service does not restart."), "listen": HANDLER})
     return found
@@ -217,8 +215,9 @@ def update_tasks(schedule: Schedule) -> list[Document]:
 def steps(schedule: Schedule) -> Iterator[Document]:
     kind = schedule.update["kind"]
     begin = mark("begin")
-    if kind == "handler_fail" or schedule.update.get("notifies"):
-        begin.update(changed_when=True, notify=HANDLER)
+    notified = {"a handler": HANDLER, "a handler further down": HANDLER_FURTHER_DOWN}
+    if schedule.update.get("notifies"):
+        begin.update(changed_when=True, notify=notified[schedule.update["notifies"]])
     yield begin
     if kind == "fail":
         yield failing("The new version does not start.")
