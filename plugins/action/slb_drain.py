@@ -27,6 +27,7 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._errors impor
 from ansible_collections.aliyun_community.slb.plugins.module_utils._journal import JournalFolder, default_folder
 from ansible_collections.aliyun_community.slb.plugins.module_utils._workbench import Workbench
 from ansible_collections.aliyun_community.slb.plugins.plugin_utils import (
+    _conditions,
     _controller,
     _host_waits,
     _tasks_file,
@@ -69,6 +70,8 @@ class ActionModule(ActionBase):
             _controller.check_acts_for_itself(self, task_vars)
         folder = JournalFolder(options.record_dir or default_folder(os.environ))
         bench = _controller.workbench(self, folder, options.connection, batch)
+        if options.state in (_drain_options.CHECKED, _drain_options.DRAINED):
+            _controller.check_restores_of_play(self, task_vars)
         if options.state == _drain_options.CHECKED:
             found = self._check_host(options, task_vars)
         folder.prepare()
@@ -126,18 +129,22 @@ class ActionModule(ActionBase):
     def _check_host(self, options: DrainOptions, task_vars: dict[str, t.Any]) -> Json:
         """Before anything is drained: play and tasks files are fit for it, and Ansible can run a module on the host."""
         _controller.check_play(self)
-        found = {}
+        found: Json = {}
+        changes: dict[str, str] = {}
         for name in ("tasks_file", "health_tasks_file"):
             path = getattr(options, name)
-            found[name] = self._check_tasks_file(path, name, task_vars) if path else None
+            found[name] = path and _controller.find_tasks_file(path, str(task_vars["playbook_dir"]))
+            if path:
+                changes.update(self._check_tasks_file(found[name], name, task_vars))
+        _conditions.check_conditions(_conditions.conditions_around(self._task), changes, task_vars)
         _host_waits.HostModules(self, task_vars).check_usable()
         return found
 
-    def _check_tasks_file(self, path: str, name: str, task_vars: dict[str, t.Any]) -> str:
-        found = _controller.find_tasks_file(path, str(task_vars["playbook_dir"]))
+    def _check_tasks_file(self, path: str, name: str, task_vars: dict[str, t.Any]) -> dict[str, str]:
+        """What the tasks of a file change."""
         try:
-            _tasks_file.check_tasks_file(
-                found,
+            return _tasks_file.check_tasks_file(
+                path,
                 loader=self._loader,
                 variable_manager=self._task.get_variable_manager(),
                 task_vars=task_vars,
@@ -147,7 +154,6 @@ class ActionModule(ActionBase):
             )
         except _tasks_file.TasksFileError as exc:
             raise SlbError("TasksFile", f"{_controller.prefix_of(self)}{name}: {exc}") from None
-        return found
 
     def _after_drain(self, outcome: Json, options: DrainOptions, task_vars: dict[str, t.Any], bench: Workbench) -> Json:
         """Wait for the connections of this host, once it gets no new ones."""

@@ -16,6 +16,7 @@ import typing as t
 from ansible import errors
 from ansible.errors import AnsibleError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.playbook.role_include import IncludeRole
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.aliyun_community.slb.plugins.module_utils._batch import Batch, scratch_folder
@@ -28,6 +29,7 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._errors impor
 )
 from ansible_collections.aliyun_community.slb.plugins.module_utils._journal import JournalFolder, Run
 from ansible_collections.aliyun_community.slb.plugins.module_utils._workbench import Workbench
+from ansible_collections.aliyun_community.slb.plugins.plugin_utils import _conditions
 
 _ROLE = "rolling_update"
 _META = ("meta", "ansible.builtin.meta", "ansible.legacy.meta")
@@ -158,6 +160,30 @@ def _clears_host_errors(action: ActionBase) -> bool:
         for part in parts
         for task in _tasks_in(part)
     )
+
+
+def check_restores_of_play(action: ActionBase, task_vars: t.Mapping[str, t.Any]) -> None:
+    """Raise InvalidArgument if tasks between the drain and the restore of a play change a condition that both have."""
+    play = _play_of(action)
+    roles = [] if play is None else [role for role in play.roles if not role.from_include]
+    blocks = [block for role in roles for block in role.get_task_blocks()]
+    tasks = [] if play is None else [*_tasks_in([*play.pre_tasks, *blocks, *play.tasks, *play.post_tasks])]
+    own = {part._uuid for part in _around(action)}
+    conditions = {str(each) for part in _around(action) for each in (part.when or ())}
+    begins = max((number for number, task in enumerate(tasks, start=1) if task._uuid in own), default=len(tasks))
+    changes: dict[str, str] = {}
+    for task in tasks[begins:]:
+        if _restores(task):
+            shared = [each for each in map(str, task.when) if each in conditions]
+            _conditions.check_conditions(shared, changes, task_vars)
+        changes.update(dict.fromkeys(_conditions.names_changed_by(task, task.action), str(task.get_path())))
+
+
+def _restores(task: t.Any) -> bool:
+    """Whether a task puts its host back: the action, or an include of that half of the role."""
+    if isinstance(task, IncludeRole):
+        return str(task._role_name).endswith(_ROLE) and task._from_files.get("tasks") == "restore"
+    return str(task.action).endswith("slb_drain") and task.args.get("state") == "restored"
 
 
 def _tasks_in(part: t.Iterable[t.Any]) -> t.Iterator[t.Any]:

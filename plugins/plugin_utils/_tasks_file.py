@@ -36,6 +36,8 @@ from ansible.plugins.loader import action_loader, lookup_loader, module_loader
 from ansible.utils.display import Display
 from ansible.vars.manager import VariableManager
 
+from ansible_collections.aliyun_community.slb.plugins.plugin_utils._conditions import names_changed_by
+
 try:
     from ansible._internal._datatag._tags import Origin
 except ImportError:  # ansible-core before 2.19: values carry `ansible_pos`
@@ -102,8 +104,10 @@ def check_tasks_file(
     templar: t.Any,
     role_path: str,
     task: Task | None = None,
-) -> None:
+) -> dict[str, str]:
     """Raise TasksFileError if including the file ``path`` in the role at ``role_path`` would break.
+
+    Returns the names of the variables and facts that its tasks set, as far as they are known, and where.
 
     ``path`` is absolute. ``task_vars`` are the variables of the host that the check runs for. ``task`` is the task that
     asks (``self._task`` of an action). Without it, static imports do not see the variables of the play, and short names of
@@ -113,7 +117,9 @@ def check_tasks_file(
         own_loader = _RecordingLoader(loader)
         variables = variable_manager or VariableManager(loader=own_loader)
         site = _Site.of(task, role_path, own_loader, variables)
-        _Check(site, dict(task_vars), templar, role_path).check_file(os.path.normpath(path))
+        check = _Check(site, dict(task_vars), templar, role_path)
+        check.check_file(os.path.normpath(path))
+        return check.changes
 
 
 @contextlib.contextmanager
@@ -242,6 +248,7 @@ class _Check:
         self.seen: dict[tuple[str, ...], bool] = {}  # files and roles, and whether one of their tasks waits
         self.waits = 0  # tasks that wait, so far
         self.background: list[_Position] = []  # tasks that go on by themselves, and that no later task waits for
+        self.changes: dict[str, str] = {}  # what the tasks set, and where
         self.notified: set[str] = set()
         self.handlers: list[t.Any] = [handler for block in site.play.handlers for handler in block.block]
         self.unknown: set[str] = set()  # loop variables whose values are not known yet
@@ -363,6 +370,7 @@ class _Check:
         if self.is_of_user(task):
             self.check_import(task, path)
         action = self.rendered(task.action, task)
+        self.note_changes(task, action, path)
         if action in constants._ACTION_META:
             self.check_meta(task, path)
         elif isinstance(task, IncludeRole):
@@ -400,6 +408,10 @@ class _Check:
             include = task.get_first_parent_include()
             raise self.own_file(self.where(include or task, path), file)
 
+    def note_changes(self, task: Task, action: str | None, path: str) -> None:
+        for name in names_changed_by(task, action):
+            self.changes.setdefault(name, str(self.where(task, path)))
+
     # --- tasks in the background --------------------------------------------------------------
 
     def note_background(self, task: Task, action: str | None, path: str) -> None:
@@ -433,6 +445,7 @@ class _Check:
         """Refuse what would still be at work when the host is back in traffic, also if a handler begins it."""
         for handler in self.handlers:
             if not self.notified.isdisjoint([handler.name, *_as_list(handler.listen)]):
+                self.note_changes(handler, handler.action, path)
                 self.note_background(handler, handler.action, path)
         if self.background:
             what = "the task goes on in the background (poll: 0), and no later one waits for it"
