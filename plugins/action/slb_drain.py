@@ -91,7 +91,7 @@ class ActionModule(ActionBase):
         if options.state == _drain_options.DRAINED:
             return self._after_drain(coordinator.drain(options.verify), options, task_vars, bench)
         if options.state == _drain_options.PROVEN:
-            return {**coordinator.prove(), **self._files_to_run(options, str(task_vars["playbook_dir"]))}
+            return {**coordinator.prove(), **self._files_to_run(options, task_vars)}
         if options.state in (_drain_options.UPDATED, _drain_options.RESTORED):
             _controller.check_no_handlers_to_run(self, request.host)
         if options.state == _drain_options.UPDATED:
@@ -133,7 +133,7 @@ class ActionModule(ActionBase):
         changes: dict[str, str] = {}
         for name in ("tasks_file", "health_tasks_file"):
             path = getattr(options, name)
-            found[name] = path and _controller.find_tasks_file(path, str(task_vars["playbook_dir"]))
+            found[name] = path and _controller.find_tasks_file(path, task_vars)
             if path:
                 changes.update(self._check_tasks_file(found[name], name, task_vars))
         _conditions.check_conditions(_conditions.conditions_around(self._task), changes, task_vars)
@@ -183,11 +183,11 @@ class ActionModule(ActionBase):
         is_hidden = _controller.rescues_around(self) > 1
         return coordinator.account(reason, on_failure, is_hidden)
 
-    def _files_to_run(self, options: DrainOptions, playbook_dir: str) -> dict[str, list[str]]:
+    def _files_to_run(self, options: DrainOptions, task_vars: dict[str, t.Any]) -> dict[str, list[str]]:
         """The files that the role includes once a host is proven to be out of traffic, and those after a failure."""
         handlers = "rolling_update_flush_handlers.yml"
         names = [options.tasks_file, options.health_tasks_file]
-        found = [_controller.find_tasks_file(path, playbook_dir) for path in names if path]
+        found = [_controller.find_tasks_file(path, task_vars) for path in names if path]
         if options.health_tasks_file:
             found.insert(-1, handlers)
         # What Ansible would run after the weights are back, runs before.

@@ -180,7 +180,8 @@ options:
   tasks_file:
     description:
       - A file with tasks that O(state=checked) loads to see whether it can be run. The role sets it.
-      - A relative path starts at the playbook. For the playbooks of this collection it starts in the current folder.
+      - A relative path starts at the playbook, or before that in C(tasks) of a role that includes this one. For the playbooks
+        of this collection it starts in the current folder.
     type: str
   health_tasks_file:
     description:

@@ -203,15 +203,25 @@ def _loop_variables(action: ActionBase) -> t.Iterator[str]:
             yield str(parent.loop_control.loop_var or "item")
 
 
-def find_tasks_file(path: str, playbook_dir: str) -> str:
-    """The absolute path of a tasks file: beside the playbook, or in the current folder.
+def find_tasks_file(path: str, task_vars: t.Mapping[str, t.Any]) -> str:
+    """The absolute path of a tasks file: of the roles that include ours, beside the playbook, or in the current folder.
 
     The current folder comes first for a playbook of this collection, whose own folder is not the user's.
     """
-    path = os.path.expanduser(path)
-    folders = [playbook_dir, os.getcwd()]
-    if os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))) == os.path.dirname(playbook_dir):
-        folders.reverse()
+    path, playbook_dir = os.path.expanduser(path), str(task_vars["playbook_dir"])
+    roles = [str(role) for role in task_vars.get("ansible_parent_role_paths") or ()]
+    own_role = str(task_vars.get("role_path") or "")
+    if roles and own_role and path.startswith(f"{own_role}{os.sep}"):
+        # The variable is rendered in our role, and was meant as role_path of the one that includes it.
+        path = os.path.relpath(path, own_role)
+        folders = roles
+    else:
+        folders = [playbook_dir, os.getcwd()]
+        if os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))) == os.path.dirname(
+            playbook_dir
+        ):
+            folders.reverse()
+        folders = [*(os.path.join(role, "tasks") for role in roles), *folders]
     found = [os.path.abspath(os.path.join(folder, path)) for folder in folders]
     return next((each for each in found if os.path.isfile(each)), found[0])
 

@@ -89,6 +89,18 @@ GOOD = [
     ),
     good("seconds on the command line", "-e", "rolling_update_health_timeout=60"),
     good("a ramp on the command line", "-e", "rolling_update_ramp=50", "-e", "rolling_update_ramp_pause=0"),
+    *(
+        good(
+            f"a role of the user's that includes it, with {path}",
+            roll=[play({"rolling_update_tasks_file": None}, roles=["deploy"])],
+            roles__deploy__tasks__main=[
+                {"ansible.builtin.include_role": {"name": ROLE}, "vars": {"rolling_update_tasks_file": path}}
+            ],
+            roles__deploy__tasks__install=[{"ansible.builtin.include_tasks": "more.yml"}],
+            roles__deploy__tasks__more=[UPDATE],
+        )
+        for path in ("install.yml", "{{ role_path }}/tasks/install.yml")
+    ),
     good(
         "seconds for the host's own URL on the command line",
         "-e",

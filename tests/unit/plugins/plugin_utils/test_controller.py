@@ -168,16 +168,35 @@ def test_tasks_file_is_beside_the_playbook_or_in_the_current_folder(
     for folder in (beside, current):
         folder.mkdir()
     monkeypatch.chdir(current)
-    assert _controller.find_tasks_file("update.yml", str(beside)) == str(beside / "update.yml")
+    assert _controller.find_tasks_file("update.yml", {"playbook_dir": str(beside)}) == str(beside / "update.yml")
     (current / "update.yml").write_text("")
-    assert _controller.find_tasks_file("update.yml", str(beside)) == str(current / "update.yml")
+    assert _controller.find_tasks_file("update.yml", {"playbook_dir": str(beside)}) == str(current / "update.yml")
     (beside / "update.yml").write_text("")
-    assert _controller.find_tasks_file("update.yml", str(beside)) == str(beside / "update.yml")
+    assert _controller.find_tasks_file("update.yml", {"playbook_dir": str(beside)}) == str(beside / "update.yml")
     own = Path(_controller.__file__).resolve().parents[2] / "playbooks"
-    assert _controller.find_tasks_file("recover.yml", str(own)) == str(own / "recover.yml")
+    assert _controller.find_tasks_file("recover.yml", {"playbook_dir": str(own)}) == str(own / "recover.yml")
     (current / "recover.yml").write_text("")
-    assert _controller.find_tasks_file("recover.yml", str(own)) == str(current / "recover.yml")
-    assert _controller.find_tasks_file(str(beside / "update.yml"), str(own)) == str(beside / "update.yml")
+    assert _controller.find_tasks_file("recover.yml", {"playbook_dir": str(own)}) == str(current / "recover.yml")
+    assert _controller.find_tasks_file(str(beside / "update.yml"), {"playbook_dir": str(own)}) == str(
+        beside / "update.yml"
+    )
+
+
+def test_tasks_file_of_a_role_that_includes_ours(tmp_path: Path) -> None:
+    ours, theirs = tmp_path / "ours", tmp_path / "theirs"
+    (theirs / "tasks").mkdir(parents=True)
+    task_vars = {
+        "playbook_dir": str(tmp_path),
+        "role_path": str(ours),
+        "ansible_parent_role_paths": [str(theirs), str(tmp_path / "outer")],
+    }
+    beside, inside = tmp_path / "update.yml", theirs / "tasks" / "update.yml"
+    beside.write_text("")
+    assert _controller.find_tasks_file("update.yml", task_vars) == str(beside)
+    inside.write_text("")
+    assert _controller.find_tasks_file("update.yml", task_vars) == str(inside)
+    assert _controller.find_tasks_file(f"{ours}/tasks/update.yml", task_vars) == str(inside)
+    assert _controller.find_tasks_file(f"{ours}/files/missing.yml", task_vars) == str(theirs / "files" / "missing.yml")
 
 
 # Options
