@@ -27,6 +27,7 @@ Line = tuple[str, str, str, int, int]  # group, server, port, weight before and 
 
 # Answers that did not arrive, or not as what they were.
 UNUSABLE = ("cut_before", "cut_after", "truncate", "raw", "error", "error_after", "stall")
+TAKEN = ("cut_after", "error_after")  # and of these, the request took effect
 TRACEBACK = "Traceback (most recent call last)"
 OWN_CODE = "aliyun_community/slb/plugins/"  # in a traceback
 RAW_ERRORS = re.compile(
@@ -322,7 +323,9 @@ def lines_as_read(story: Story) -> Iterator[Line]:
     """What was sent where another job came between the last read and the write, whose weight the run cannot know."""
     foreign = story.foreign_changes()
     for number, (event, _members) in enumerate(story.moments):
-        if not isinstance(event, RecordedRequest) or event.action not in (SET, SET_GROUP) or event.http_status != 200:
+        if not isinstance(event, RecordedRequest) or event.action not in (SET, SET_GROUP):
+            continue
+        if event.http_status != 200 and event.fault not in TAKEN:
             continue
         group = group_of(event)
         read = story.last_read_before(number, group)

@@ -28,7 +28,7 @@ LIST_GROUPS, DESCRIBE_GROUP, SET_GROUP = (
 LISTENER, RULE, SPARE = "listener", "rule", "spare"
 
 # Updates with which a play must succeed. "own_include" has a file of the user's with the name of one of the role's.
-GOOD_UPDATES = ("ok", "module", "own_include", "rescued")
+GOOD_UPDATES = ("ok", "module", "own_include", "rescued", "condition")
 # Updates that may be refused before the drain: all that is wrong with them can be seen in the files.
 REFUSABLE_UPDATES = ("end_static", "end_dynamic", "missing_include")
 # Variables of the user's own, which must not mean anything to the role.
@@ -199,6 +199,8 @@ class Schedule:
         return (
             self.spare() >= int(self.options.get("min_active", 1))
             and self.update["kind"] not in REFUSABLE_UPDATES
+            # Other forms hand a condition down to each step, and this update makes it false.
+            and not (self.update["kind"] == "condition" and self.form not in ("include_role", "loop"))
             and not (already_out and self.options.get("already_out") == "fail")
         )
 
@@ -415,6 +417,7 @@ def make_update(chance: random.Random, form: str, names: list[str], can_run_modu
         # Where the update is the user's own play, the role cannot know that it ends a host.
         ("end_static", 0 if form == "entry_points" else 4),
         ("end_dynamic", 0 if form == "entry_points" else 3),
+        ("condition", 0 if form == "playbook" else 4),
         ("missing_include", 2),
         ("missing_hidden", 3),
     )

@@ -151,7 +151,8 @@ def play(schedule: Schedule, number: int) -> Document:
 
 def content(schedule: Schedule) -> Document:
     """How the play comes to the role."""
-    when = {} if all(host["applies"] for host in schedule.hosts) else {"when": "applies"}
+    is_for_all = all(host["applies"] for host in schedule.hosts) and schedule.update["kind"] != "condition"
+    when = {} if is_for_all else {"when": "applies"}
     by_play = schedule.hosts[0]["load_balancers"]
     if schedule.form == "twice":
         given = [{"rolling_update_load_balancer_ids": mine, "play_number": n} for n, mine in enumerate(by_play)]
@@ -237,6 +238,8 @@ def steps(schedule: Schedule) -> Iterator[Document]:
         }
     if kind == "own_include":
         yield {"name": "A file of the user's", f"ansible.builtin.{schedule.update['how']}": schedule.update["file"]}
+    if kind == "condition":
+        yield {"name": "The host is up to date now", "ansible.builtin.set_fact": {"applies": False}}
     if kind == "missing_hidden":
         yield {"name": "Choose a part", "ansible.builtin.set_fact": {"chosen_part": "missing"}}
         yield {"name": "Another part", "ansible.builtin.include_tasks": "{{ chosen_part }}.yml", "when": TROUBLE}

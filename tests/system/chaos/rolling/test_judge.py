@@ -83,9 +83,9 @@ class Record:
         before, self.now = self.now, {**self.now, **with_weights({LB: self.now[LB]}, **weights)}
         return tuple(MemberChange(old, new) for old, new in zip(before[LB], self.now[LB]) if old != new)
 
-    def write(self, **weights: int) -> Record:
+    def write(self, fault: str | None = None, **weights: int) -> Record:
         sent = [{"ServerId": name.replace("_", "-"), "Weight": str(weight)} for name, weight in weights.items()]
-        return self.request(SET, self.change(**weights), BackendServers=json.dumps(sent))
+        return self.request(SET, self.change(**weights), fault, BackendServers=json.dumps(sent))
 
     def mark(self, host: str, step: str = "begin", play: int = 0) -> Record:
         self.events.append(Mark(len(self.requests), play, host, step, self.now))
@@ -366,6 +366,9 @@ def test_a_line_with_the_weight_that_was_read_is_right() -> None:
     line = f"{LB}: i-1 100 -> 0; 2 of 3 members in traffic"
     assert "untrue line" not in rules(Record().read().edit(i_1=30).write(i_1=0).read().run(output=line))
     assert "untrue line" not in rules(Record().read().edit(i_1=0).write(i_1=0).read().run(output=line))
+    cut = Record().read().edit(i_1=30).write("cut_after", i_1=0).read()
+    assert "untrue line" not in rules(cut.run(output=line))
+    assert "untrue line" in rules(Record().read().edit(i_1=30).write("cut_before").read().run(output=line))
     assert "untrue line" in rules(Record().edit(i_1=30).read().write(i_1=0).read().run(output=line))
     assert "untrue line" in rules(Record().read().edit(i_1=30).read().run(output=line))
 
