@@ -30,6 +30,7 @@ from ansible_collections.aliyun_community.slb.plugins.plugin_utils import (
     _conditions,
     _controller,
     _host_waits,
+    _play,
     _tasks_file,
 )
 
@@ -62,16 +63,16 @@ class ActionModule(ActionBase):
         return result
 
     def _step(self, task_vars: dict[str, t.Any]) -> Json:
-        prefix = _controller.prefix_of(self)
+        prefix = _play.prefix_of(self)
         batch = _controller.batch_of_run()
         values = _controller.option_values(self, task_vars, _drain_options.argument_spec(), batch)
         options = _drain_options.parse_options(values, prefix)
         if options.state != _drain_options.FAILED:
-            _controller.check_acts_for_itself(self, task_vars)
+            _play.check_acts_for_itself(self, task_vars)
         folder = JournalFolder(options.record_dir or default_folder(os.environ))
         bench = _controller.workbench(self, folder, options.connection, batch)
         if options.state in (_drain_options.CHECKED, _drain_options.DRAINED):
-            _controller.check_restores_of_play(self, task_vars)
+            _play.check_restores_of_play(self, task_vars)
         if options.state == _drain_options.CHECKED:
             found = self._check_host(options, task_vars)
         folder.prepare()
@@ -93,7 +94,7 @@ class ActionModule(ActionBase):
         if options.state == _drain_options.PROVEN:
             return {**coordinator.prove(), **self._files_to_run(options, task_vars)}
         if options.state in (_drain_options.UPDATED, _drain_options.RESTORED):
-            _controller.check_no_handlers_to_run(self, request.host)
+            _play.check_no_handlers_to_run(self, request.host)
         if options.state == _drain_options.UPDATED:
             if options.health_url and not bench.check_mode:
                 modules = _host_waits.HostModules(self, task_vars)
@@ -110,7 +111,7 @@ class ActionModule(ActionBase):
             rolling_update_id = str(Batch(bench.scratch, bench.run).recall_or_remember("rolling_update_id", own))
         return Request(
             host=str(task_vars["inventory_hostname"]),
-            play=_controller.play_id(self),
+            play=_play.play_id(self),
             connection=options.fingerprint,
             rolling_update_id=rolling_update_id,
             load_balancer_ids=options.load_balancer_ids,
@@ -128,12 +129,12 @@ class ActionModule(ActionBase):
 
     def _check_host(self, options: DrainOptions, task_vars: dict[str, t.Any]) -> Json:
         """Before anything is drained: play and tasks files are fit for it, and Ansible can run a module on the host."""
-        _controller.check_play(self)
+        _play.check_play(self)
         found: Json = {}
         changes: dict[str, str] = {}
         for name in ("tasks_file", "health_tasks_file"):
             path = getattr(options, name)
-            found[name] = path and _controller.find_tasks_file(path, task_vars)
+            found[name] = path and _play.find_tasks_file(path, task_vars)
             if path:
                 changes.update(self._check_tasks_file(found[name], name, task_vars))
         _conditions.check_conditions(_conditions.conditions_around(self._task), changes, task_vars)
@@ -149,11 +150,11 @@ class ActionModule(ActionBase):
                 variable_manager=self._task.get_variable_manager(),
                 task_vars=task_vars,
                 templar=self._templar,
-                role_path=self._task._role._role_path if _controller.in_role(self) else "",
+                role_path=self._task._role._role_path if _play.in_role(self) else "",
                 task=self._task,
             )
         except _tasks_file.TasksFileError as exc:
-            raise SlbError("TasksFile", f"{_controller.prefix_of(self)}{name}: {exc}") from None
+            raise SlbError("TasksFile", f"{_play.prefix_of(self)}{name}: {exc}") from None
 
     def _after_drain(self, outcome: Json, options: DrainOptions, task_vars: dict[str, t.Any], bench: Workbench) -> Json:
         """Wait for the connections of this host, once it gets no new ones."""
@@ -166,7 +167,7 @@ class ActionModule(ActionBase):
             raise SlbError(
                 "NotCounted", f"the connections to {_host_waits.port_name(options.port)} cannot be counted: {reason}"
             )
-        option = f"{_controller.prefix_of(self)}on_drain_timeout"
+        option = f"{_play.prefix_of(self)}on_drain_timeout"
         found = _host_waits.verdict(answer, modules.host, options.port, options.on_drain_timeout, False, option)
         if found.get("failed"):
             raise SlbError("ConnectionsLeft", found["msg"])
@@ -175,29 +176,29 @@ class ActionModule(ActionBase):
 
     def _account(self, coordinator: Coordinator, options: DrainOptions, task_vars: dict[str, t.Any]) -> Json:
         reason, on_failure = _reason(task_vars), options.on_failure
-        names = _controller.handlers_to_run(self, str(task_vars["inventory_hostname"]))
-        if names and on_failure == "restore" and _controller.runs_handlers_after_failure(self):
+        names = _play.handlers_to_run(self, str(task_vars["inventory_hostname"]))
+        if names and on_failure == "restore" and _play.runs_handlers_after_failure(self):
             on_failure = "keep_drained"
             reason += f"; its handlers are still to run: {', '.join(names)}"
         # The first rescue is the one that this task stands in.
-        is_hidden = _controller.rescues_around(self) > 1
+        is_hidden = _play.rescues_around(self) > 1
         return coordinator.account(reason, on_failure, is_hidden)
 
     def _files_to_run(self, options: DrainOptions, task_vars: dict[str, t.Any]) -> dict[str, list[str]]:
         """The files that the role includes once a host is proven to be out of traffic, and those after a failure."""
         handlers = "rolling_update_flush_handlers.yml"
         names = [options.tasks_file, options.health_tasks_file]
-        found = [_controller.find_tasks_file(path, task_vars) for path in names if path]
+        found = [_play.find_tasks_file(path, task_vars) for path in names if path]
         if options.health_tasks_file:
             found.insert(-1, handlers)
         # What Ansible would run after the weights are back, runs before.
-        is_early = options.on_failure == "restore" and _controller.runs_handlers_after_failure(self)
+        is_early = options.on_failure == "restore" and _play.runs_handlers_after_failure(self)
         return {"files": found, "files_after_failure": [handlers] if is_early else []}
 
     def _still_out(self, task_vars: dict[str, t.Any]) -> str:
         """What to add where the update has made the host's variables invalid: the journal knows what is out."""
         host = str(task_vars.get("inventory_hostname"))
-        out = journal_of_host(_controller.batch_of_run(), _controller.play_id(self), host)
+        out = journal_of_host(_controller.batch_of_run(), _play.play_id(self), host)
         if not out:
             return ""
         try:
@@ -212,7 +213,7 @@ class ActionModule(ActionBase):
     def _warn(self, task_vars: dict[str, t.Any], bench: Workbench) -> None:
         """Once in a run, what may be a mistake."""
         batch = Batch(bench.scratch, bench.run)
-        of_loop = _controller.warning_of_a_loop(self, task_vars)
+        of_loop = _play.warning_of_a_loop(self, task_vars)
         for sentence in [*_drain_options.unknown_variables(task_vars), *filter(None, [of_loop])]:
             if batch.first_time(sentence):
                 bench.warn(sentence)

@@ -15,7 +15,7 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils import _drain
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import SlbError, printable
 from ansible_collections.aliyun_community.slb.plugins.module_utils._journal import JournalFolder, default_folder
 from ansible_collections.aliyun_community.slb.plugins.module_utils._numbers import whole_number
-from ansible_collections.aliyun_community.slb.plugins.plugin_utils import _controller
+from ansible_collections.aliyun_community.slb.plugins.plugin_utils import _controller, _play
 
 Json = dict[str, t.Any]
 
@@ -47,6 +47,6 @@ class ActionModule(ActionBase):
             return keeper.list_open(rolling_update_id)
         if values["state"] == _recovery.CLOSED:
             return keeper.check_closed(rolling_update_id)
-        prefix = _controller.prefix_of(self)
+        prefix = _play.prefix_of(self)
         timeout = whole_number(values["health_timeout"], f"{prefix}health_timeout", _drain_options.SECONDS)
         return keeper.recover(rolling_update_id, values["record"], timeout, values["recover"])

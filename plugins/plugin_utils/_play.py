@@ -1,0 +1,202 @@
+# Copyright (c) 2026 aliyun_community.slb contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# This code is private to the collection aliyun_community.slb: no compatibility is promised to others.
+
+"""The place of a task in its play: the role, the blocks around it, the handlers, and what comes later.
+
+Ansible gives an action no other way to this than the private attributes of its task.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import typing as t
+
+from ansible.playbook.role_include import IncludeRole
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.aliyun_community.slb.plugins.module_utils._drain_options import PREFIX, variable_of
+from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import InvalidArgument, SlbError
+from ansible_collections.aliyun_community.slb.plugins.plugin_utils import _conditions
+
+_ROLE = "rolling_update"
+_META = ("meta", "ansible.builtin.meta", "ansible.legacy.meta")
+
+
+def in_role(action: ActionBase) -> bool:
+    """Whether the task is one of the role's, where options are set by variables."""
+    role = getattr(action._task, "_role", None)
+    return role is not None and role.get_name() in (_ROLE, f"aliyun_community.slb.{_ROLE}")
+
+
+def prefix_of(action: ActionBase) -> str:
+    """What stands before the names of options in messages."""
+    return PREFIX if in_role(action) else ""
+
+
+def play_id(action: ActionBase) -> str:
+    """Tells the plays of a run apart."""
+    play = play_of(action)
+    return "" if play is None else str(play._uuid)
+
+
+def play_of(action: ActionBase) -> t.Any:
+    return next((parent._play for parent in _around(action) if getattr(parent, "_play", None) is not None), None)
+
+
+def _around(action: ActionBase) -> t.Iterator[t.Any]:
+    """The task and the blocks and includes that it is in, from the inside out."""
+    parent: t.Any = action._task
+    while parent is not None:
+        yield parent
+        parent = getattr(parent, "_parent", None)
+
+
+def rescues_around(action: ActionBase) -> int:
+    """How many blocks with a rescue the task is in."""
+    return sum(bool(getattr(parent, "rescue", None)) for parent in _around(action))
+
+
+def handlers_to_run(action: ActionBase, host: str) -> list[str]:
+    """The names of the play's handlers that the host has still to run, after the handlers have been flushed.
+
+    Ansible goes through them once. One that is notified by another further down waits for the next time.
+    """
+    play = play_of(action)
+    handlers = [] if play is None else _tasks_in(play.handlers)
+    return [str(each.get_name()) for each in handlers if any(host == other.name for other in each.notified_hosts)]
+
+
+def runs_handlers_after_failure(action: ActionBase) -> bool:
+    """Whether Ansible runs the notified handlers of a host after the rescue that the task stands in, or in whose block."""
+    play = play_of(action)
+    return rescues_around(action) > 1 or bool(play is not None and play.force_handlers)
+
+
+def check_no_handlers_to_run(action: ActionBase, host: str) -> None:
+    """Raise SlbError if the host would run handlers of its update once it is back in traffic."""
+    names = handlers_to_run(action, host)
+    if names:
+        raise SlbError(
+            "HandlersToRun",
+            f"handlers of the update have not run: {', '.join(names)}. They were notified by handlers that are listed after"
+            " them, so Ansible would run them when the server is back in traffic",
+            advice="List each handler after those that notify it.",
+        )
+
+
+def check_play(action: ActionBase) -> None:
+    """Raise InvalidArgument for a play that would end without an error when a server is still out of traffic."""
+    if _clears_host_errors(action):
+        raise InvalidArgument(
+            "the play has meta: clear_host_errors after the rolling update has begun. With it, the play would end as if"
+            " all servers were back when some are not",
+            "Move it to pre_tasks or to an earlier play.",
+        )
+
+
+def check_acts_for_itself(action: ActionBase, task_vars: t.Mapping[str, t.Any]) -> None:
+    """Raise InvalidArgument if the host of the task is to stand for others, whose servers the task would not touch."""
+    if action._task.run_once and len(task_vars.get("ansible_play_batch", ())) > 1:
+        raise InvalidArgument(
+            "run_once lets one host act for all hosts of the batch, but a host only takes its own server out of traffic and"
+            " puts it back",
+            "Remove run_once. The hosts of a batch share the API calls without it.",
+        )
+
+
+def warning_of_a_loop(action: ActionBase, task_vars: t.Mapping[str, t.Any]) -> str | None:
+    """What to say if the role is in a loop over load balancers, which may be meant for services that are updated apart."""
+    variable = variable_of("load_balancer_ids")
+    for name in _loop_variables(action) if in_role(action) else ():
+        if re.search(rf"\b{re.escape(name)}\b", str(task_vars.get(variable))):
+            return (
+                f"The role is in a loop, and {variable} depends on {name}. Each turn updates the host out of the traffic of"
+                " its own load balancers alone. To update it once, out of all traffic, leave out the loop and give"
+                f" {variable} all load balancers of the host."
+            )
+    return None
+
+
+def _clears_host_errors(action: ActionBase) -> bool:
+    """Whether the play forgets which hosts have failed, in a block around the task or in tasks that may come later."""
+    parts = [
+        part for parent in _around(action) for part in (getattr(parent, "rescue", ()), getattr(parent, "always", ()))
+    ]
+    play = play_of(action)
+    if play is not None:
+        parts += [play.tasks, play.post_tasks, play.handlers]
+        places = [number for number, role in enumerate(play.roles, start=1) if role is action._task._role]
+        parts += [role.get_task_blocks() for role in (play.roles[places[-1] :] if places else ())]
+    return any(
+        task.action in _META and task.args.get("_raw_params") == "clear_host_errors"
+        for part in parts
+        for task in _tasks_in(part)
+    )
+
+
+def check_restores_of_play(action: ActionBase, task_vars: t.Mapping[str, t.Any]) -> None:
+    """Raise InvalidArgument if tasks between the drain and the restore of a play change a condition that both have."""
+    play = play_of(action)
+    roles = [] if play is None else [role for role in play.roles if not role.from_include]
+    blocks = [block for role in roles for block in role.get_task_blocks()]
+    tasks = [] if play is None else [*_tasks_in([*play.pre_tasks, *blocks, *play.tasks, *play.post_tasks])]
+    own = {part._uuid for part in _around(action)}
+    conditions = {str(each) for part in _around(action) for each in (part.when or ())}
+    begins = max((number for number, task in enumerate(tasks, start=1) if task._uuid in own), default=len(tasks))
+    changes: dict[str, str] = {}
+    for task in tasks[begins:]:
+        if _restores(task):
+            shared = [each for each in map(str, task.when) if each in conditions]
+            _conditions.check_conditions(shared, changes, task_vars)
+        changes.update(dict.fromkeys(_conditions.names_changed_by(task, task.action), str(task.get_path())))
+
+
+def _restores(task: t.Any) -> bool:
+    """Whether a task puts its host back: the action, or an include of that half of the role."""
+    if isinstance(task, IncludeRole):
+        return str(task._role_name).endswith(_ROLE) and task._from_files.get("tasks") == "restore"
+    return str(task.action).endswith("slb_drain") and task.args.get("state") == "restored"
+
+
+def _tasks_in(part: t.Iterable[t.Any]) -> t.Iterator[t.Any]:
+    """The tasks of a list of tasks and blocks."""
+    for each in part:
+        if hasattr(each, "block"):
+            for inner in (each.block, each.rescue, each.always):
+                yield from _tasks_in(inner)
+        else:
+            yield each
+
+
+def _loop_variables(action: ActionBase) -> t.Iterator[str]:
+    """The names of the variables of the loops that the task is in."""
+    for parent in _around(action):
+        if getattr(parent, "loop", None) is not None:
+            yield str(parent.loop_control.loop_var or "item")
+
+
+def find_tasks_file(path: str, task_vars: t.Mapping[str, t.Any]) -> str:
+    """The absolute path of a tasks file: of the roles that include ours, beside the playbook, or in the current folder.
+
+    The current folder comes first for a playbook of this collection, whose own folder is not the user's.
+    """
+    path, playbook_dir = os.path.expanduser(path), str(task_vars["playbook_dir"])
+    roles = [str(role) for role in task_vars.get("ansible_parent_role_paths") or ()]
+    own_role = str(task_vars.get("role_path") or "")
+    if roles and own_role and path.startswith(f"{own_role}{os.sep}"):
+        # The variable is rendered in our role, and was meant as role_path of the one that includes it.
+        path = os.path.relpath(path, own_role)
+        folders = roles
+    else:
+        folders = [playbook_dir, os.getcwd()]
+        if os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))) == os.path.dirname(
+            playbook_dir
+        ):
+            folders.reverse()
+        folders = [*(os.path.join(role, "tasks") for role in roles), *folders]
+    found = [os.path.abspath(os.path.join(folder, path)) for folder in folders]
+    return next((each for each in found if os.path.isfile(each)), found[0])
