@@ -46,7 +46,7 @@ options:
       - V(updated) waits until O(health_url) works, and notes in the journal that the update has ended.
       - V(restored) waits until the load balancers call the host healthy, and gives it back the weights that it had, in
         the steps of O(ramp). Ansible must have run the notified handlers before, so place it in C(post_tasks), or
-        C(meta: flush_handlers) before it.
+        flush them before it with M(ansible.builtin.meta).
       - V(failed) is for a C(rescue) section. It puts the host back if its update has not begun or if
         O(on_failure=restore). It always fails, and says what is still out of traffic and how to put it back. If a
         C(rescue) further out would hide that, the host counts as unreachable instead.

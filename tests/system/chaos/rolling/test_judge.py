@@ -83,7 +83,7 @@ class Record:
         before, self.now = self.now, {**self.now, **with_weights({LB: self.now[LB]}, **weights)}
         return tuple(MemberChange(old, new) for old, new in zip(before[LB], self.now[LB]) if old != new)
 
-    def write(self, fault: str | None = None, **weights: int) -> Record:
+    def write(self, fault: str | None = None, /, **weights: int) -> Record:
         sent = [{"ServerId": name.replace("_", "-"), "Weight": str(weight)} for name, weight in weights.items()]
         return self.request(SET, self.change(**weights), fault, BackendServers=json.dumps(sent))
 
