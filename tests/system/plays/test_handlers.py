@@ -122,7 +122,7 @@ def test_the_two_halves_of_the_role(plain: Field, handlers: list[Any], strategy:
 
 def test_the_action_without_the_role(plain: Field) -> None:
     drain, restore = ({"aliyun_community.slb.slb_drain": {"state": state}} for state in ("drained", "restored"))
-    parts = {"pre_tasks": [drain], "tasks": [NOTIFY_CHECK, UPDATE], "post_tasks": [restore]}
+    parts: Document = {"pre_tasks": [drain], "tasks": [NOTIFY_CHECK, UPDATE], "post_tasks": [restore]}
     plain.write(roll=[play(roles=[], handlers=BACKWARDS, **parts)])
     ended = plain.roll("--limit", "web1")
     assert "HandlersToRun" in ended.output
