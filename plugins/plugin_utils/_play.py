@@ -21,6 +21,7 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.aliyun_community.slb.plugins.module_utils._drain_options import PREFIX, variable_of
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import InvalidArgument, SlbError
 from ansible_collections.aliyun_community.slb.plugins.plugin_utils import _conditions
+from ansible_collections.aliyun_community.slb.plugins.plugin_utils._tasks_file import ENDING
 
 _ROLE = "rolling_update"
 _META = ("meta", "ansible.builtin.meta", "ansible.legacy.meta")
@@ -28,7 +29,11 @@ _META = ("meta", "ansible.builtin.meta", "ansible.legacy.meta")
 
 def in_role(action: ActionBase) -> bool:
     """Whether the task is one of the role's, where options are set by variables."""
-    role = getattr(action._task, "_role", None)
+    return _is_of_role(action._task)
+
+
+def _is_of_role(task: t.Any) -> bool:
+    role = getattr(task, "_role", None)
     return role is not None and role.get_name() in (_ROLE, f"aliyun_community.slb.{_ROLE}")
 
 
@@ -139,7 +144,10 @@ def _clears_host_errors(action: ActionBase) -> bool:
 
 
 def check_restores_of_play(action: ActionBase, task_vars: t.Mapping[str, t.Any]) -> None:
-    """Raise InvalidArgument if tasks between the drain and the restore of a play change a condition that both have."""
+    """Raise InvalidArgument if a play can pass by its restore after the drain, and end without an error.
+
+    That is if a task between them ends the play for the host, or changes a condition that both have.
+    """
     play = play_of(action)
     roles = [] if play is None else [role for role in play.roles if not role.from_include]
     blocks = [block for role in roles for block in role.get_task_blocks()]
@@ -148,8 +156,16 @@ def check_restores_of_play(action: ActionBase, task_vars: t.Mapping[str, t.Any])
     conditions = {str(each) for part in _around(action) for each in (part.when or ())}
     begins = max((number for number, task in enumerate(tasks, start=1) if task._uuid in own), default=len(tasks))
     changes: dict[str, str] = {}
+    ends: list[str] = []
     for task in tasks[begins:]:
+        if task.action in _META and task.args.get("_raw_params") in ENDING and not _is_of_role(task):
+            ends.append(f"meta: {task.args['_raw_params']} ({task.get_path()})")
         if _restores(task):
+            if ends:
+                raise InvalidArgument(
+                    f"{ends[0]} between the drain and the restore of the play would leave the server out of traffic",
+                    "Move it behind the restore, or use ansible.builtin.fail.",
+                )
             shared = [each for each in map(str, task.when) if each in conditions]
             _conditions.check_conditions(shared, changes, task_vars)
         changes.update(dict.fromkeys(_conditions.names_changed_by(task, task.action), str(task.get_path())))

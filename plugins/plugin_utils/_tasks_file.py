@@ -110,8 +110,8 @@ def check_tasks_file(
     Returns the names of the variables and facts that its tasks set, as far as they are known, and where.
 
     ``path`` is absolute. ``task_vars`` are the variables of the host that the check runs for. ``task`` is the task that
-    asks (``self._task`` of an action). Without it, static imports do not see the variables of the play, and short names of
-    modules are not looked up in the role's collections. ``role_path`` is empty outside a role.
+    asks (``self._task`` of an action). Without it, static imports do not see the variables of the play, short names of
+    modules are not looked up in the role's collections, and nothing is known about its handlers. ``role_path`` is empty outside a role.
     """
     with _silence():
         own_loader = _RecordingLoader(loader)
@@ -249,8 +249,8 @@ class _Check:
         self.waits = 0  # tasks that wait, so far
         self.background: list[_Position] = []  # tasks that go on by themselves, and that no later task waits for
         self.changes: dict[str, str] = {}  # what the tasks set, and where
-        self.notified: set[str] = set()
-        self.handlers: list[t.Any] = [handler for block in site.play.handlers for handler in block.block]
+        self.notified: dict[str, _Position] = {}  # names of handlers, and the first task that notifies each
+        self.is_complete = site.parent is not None  # whether the play and all files and roles are known
         self.unknown: set[str] = set()  # loop variables whose values are not known yet
 
     def check_file(self, path: str) -> None:
@@ -258,7 +258,8 @@ class _Check:
             what = "it is not a file" if os.path.exists(path) else "there is no such file"
             raise _refusal(path, what, "give the path of an existing file with tasks")
         self.check_tasks(path, self.site.include(path), self.site.role)
-        self.check_background(path)
+        handlers = self.check_notified(path)
+        self.check_background(handlers, path)
 
     # --- files and roles ----------------------------------------------------------------------
 
@@ -281,7 +282,7 @@ class _Check:
                 )
             except AnsibleError as error:
                 if self.needs_unknown(error):
-                    self.wait()
+                    self.note_unknown()
                     return
                 raise
         self.check_content(key, blocks, path)
@@ -301,13 +302,11 @@ class _Check:
                 )
             except AnsibleError as error:
                 if self.needs_unknown(error) or not sure and _NO_ROLE_OR_FILE.search(_reason(error)):
-                    self.wait()
+                    self.note_unknown()
                     return
                 raise
         self.check_content(key, blocks, path)
-        added = [handler for block in handlers for handler in block.block]
-        self.handlers += added
-        for handler in added:
+        for handler in [handler for block in handlers for handler in block.block]:
             if handler.action in constants._ACTION_META:
                 self.check_meta(handler, path)
 
@@ -378,6 +377,7 @@ class _Check:
         elif isinstance(task, TaskInclude):
             self.check_include(task, path)
         else:
+            self.note_notified(task, path)
             self.note_background(task, action, path)
             if action is not None and not {"action", "local_action"}.isdisjoint(task.get_ds() or ()):
                 self.check_action(action, task, path)
@@ -412,11 +412,37 @@ class _Check:
         for name in names_changed_by(task, action):
             self.changes.setdefault(name, str(self.where(task, path)))
 
+    # --- handlers -----------------------------------------------------------------------------
+
+    def note_notified(self, task: Task, path: str) -> None:
+        for given in _as_list(task.notify):
+            name = self.rendered(given, task)
+            if name:
+                self.notified.setdefault(name, self.where(task, path))
+
+    def check_notified(self, path: str) -> list[t.Any]:
+        """The handlers that may run. Refuse a notification without a handler: it would end the run past every rescue."""
+        play = self.site.play
+        blocks = [*play.handlers, *(block for role in play.roles for block in role.get_handler_blocks(play=play))]
+        handlers = {handler._uuid: handler for block in blocks for handler in block.block}
+        found: list[t.Any] = []
+        for name, where in _growing(self.notified):
+            named = [handler for handler in handlers.values() if name in _notifications(handler)]
+            for handler in named:
+                self.note_changes(handler, handler.action, path)
+                self.note_notified(handler, path)
+            found += [handler for handler in named if handler not in found]
+            is_known = named or any(_is_template(str(handler.name)) for handler in handlers.values())
+            if not is_known and self.is_complete and constants.ERROR_ON_MISSING_HANDLER:
+                raise _refusal(
+                    where, f"there is no handler {name!r}", "correct the name, or add the handler to the play"
+                )
+        return found
+
     # --- tasks in the background --------------------------------------------------------------
 
     def note_background(self, task: Task, action: str | None, path: str) -> None:
         """Remember a task that goes on by itself on the host, and forget those that this task can wait for."""
-        self.notified.update(_as_list(task.notify))
         waits = task.until or str(action).rpartition(".")[2].removeprefix("win_") in WAITING
         # Most tasks are neither, and their conditions need not be rendered.
         if not (waits or task.async_val) or self.runs(task) is False:
@@ -430,6 +456,11 @@ class _Check:
         ):
             self.background.append(self.where(task, path))
 
+    def note_unknown(self) -> None:
+        """There is a file or role that is not known yet."""
+        self.is_complete = False
+        self.wait()
+
     def wait(self) -> None:
         """There is a task, or a file that is not known yet, that may wait for what went on in the background."""
         self.waits += 1
@@ -441,12 +472,10 @@ class _Check:
         except (TypeError, ValueError):
             return None
 
-    def check_background(self, path: str) -> None:
+    def check_background(self, handlers: t.Iterable[t.Any], path: str) -> None:
         """Refuse what would still be at work when the host is back in traffic, also if a handler begins it."""
-        for handler in self.handlers:
-            if not self.notified.isdisjoint([handler.name, *_as_list(handler.listen)]):
-                self.note_changes(handler, handler.action, path)
-                self.note_background(handler, handler.action, path)
+        for handler in handlers:
+            self.note_background(handler, handler.action, path)
         if self.background:
             what = "the task goes on in the background (poll: 0), and no later one waits for it"
             remedy = (
@@ -468,7 +497,7 @@ class _Check:
                 what = f"there is no file {name} to include"
                 raise _refusal(self.where(task, path), what, "create it or correct the path")
             if not exists and runs is not False:
-                self.wait()
+                self.note_unknown()
             if exists and runs is not False:
                 include = task.copy()
                 include.vars = {**task.vars, **loop_vars}
@@ -490,6 +519,7 @@ class _Check:
         for part, given in task._from_files.items():
             names = list(self.names(given, task))
             if len(names) != 1:
+                self.note_unknown()
                 return
             from_files[part] = names[0][0]
             all_sure = all_sure and names[0][1]
@@ -534,7 +564,7 @@ class _Check:
             if name:
                 yield name, sure, value
             else:
-                self.wait()
+                self.note_unknown()
 
     def loop_variables(self, task: Task) -> list[dict[str, t.Any]]:
         """The loop variable of each iteration, as far as it is known; without a loop one iteration that has none."""
@@ -619,6 +649,21 @@ def _is_below(path: str, folder: str) -> bool:
 def _as_list(given: t.Any) -> list[t.Any]:
     """A keyword that is one text or a list, before Ansible makes a list of it."""
     return [given] if isinstance(given, str) else list(given or ())
+
+
+def _growing(mapping: dict[str, _Position]) -> Iterator[tuple[str, _Position]]:
+    """The items of a mapping, with those that are added meanwhile."""
+    seen: set[str] = set()
+    while len(seen) < len(mapping):
+        for name in [name for name in mapping if name not in seen]:
+            seen.add(name)
+            yield name, mapping[name]
+
+
+def _notifications(handler: t.Any) -> list[str]:
+    """What notifies a handler, as the strategies of Ansible look it up."""
+    names = [handler.name, handler.get_name(include_role_fqcn=False), handler.get_name(include_role_fqcn=True)]
+    return [*(names if handler.name else ()), *_as_list(handler.listen)]
 
 
 def _is_template(text: str) -> bool:

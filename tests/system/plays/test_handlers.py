@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -87,6 +88,20 @@ def test_such_a_handler_before_the_health_of_the_host(plain: Field) -> None:
     assert ended.exit_code == 0
     assert ended.output.index("RUNNING HANDLER [Restart]") < ended.output.index(f"TASK [{ROLE} : {UPDATE['name']}]")
     assert len(ended.updated()["web1"]) == 2
+
+
+@pytest.mark.parametrize("name", ["Restrat", CHECK["name"]])
+def test_a_handler_that_is_missing(plain: Field, name: str) -> None:
+    """Ansible would end the run where a task notifies it, past every rescue."""
+    plain.write(
+        roll=[play(handlers=[{**CHECK, "notify": "Restart"}])],
+        update=[UPDATE, {**INSTALL, "notify": name}],
+    )
+    ended = plain.roll("--limit", "web1")
+    assert ended.exit_code == 2
+    assert re.search("TasksFile: .*there is no handler 'Rest(rat|art)'", " ".join(ended.output.split()))
+    assert not ended.updated()
+    plain.assert_untouched()
 
 
 def test_handlers_that_notify_each_other_without_end(plain: Field) -> None:

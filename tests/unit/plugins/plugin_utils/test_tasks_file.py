@@ -384,7 +384,7 @@ def ground(
 @pytest.mark.parametrize("name", VALID)
 def test_valid(ground: Ground, name: str) -> None:
     ground.check(VALID[name])
-    ground.check(VALID[name], task_of_a_play(ground))
+    ground.check(VALID[name], task_of_a_play(ground, handlers=[{"name": "restart", "debug": {}}]))
 
 
 @pytest.mark.parametrize("name", INVALID)
@@ -464,11 +464,62 @@ def test_static_import_sees_the_variables_of_its_place(ground: Ground, kind: str
 @pytest.mark.parametrize("notify", ["restart", "[now, other]"])
 def test_handler_of_the_play_that_goes_on_in_the_background(ground: Ground, notify: str) -> None:
     handler = {"name": "restart", "command": "x", "async": 60, "poll": 0, "listen": "now"}
-    task = task_of_a_play(ground, handlers=[handler])
+    other = {"name": "other", "debug": {}}
+    task = task_of_a_play(ground, handlers=[handler, other])
     ground.refuses(f"- command: x\n  notify: {notify}\n", r"the task goes on in the background \(poll: 0\)", task)
-    ground.check("- command: x\n  notify: others\n", task)
+    ground.check("- command: x\n  notify: other\n", task)
     waiting = {"name": "wait", "wait_for": {"port": 80}, "listen": "now"}
     ground.check("- command: x\n  notify: now\n", task_of_a_play(ground, handlers=[handler, waiting]))
+
+
+HANDLERS = [
+    {"name": "restart", "debug": {}, "listen": ["now", "soon"]},
+    {"name": "reload", "command": "x", "notify": "restart"},
+    {"name": "lost", "command": "x", "notify": "nowhere"},
+]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "- command: x\n  notify: [restart, now]\n",
+        "- block:\n    - command: x\n  notify: reload\n",
+        "- include_role:\n    name: app\n- command: x\n  notify: ['app : restart', soon]\n",
+        "- import_role:\n    name: app\n- command: x\n  notify: 'app : restart'\n",
+        "- command: x\n  notify: 're{{ word }}'\n",
+        "- command: x\n  notify: '{{ undefined }}'\n",
+        "- include_role:\n    name: '{{ undefined }}'\n- command: x\n  notify: perhaps there\n",
+        "- include_tasks: '{{ undefined }}.yml'\n- command: x\n  notify: perhaps there\n",
+    ],
+)
+def test_handlers_that_there_are(ground: Ground, content: str) -> None:
+    ground.task_vars["word"] = "start"
+    ground.check(content, task_of_a_play(ground, handlers=HANDLERS))
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("- command: x\n  notify: restrat\n", "update.yml:1: there is no handler 'restrat'; correct the name"),
+        ("- debug:\n- block:\n    - command: x\n  notify: [now, later]\n", "update.yml:3: there is no handler 'later'"),
+        ("- command: x\n  notify: 'app : restart'\n", "there is no handler 'app : restart'"),
+        ("- command: x\n  notify: 're{{ word }}'\n", "there is no handler 'reboot'"),
+        ("- command: x\n  notify: lost\n", "there is no handler 'nowhere'"),
+        ("- include_role:\n    name: app\n- command: x\n  notify: restarts\n", "there is no handler 'restarts'"),
+    ],
+)
+def test_handlers_that_there_are_not(ground: Ground, content: str, words: str) -> None:
+    ground.task_vars["word"] = "boot"
+    ground.refuses(content, words, task_of_a_play(ground, handlers=HANDLERS))
+
+
+def test_handlers_that_may_be_missing(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = "- command: x\n  notify: other {{ undefined }}\n- command: x\n  notify: other 7\n"
+    ground.refuses(content, "there is no handler 'other 7'", task_of_a_play(ground, handlers=HANDLERS))
+    named = {"name": "other {{ undefined }}", "debug": {}}
+    ground.check(content, task_of_a_play(ground, handlers=[named]))
+    monkeypatch.setattr("ansible.constants.ERROR_ON_MISSING_HANDLER", False)
+    ground.check(content, task_of_a_play(ground, handlers=HANDLERS))
 
 
 def test_short_names_come_from_the_collections_of_the_role(ground: Ground) -> None:

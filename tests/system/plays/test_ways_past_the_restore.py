@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Conditions that the update makes false: the servers come back, or nothing is drained."""
+"""Plays that could pass by their restore without an error: the servers come back, or nothing is drained."""
 
 from __future__ import annotations
 
@@ -93,6 +93,22 @@ def test_a_condition_that_stays_as_it_is(plain: Field, keywords: Document) -> No
     ended = plain.roll("--limit", "web1")
     assert ended.exit_code == 0
     assert list(ended.updated()) == ["web1"]
+
+
+@pytest.mark.parametrize("end", ["end_host", "end_batch", "end_play"])
+def test_an_end_between_drain_and_restore(plain: Field, end: str) -> None:
+    ending = {"ansible.builtin.meta": end, "when": "true"}
+    plain.write(roll=[play(**of_tasks(part("include", "drain"), {"block": [ending]}, part("import", "restore")))])
+    ended = plain.roll("--limit", "web1")
+    assert f"meta: {end} (" in ended.output
+    plain.assert_untouched()
+
+
+def test_an_end_after_the_restore(plain: Field) -> None:
+    ending = {"ansible.builtin.meta": "end_host"}
+    plain.write(roll=[play(**of_tasks(part("import", "drain"), UPDATE, part("import", "restore"), ending, DRAINED))])
+    assert plain.run("-i", "inventory.yml", "roll.yml", "--limit", "web1").exit_code == 0
+    assert plain.weights() == plain.original
 
 
 def test_a_maintenance_window(plain: Field) -> None:
