@@ -95,6 +95,15 @@ class Context:
         """The open entries of this host that this run wrote."""
         return [entry for entry in self.open_entries_of_run() if entry.host == self.request.host]
 
+    def of_server(self, request: Request, entries: t.Sequence[Entry]) -> list[Entry]:
+        """Those of the server of a request: one host, such as the controller, may act for several, each in its turn.
+
+        If there are none, those of its host: the update may have changed the variable that names the server.
+        """
+        of_host = [entry for entry in entries if entry.host == request.host]
+        requested = self.target(request)._replace(everywhere=True).requested
+        return [entry for entry in of_host if requested.matches(entry.member)] or of_host
+
     def open_entries_of_run(self) -> list[Entry]:
         journal = self.bench.folder.read(self.request.rolling_update_id)
         return [entry for entry in (journal.open_entries if journal else ()) if entry.run == str(self.bench.run)]

@@ -40,9 +40,11 @@ class Proof:
         with self._batch.leading("proven"):
             for load_balancer_id in request.load_balancer_ids:
                 self._prove_members(load_balancer_id)
-        entries = [entry.moved_to(UPDATING, time.time()) for entry in context.open_entries()]
+        entries = context.of_server(request, context.open_entries())
         if entries:
-            context.bench.record(request.rolling_update_id, entries)
+            context.bench.record(
+                request.rolling_update_id, [entry.moved_to(UPDATING, time.time()) for entry in entries]
+            )
         return context.with_stats(
             context.result(changed=False, msg=f"{request.host} gets no new requests."), begins=True
         )

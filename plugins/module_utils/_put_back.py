@@ -39,7 +39,7 @@ class PutBack:
 
     def note_updated(self) -> Json:
         """Note that the update has ended and that the host has passed its own check; announce it for the restore."""
-        entries = self._context.open_entries()
+        entries = self._context.of_server(self._request, self._context.open_entries())
         if entries and not self._bench.check_mode:
             moved = [entry.moved_to(UPDATED, time.time()) for entry in entries]
             self._bench.record_if_possible(self._request.rolling_update_id, moved)
@@ -63,8 +63,12 @@ class PutBack:
 
     def _restore_all(self, requests: t.Sequence[Request]) -> dict[str, Json]:
         rows = self._context.open_entries_of_run()
-        entries = {request.host: [entry for entry in rows if entry.host == request.host] for request in requests}
-        outcome = self._restore_entries(requests, [entry for each in entries.values() for entry in each])
+        entries = {request.host: self._context.of_server(request, rows) for request in requests}
+        handled = [entry for each in entries.values() for entry in each]
+        outcome = self._restore_entries(requests, handled)
+        others = {entry.host for entry in rows if entry not in handled}
+        for host in {entry.host for entry in handled} - others:
+            self._batch.forget(journal_key(self._request.play, host))
         return {request.host: self._restored_result(request, entries[request.host], outcome) for request in requests}
 
     def _restore_entries(self, requests: t.Sequence[Request], entries: t.Sequence[Entry]) -> Outcome:
@@ -77,8 +81,6 @@ class PutBack:
         )
         outcome = restorer.restore(entries, ramp_steps(first.ramp), first.ramp_pause, health)
         self._say_who_is_back(outcome)
-        for entry in entries:
-            self._batch.forget(journal_key(first.play, entry.host))
         return outcome
 
     def _nothing_to_restore(self, request: Request) -> Json:

@@ -408,3 +408,36 @@ def test_a_role_before_it_that_forgets_failures(plain: Field) -> None:
     ended = plain.roll()
     assert ended.exit_code == 0
     assert set(ended.updated()) == set(HOSTS)
+
+
+def test_a_host_that_acts_for_several_servers(plain: Field) -> None:
+    """Each goes back in its turn: the others may still be updated."""
+
+    def of_server(state: str, server_id: str) -> Document:
+        return {DRAIN_ACTION: {"state": state, "server_id": server_id}}
+
+    drained = [of_server("drained", server_id) for server_id in ("i-1", "i-2", "i-3")]
+    tasks = [*drained, UPDATE, of_server("restored", "i-2"), UPDATE, of_server("restored", "i-1"), UPDATE]
+    plain.write(roll=[{**of_actions(*tasks, of_server("restored", "i-3")), "hosts": "localhost"}])
+    ended = plain.run("roll.yml")
+    weights = [[look["lb-a"][name] for name in ("i-1", "i-2", "i-3")] for look in ended.updated()["localhost"]]
+    assert weights == [[0, 0, 0], [0, 60, 0], [100, 60, 0]]
+    assert plain.weights() == plain.original
+    plain.write(roll=[{**of_actions(*drained, of_server("restored", "i-2")), "hosts": "localhost"}])
+    plain.run("roll.yml")
+    assert plain.run(RECOVER).exit_code == 0
+    assert plain.weights() == plain.original
+
+
+def test_a_loop_over_servers(plain: Field) -> None:
+    roll: Document = {
+        "ansible.builtin.include_role": {"name": ROLE},
+        "loop": ["i-1", "i-2"],
+        "vars": {"rolling_update_server_id": "{{ item }}"},
+    }
+    plain.write(roll=[play(roles=[], tasks=[roll], hosts="localhost")])
+    ended = plain.run("roll.yml")
+    assert ended.exit_code == 0
+    weights = [[look["lb-a"][name] for name in ("i-1", "i-2")] for look in ended.updated()["localhost"]]
+    assert weights == [[0, 60], [100, 0]]
+    assert plain.weights() == plain.original
