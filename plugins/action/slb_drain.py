@@ -125,6 +125,7 @@ class ActionModule(ActionBase):
             ramp_pause=options.ramp_pause,
             health_timeout=options.health_timeout,
             server_groups=options.server_groups,
+            names_server="server_id" in self._task.args,
         )
 
     def _check_host(self, options: DrainOptions, task_vars: dict[str, t.Any]) -> Json:

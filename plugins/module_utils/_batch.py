@@ -43,7 +43,7 @@ _SCRATCH_NAME = re.compile(
 class Request(t.NamedTuple):
     """What a host needs. ``connection``: tells requests apart that go to different APIs or accounts; not a secret.
 
-    ``play``: identifies the play, ``batch`` the hosts in it that have not failed.
+    ``play``: identifies the play. ``names_server``: the task itself says which server it is about, not a variable of the host.
     """
 
     host: str
@@ -61,6 +61,7 @@ class Request(t.NamedTuple):
     ramp_pause: int
     health_timeout: int
     server_groups: str
+    names_server: bool
 
     def as_json(self) -> Json:
         return self._asdict()

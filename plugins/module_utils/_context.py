@@ -96,13 +96,15 @@ class Context:
         return [entry for entry in self.open_entries_of_run() if entry.host == self.request.host]
 
     def of_server(self, request: Request, entries: t.Sequence[Entry]) -> list[Entry]:
-        """Those of the server of a request: one host, such as the controller, may act for several, each in its turn.
+        """Those of the host of a request, or of the one server that its task names.
 
-        If there are none, those of its host: the update may have changed the variable that names the server.
+        One host, such as the controller, may act for several servers, each in its turn. If no entry is of the named one, the
+        update may have changed a variable in the name.
         """
         of_host = [entry for entry in entries if entry.host == request.host]
         requested = self.target(request)._replace(everywhere=True).requested
-        return [entry for entry in of_host if requested.matches(entry.member)] or of_host
+        named = [entry for entry in of_host if request.names_server and requested.matches(entry.member)]
+        return named or of_host
 
     def open_entries_of_run(self) -> list[Entry]:
         journal = self.bench.folder.read(self.request.rolling_update_id)

@@ -166,6 +166,7 @@ class Session:
             "ramp_pause": 0,
             "health_timeout": 0,
             "server_groups": "all",
+            "names_server": False,
         }
         place = Place(batch=self.batch, play=self.batch, prefix="rolling_update_", default_record_dir=True)
         return Coordinator(self.bench, Request(**{**fields, **options}), place)

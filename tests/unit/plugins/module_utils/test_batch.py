@@ -40,6 +40,7 @@ WEB1 = Request(
     ramp_pause=30,
     health_timeout=300,
     server_groups="all",
+    names_server=False,
 )
 WEB2 = WEB1._replace(host="web2", server_id="i-2")
 HOSTS = ("web1", "web2", "web3")
@@ -60,6 +61,7 @@ OTHER: dict[str, t.Any] = {
     "ramp_pause": 31,
     "health_timeout": 301,
     "server_groups": "default",
+    "names_server": True,
 }
 
 

@@ -456,6 +456,18 @@ def test_host_that_asks_for_something_else_meanwhile_does_its_own_work(stage: St
     stage.assert_as_they_were()
 
 
+def test_host_that_acts_for_several_servers(stage: Stage, session: Session) -> None:
+    first, second = ({"server_id": name, "names_server": True} for name in ("i-1", "i-2"))
+    session.update("web1", **first)
+    session.drain("web1", **second)
+    assert stage.weights() == [0, 0, 3, 40, 40]
+    assert {entry.server_id: entry.state for entry in stage.open_entries()} == {"i-1": "updated", "i-2": "drained"}
+    assert failed(session.restore("web1", **second)) == [False]
+    assert stage.weights() == [0, 60, 3, 40, 40]
+    assert failed(session.restore("web1", server_id="i-9", names_server=True)) == [False]
+    stage.assert_as_they_were()
+
+
 def test_host_that_has_failed_after_its_check_keeps_its_traffic(stage: Stage, session: Session) -> None:
     session.host("web1").check("off")
     session.host("web2").check("off")

@@ -63,6 +63,7 @@ class Stage:
             ramp_pause=0,
             health_timeout=0,
             server_groups="all",
+            names_server=False,
         )
         return Coordinator(self._bench, request, Place(batch, play, "", True))
 
