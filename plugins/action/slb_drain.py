@@ -36,6 +36,9 @@ from ansible_collections.aliyun_community.slb.plugins.plugin_utils import (
 
 Json = dict[str, t.Any]
 
+HANDLERS_FILE = "rolling_update_flush_handlers.yml"  # of the role
+HANDLERS_HAVE_RUN = "__rolling_update_handlers_have_run"  # the role's
+
 # Ansible imports this file before it forks a process for each task of each host.
 _sdk.preload_sdk()
 
@@ -92,7 +95,7 @@ class ActionModule(ActionBase):
         if options.state == _drain_options.DRAINED:
             return self._after_drain(coordinator.drain(options.verify), options, task_vars, bench)
         if options.state == _drain_options.PROVEN:
-            return {**coordinator.prove(), **self._files_to_run(options, task_vars)}
+            return {**coordinator.prove(), "files": _files_to_run(options, task_vars)}
         if options.state in (_drain_options.UPDATED, _drain_options.RESTORED):
             _play.check_no_handlers_to_run(self, request.host)
         if options.state == _drain_options.UPDATED:
@@ -177,24 +180,17 @@ class ActionModule(ActionBase):
 
     def _account(self, coordinator: Coordinator, options: DrainOptions, task_vars: dict[str, t.Any]) -> Json:
         reason, on_failure = _reason(task_vars), options.on_failure
-        names = _play.handlers_to_run(self, str(task_vars["inventory_hostname"]))
-        if names and on_failure == "restore" and _play.runs_handlers_after_failure(self):
-            on_failure = "keep_drained"
-            reason += f"; its handlers are still to run: {', '.join(names)}"
+        if on_failure == "restore" and _play.runs_handlers_after_failure(self):
+            is_early = _play.in_role(self) and not task_vars.get(HANDLERS_HAVE_RUN)
+            if is_early and coordinator.update_has_begun():
+                return {"changed": False, "files": [HANDLERS_FILE]}
+            names = _play.handlers_to_run(self, str(task_vars["inventory_hostname"]))
+            if names:
+                on_failure = "keep_drained"
+                reason += f"; its handlers are still to run: {', '.join(names)}"
         # The first rescue is the one that this task stands in.
         is_hidden = _play.rescues_around(self) > 1
         return coordinator.account(reason, on_failure, is_hidden)
-
-    def _files_to_run(self, options: DrainOptions, task_vars: dict[str, t.Any]) -> dict[str, list[str]]:
-        """The files that the role includes once a host is proven to be out of traffic, and those after a failure."""
-        handlers = "rolling_update_flush_handlers.yml"
-        names = [options.tasks_file, options.health_tasks_file]
-        found = [_play.find_tasks_file(path, task_vars) for path in names if path]
-        if options.health_tasks_file:
-            found.insert(-1, handlers)
-        # What Ansible would run after the weights are back, runs before.
-        is_early = options.on_failure == "restore" and _play.runs_handlers_after_failure(self)
-        return {"files": found, "files_after_failure": [handlers] if is_early else []}
 
     def _still_out(self, task_vars: dict[str, t.Any]) -> str:
         """What to add where the update has made the host's variables invalid: the journal knows what is out."""
@@ -218,6 +214,14 @@ class ActionModule(ActionBase):
         for sentence in [*_drain_options.unknown_variables(task_vars), *filter(None, [of_loop])]:
             if batch.first_time(sentence):
                 bench.warn(sentence)
+
+
+def _files_to_run(options: DrainOptions, task_vars: dict[str, t.Any]) -> list[str]:
+    """The files that the role includes once a host is proven to be out of traffic."""
+    found = [_play.find_tasks_file(path, task_vars) for path in (options.tasks_file, options.health_tasks_file) if path]
+    if options.health_tasks_file:
+        found.insert(-1, HANDLERS_FILE)
+    return found
 
 
 def _reason(task_vars: t.Mapping[str, t.Any]) -> str:

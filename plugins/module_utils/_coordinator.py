@@ -66,6 +66,10 @@ class Coordinator:
         """Put this host back, and with it all of its batch that have announced that they are ready."""
         return PutBack(self._context).restore()
 
+    def update_has_begun(self) -> bool:
+        """Whether this host has been proven to be out of traffic, and is not back."""
+        return any(not entry.is_untouched for entry in self._context.open_entries())
+
     def account(self, reason: str, on_failure: str, is_hidden: bool) -> Json:
         """After a failure: put the server back if its update has not begun, or if asked to. The host fails either way.
 

@@ -456,6 +456,17 @@ def test_host_that_asks_for_something_else_meanwhile_does_its_own_work(stage: St
     stage.assert_as_they_were()
 
 
+def test_whether_the_update_of_a_host_has_begun(session: Session) -> None:
+    begun = []
+    session.drain("web1")
+    begun.append(session.host("web1").update_has_begun())
+    session.host("web1").prove()
+    begun.append(session.host("web1").update_has_begun())
+    session.restore("web1")
+    begun.append(session.host("web1").update_has_begun())
+    assert begun == [False, True, False]
+
+
 def test_host_that_acts_for_several_servers(stage: Stage, session: Session) -> None:
     first, second = ({"server_id": name, "names_server": True} for name in ("i-1", "i-2"))
     session.update("web1", **first)
