@@ -36,6 +36,11 @@ from ansible_collections.aliyun_community.slb.plugins.plugin_utils import (
 
 Json = dict[str, t.Any]
 
+# The states in which a task uses the option on the host itself, or announces that.
+LOOKS_AT_HOST = {
+    "port": (_drain_options.CHECKED, _drain_options.DRAINED),
+    "health_url": (_drain_options.CHECKED, _drain_options.UPDATED),
+}
 HANDLERS_FILE = "rolling_update_flush_handlers.yml"  # of the role
 HANDLERS_HAVE_RUN = "__rolling_update_handlers_have_run"  # the role's
 
@@ -74,6 +79,9 @@ class ActionModule(ActionBase):
             _play.check_acts_for_itself(self, task_vars)
         folder = JournalFolder(options.record_dir or default_folder(os.environ))
         bench = _controller.workbench(self, folder, options.connection, batch)
+        for option in ("port", "health_url"):
+            if getattr(options, option) and options.state in LOOKS_AT_HOST[option]:
+                _play.check_is_not_delegated(self, str(task_vars["inventory_hostname"]), option)
         if options.state in (_drain_options.CHECKED, _drain_options.DRAINED):
             _play.check_restores_of_play(self, task_vars)
         if options.state == _drain_options.CHECKED:

@@ -113,6 +113,16 @@ def check_acts_for_itself(action: ActionBase, task_vars: t.Mapping[str, t.Any]) 
         )
 
 
+def check_is_not_delegated(action: ActionBase, host: str, option: str) -> None:
+    """Raise InvalidArgument if the task would look at another host than its own. ``option``: that needs a look at it."""
+    delegate = action._task.delegate_to
+    if delegate and delegate != host:
+        raise InvalidArgument(
+            f"the task is delegated to {delegate}, and {prefix_of(action)}{option} is about {host} itself",
+            "Remove delegate_to. The API is called on the controller without it.",
+        )
+
+
 def warning_of_a_loop(action: ActionBase, task_vars: t.Mapping[str, t.Any]) -> str | None:
     """What to say if the role is in a loop over load balancers, which may be meant for services that are updated apart."""
     variable = variable_of("load_balancer_ids")

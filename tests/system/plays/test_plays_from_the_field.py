@@ -375,6 +375,18 @@ def test_one_host_in_each_batch_may_act_once(plain: Field) -> None:
     assert sorted(ended.updated()) == ["web1", "web2"]
 
 
+@pytest.mark.parametrize("option", ["port", "health_url"])
+def test_a_task_that_would_look_at_another_host(plain: Field, option: str) -> None:
+    value = {"port": 80, "health_url": "http://127.0.0.1/"}[option]
+    tasks = [{DRAIN_ACTION: {"state": "checked", option: value}, "delegate_to": "localhost"}, DRAIN, UPDATE, RESTORE]
+    plain.write(roll=[of_actions(*tasks)])
+    ended = plain.roll("--limit", "web1")
+    assert f"the task is delegated to localhost, and {option} is about web1 itself" in " ".join(ended.output.split())
+    plain.assert_untouched()
+    plain.write(roll=[of_actions({**tasks[0], "delegate_to": "{{ inventory_hostname }}"})])
+    assert plain.roll("--limit", "web1").exit_code == 0
+
+
 def test_a_play_that_forgets_its_failures(plain: Field) -> None:
     """It would end green with a server out of traffic."""
     role = {"ansible.builtin.import_role": {"name": ROLE}}
