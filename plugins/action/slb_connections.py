@@ -17,6 +17,7 @@ from ansible_collections.aliyun_community.slb.plugins.plugin_utils._host_waits i
     HostModules,
     verdict,
     wait_for_connections,
+    warning_of_closed_ports,
 )
 
 TIMEOUT = Range(0, 24 * 60 * 60)  # seconds; 0: count once
@@ -49,5 +50,8 @@ class ActionModule(ActionBase):
         modules = HostModules(self, task_vars)
         answer = wait_for_connections(modules, ports, 0 if check_mode else timeout, self._display.display)
         if "elapsed" in answer:
+            warning = warning_of_closed_ports(answer, host)
+            if warning:
+                self._display.warning(warning)
             answer.update(verdict(answer, host, ports, given["on_timeout"], check_mode))
         return {**result, **answer}

@@ -179,6 +179,9 @@ class ActionModule(ActionBase):
             raise SlbError(
                 "NotCounted", f"the connections to {_host_waits.port_name(options.port)} cannot be counted: {reason}"
             )
+        warning = _host_waits.warning_of_closed_ports(answer, modules.host)
+        if warning and Batch(bench.scratch, bench.run).first_time(f"closed {answer['closed_ports']}"):
+            bench.warn(warning)
         option = f"{_play.prefix_of(self)}on_drain_timeout"
         found = _host_waits.verdict(answer, modules.host, options.port, options.on_drain_timeout, False, option)
         if found.get("failed"):

@@ -18,6 +18,8 @@ description:
     C(state=drained) looks at one address only, by default V(127.0.0.1).
   - A connection whose two ends are on the host counts once, at the end that has O(port).
   - If the connections cannot be counted, the task fails. A failed count never means that there are none.
+  - Counts those of the host itself. Connections that it forwards, as to a container with a published port, are not among
+    them. If nothing listens on a port, a warning says so.
   - Runs on the host, with its connection and without C(become). It calls no API and needs none of the options of the other
     modules of this collection. Reads C(/proc/net/tcp) and C(/proc/net/tcp6). Systems without them need C(psutil).
   - During a long wait a line every 10 seconds says how many connections are left.
@@ -73,6 +75,12 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+closed_ports:
+  description: Those of O(port) on which nothing listened at the beginning.
+  returned: success, and when O(on_timeout=fail) made the task fail
+  type: list
+  elements: int
+  sample: []
 connections:
   description: How many connections there were at the end. Missing if they could not be counted.
   returned: success, and when O(on_timeout=fail) made the task fail
@@ -120,6 +128,7 @@ REST = 9
 MOST_PEERS = 10
 
 _ESTABLISHED = "01"
+_LISTEN = "0A"
 # "   0: 0100007F:1F90 0200007F:C350 01 ...": number, local and remote address, state.
 _HEADER = re.compile(r"\s*sl\s+local_address\s")
 _ENTRY = re.compile(
@@ -218,6 +227,25 @@ def wait(ports: t.Collection[int], timeout: int) -> t.Dict[str, t.Any]:
     return {"connections": sum(peers.values()), "elapsed": int(time.monotonic() - started), "peers": most}
 
 
+def closed_ports(ports: t.Collection[int], folder: str = PROC_FOLDER) -> t.List[int]:
+    """The ports on which nothing listens."""
+    tables = [_read(f"{folder}/{name}") for name in ("tcp", "tcp6")]
+    if tables[0] is None:
+        listening = _listening_by_psutil()
+    else:
+        entries = [_ENTRY.match(line) for table in tables for line in (table or "").splitlines()]
+        listening = {int(entry["port"], 16) for entry in entries if entry and entry["state"] == _LISTEN}
+    return [port for port in ports if port not in listening]
+
+
+def _listening_by_psutil() -> t.Set[int]:
+    try:
+        psutil: t.Any = importlib.import_module("psutil")
+        return {each.laddr.port for each in psutil.net_connections("tcp") if each.status == psutil.CONN_LISTEN}
+    except Exception:
+        return set()  # the count fails for the same reason, and says it
+
+
 def _timed_look(ports: t.Collection[int]) -> t.Tuple[t.Counter[str], float]:
     started = time.monotonic()
     return count_peers(ports), time.monotonic() - started
@@ -238,7 +266,10 @@ def main() -> None:
         if not 1 <= port <= 65535:
             module.fail_json(msg=f"port is {port}. Give a whole number from 1 to 65535.")
     try:
-        result = wait(ports, 0 if module.check_mode else timeout)
+        result = {
+            "closed_ports": closed_ports(ports),
+            **wait(ports, 0 if module.check_mode else timeout),
+        }
     except NotCounted as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=False, **result)

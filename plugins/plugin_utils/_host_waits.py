@@ -107,8 +107,12 @@ def reason_of(result: t.Mapping[str, t.Any]) -> str:
 def wait_for_connections(
     modules: HostModules, ports: t.Sequence[int], timeout: int, say: t.Callable[[str], None]
 ) -> Json:
-    """The result of the last count, with ``elapsed`` (seconds) for all of them if the connections were counted."""
+    """The result of the last count, with ``elapsed`` (seconds) for all of them if the connections were counted.
+
+    ``closed_ports`` are those of the first one: the service may end meanwhile.
+    """
     started = time.monotonic()
+    closed: t.Any = None
     while True:
         waited = int(time.monotonic() - started)
         answer = modules.run(
@@ -118,6 +122,7 @@ def wait_for_connections(
             return not_counted(answer)
         # Leaves out how long it took to start the module: the connections may have been gone by then.
         elapsed = answer["elapsed"] = waited + int(answer.get("elapsed", 0))
+        closed = answer["closed_ports"] = answer.get("closed_ports", []) if closed is None else closed
         if not answer["connections"] or elapsed >= timeout:
             return answer
         left = f"{connections(answer['connections'])} left on {port_name(ports)}"
@@ -137,6 +142,16 @@ def connections(count: int) -> str:
 def port_name(ports: t.Sequence[int]) -> str:
     """Ports as messages name them: ``port 80``, ``ports 80, 8080``."""
     return f"port{'s' if len(ports) > 1 else ''} {', '.join(map(str, ports))}"
+
+
+def warning_of_closed_ports(answer: Json, host: str) -> str | None:
+    """What to say about ports on which nothing listens, whose connections may be elsewhere."""
+    if not answer.get("closed_ports"):
+        return None
+    return (
+        f"Nothing listens on {port_name(answer['closed_ports'])} of {host}. If the port is right, the service is down, or its"
+        " connections are not those of the host, as with a container. They are not waited for."
+    )
 
 
 def not_counted(answer: Json) -> Json:

@@ -244,7 +244,17 @@ def test_a_port_without_connections(plain: Field) -> None:
         plain.write(
             roll=[play({"rolling_update_port": service.getsockname()[1], "rolling_update_on_drain_timeout": "fail"})]
         )
-        assert plain.roll("--limit", "web1").exit_code == 0
+        ended = plain.roll("--limit", "web1")
+        assert ended.exit_code == 0
+        assert "Nothing listens" not in ended.output
+
+
+def test_a_port_on_which_nothing_listens(plain: Field) -> None:
+    """It may be the wrong one, and its connections elsewhere."""
+    plain.write(roll=[play({"rolling_update_port": [1, 2]})])
+    ended = plain.roll("--limit", "web1,web2")
+    assert ended.exit_code == 0
+    assert " ".join(ended.output.split()).count("[WARNING]: Nothing listens on ports 1, 2 of web") == 1
 
 
 # --- after a failure ------------------------------------------------------------------------------

@@ -145,6 +145,7 @@ class Psutil:
     """The part of psutil that is used. Its package is not installed where these tests run."""
 
     CONN_ESTABLISHED = "ESTABLISHED"
+    CONN_LISTEN = "LISTEN"
 
     class Address(t.NamedTuple):
         ip: str
@@ -174,6 +175,19 @@ class DeniedPsutil(Psutil):
 def test_psutil_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "psutil", t.cast(t.Any, Psutil()))
     assert count_peers([PORT], str(tmp_path)) == {"10.0.0.2": 1}
+
+
+def test_ports_on_which_nothing_listens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tcp = HEADER + entry("0.0.0.0", 80, "0.0.0.0", LISTEN) + entry("10.0.0.1", 81, "10.0.0.2")
+    folder = folder_with(tmp_path, tcp, HEADER + entry("::", 82, "::", LISTEN))
+    assert slb_connections.closed_ports([80, 81, 82, 83], folder) == [81, 83]
+    monkeypatch.setitem(sys.modules, "psutil", t.cast(t.Any, Psutil()))
+    elsewhere = str(tmp_path / "elsewhere")
+    assert slb_connections.closed_ports([PORT, 80], elsewhere) == [80]
+    monkeypatch.setitem(sys.modules, "psutil", t.cast(t.Any, DeniedPsutil()))
+    assert slb_connections.closed_ports([PORT], elsewhere) == [PORT]
+    with listening("127.0.0.1") as server:
+        assert slb_connections.closed_ports([server.getsockname()[1]]) == []
 
 
 def test_psutil_that_fails_is_not_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
