@@ -101,7 +101,9 @@ class ActionModule(ActionBase):
             self._warn(task_vars, bench)
             return {**coordinator.check(options.check_listeners), **found}
         if options.state == _drain_options.DRAINED:
-            return self._after_drain(coordinator.drain(options.verify), options, task_vars, bench)
+            return self._after_drain(
+                coordinator.drain(options.verify, options.check_listeners), options, task_vars, bench
+            )
         if options.state == _drain_options.PROVEN:
             return {**coordinator.prove(), "files": _files_to_run(options, task_vars)}
         if options.state in (_drain_options.UPDATED, _drain_options.RESTORED):

@@ -117,6 +117,11 @@ class Batch:
             content["announced"].setdefault(step, {})[request.host] = request.as_json()
             content["outcomes"].setdefault(step, {}).pop(request.host, None)
 
+    def is_announced(self, step: str, request: Request) -> bool:
+        """Whether the host has announced exactly this request, and not got its outcome."""
+        row = self._read()["announced"].get(step, {}).get(request.host)
+        return row is not None and Request.from_json(row) == request
+
     def announced(self, step: str, request: Request, batch: t.Sequence[str]) -> list[Request]:
         """What can be done together with this request: what hosts of the batch have announced and not yet got."""
         rows = self._read()

@@ -47,17 +47,22 @@ class Check:
             left, failed = self._context.left_behind(), self._failed_hosts()
             if left or failed:
                 return self._stop(left, failed)
-            already_out = []
+            already_out: list[str] = []
             self._refuse_same_member()
-            for load_balancer_id in request.load_balancer_ids:
-                try:
-                    already_out += self._check_members(load_balancer_id, check_listeners)
-                except SlbError as exc:
-                    if load_balancer_id not in exc.message:
-                        exc.message = f"{load_balancer_id}: {exc.message}"
-                    raise
+
+            def judge(snapshot: Snapshot) -> None:
+                found = self._judge_members(snapshot)
+                self._judge_listeners(snapshot, check_listeners)
+                already_out.extend(found)
+
+            self._judge_each(judge)
             self._batch.announce("drained", request)
         return self._context.with_stats(self._context.result(changed=False, already_out=already_out))
+
+    def check_listeners(self, check_listeners: str) -> None:
+        """Of what check() does, only whether weights have an effect."""
+        if check_listeners != "off":
+            self._judge_each(lambda snapshot: self._judge_listeners(snapshot, check_listeners))
 
     def begin(self, keep_days: int) -> None:
         """Once in a run, before anything is drained: find out whether a journal can be written, and say how to recover."""
@@ -118,18 +123,25 @@ class Check:
                 self._batch.remember(f"refused {other.play} {other.host}", error.sentence())
                 raise error
 
-    def _check_members(self, load_balancer_id: str, check_listeners: str) -> list[str]:
-        """Check the members of one load balancer by what this run has read, and read again before a refusal."""
-        try:
-            return self._judge(load_balancer_id, self._reads.snapshot(load_balancer_id), check_listeners)
-        except SlbError:
-            if not self._reads.is_old(load_balancer_id):
+    def _judge_each(self, judge: t.Callable[[Snapshot], None]) -> None:
+        """Judge each load balancer by what this run has read, and read again before a refusal."""
+        for load_balancer_id in self._request.load_balancer_ids:
+            try:
+                try:
+                    judge(self._reads.snapshot(load_balancer_id))
+                except SlbError:
+                    if not self._reads.is_old(load_balancer_id):
+                        raise
+                    judge(self._reads.new_snapshot(load_balancer_id))
+            except SlbError as exc:
+                if load_balancer_id not in exc.message:
+                    exc.message = f"{load_balancer_id}: {exc.message}"
                 raise
-        return self._judge(load_balancer_id, self._reads.new_snapshot(load_balancer_id), check_listeners)
 
-    def _judge(self, load_balancer_id: str, snapshot: Snapshot, check_listeners: str) -> list[str]:
+    def _judge_members(self, snapshot: Snapshot) -> list[str]:
         """The members that are at weight 0 and that no journal knows."""
         request, prefix = self._request, self._context.place.prefix
+        load_balancer_id = snapshot.load_balancer.load_balancer_id
         known = self._bench.folder.known_entries(load_balancer_id, self._bench.run)
         setting = self._context.setting(load_balancer_id)
         plan = plan_drain([self._context.target(request)], snapshot.members, known, setting)
@@ -145,7 +157,6 @@ class Check:
                 f"{prefix}min_active is {request.min_active}",
                 advice="Put other members back first.",
             )
-        self._judge_listeners(snapshot, check_listeners)
         return already_out
 
     def _judge_listeners(self, snapshot: Snapshot, check_listeners: str) -> None:

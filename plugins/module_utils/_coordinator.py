@@ -39,13 +39,19 @@ class Coordinator:
         """Check this host without a write, and announce it for the drain."""
         return Check(self._context).check(check_listeners)
 
-    def drain(self, verify: bool) -> Json:
-        """Take this host out of traffic, and with it all of its batch that have announced themselves."""
+    def drain(self, verify: bool, check_listeners: str) -> Json:
+        """Take this host out of traffic, and with it all of its batch that have announced themselves.
+
+        ``check_listeners``: for a host that was not checked before.
+        """
         context, request = self._context, self._context.request
         with context.batch.leading("drained"):
+            was_checked = context.batch.is_announced("drained", request)
             outcome = context.batch.take_outcome("drained", request)
             if outcome is not None:
                 return outcome
+            if not was_checked:
+                Check(context).check_listeners(check_listeners)
             requests = context.announced("drained")
             for each in requests:
                 Reads(context).forget_proofs(each.load_balancer_ids)

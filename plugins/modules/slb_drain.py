@@ -90,7 +90,8 @@ options:
     default: 1
   check_listeners:
     description:
-      - What O(state=checked) does about listeners on which weights may have no effect. See
+      - What to do about listeners on which weights may have no effect. O(state=checked) looks at them, and
+        O(state=drained) if the host was not checked before. See
         R(what weights cannot do, ansible_collections.aliyun_community.slb.docsite.what_weights_cannot_do_guide).
     type: str
     choices: [fail, warn, "off"]

@@ -28,6 +28,7 @@ from field import (
     Field,
     inventory,
     play,
+    state,
 )
 
 
@@ -383,6 +384,22 @@ def test_one_host_in_each_batch_may_act_once(plain: Field) -> None:
     ended = plain.roll()
     assert ended.exit_code == 0
     assert sorted(ended.updated()) == ["web1", "web2"]
+
+
+def test_a_listener_that_ignores_weights(fields: Any) -> None:
+    """Also without the check of the role."""
+    document = state()
+    for balancer in document["load_balancers"]:
+        balancer["listeners"][0]["scheduler"] = "rr"
+    plain = fields(document)
+    plain.write(roll=[of_actions(DRAIN, UPDATE, RESTORE)])
+    ended = plain.roll("--limit", "web1")
+    assert "WeightsWithoutEffect: weights may have no effect on lb-a" in ended.output
+    plain.assert_untouched()
+    plain.write(roll=[of_actions(DRAIN, UPDATE, RESTORE, rolling_update_check_listeners="warn")])
+    ended = plain.roll("--limit", "web1")
+    assert (ended.exit_code, list(ended.updated())) == (0, ["web1"])
+    assert "[WARNING]: Weights may have no effect on lb-a" in ended.output
 
 
 @pytest.mark.parametrize("option", ["port", "health_url"])

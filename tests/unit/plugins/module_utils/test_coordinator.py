@@ -86,7 +86,7 @@ def test_cost_of_a_batch(stage: Stage, session: Session) -> None:
 
 
 def test_drain_without_a_check_or_a_batch(stage: Stage, session: Session) -> None:
-    result = session.host("web1").drain(verify=True)
+    result = session.host("web1").drain(verify=True, check_listeners="off")
     assert (result["changed"], stage.weights()) == (True, [0, 60, 3, 40, 40])
     assert stage.actions() == [READ, LIST, WRITE, READ]
     assert session.host("web1").restore()["changed"] is True
@@ -251,7 +251,7 @@ def test_member_that_goes_out_after_the_check_is_refused_if_asked_to(stage: Stag
     for name in ("web1", "web2"):
         session.host(name, **options).check("off")
     stage.slb.set_weight("lb-a", "i-1", 0)
-    results = [session.host(name, **options).drain(verify=False) for name in ("web1", "web2")]
+    results = [session.host(name, **options).drain(verify=False, check_listeners="off") for name in ("web1", "web2")]
     assert failed(results) == [True, False]
     assert "AlreadyOut: i-1 of lb-a is at weight 0" in results[0]["msg"]
     assert (stage.weights("lb-a"), stage.weights("lb-b")) == ([0, 0, 3, 40, 40], [30, 0])
@@ -304,7 +304,7 @@ def test_a_failure_after_a_take_over_does_not_put_a_half_updated_server_back(sta
     first.drain("web1", load_balancer_ids=("lb-a",))
     first.host("web1").prove()
     # web3 is not a member of lb-b: its drain fails, after the one from lb-a.
-    (result,) = [second.host("web1", "lb-a", "lb-b", server_id="i-1").drain(verify=False)][:1]
+    (result,) = [second.host("web1", "lb-a", "lb-b", server_id="i-1").drain(verify=False, check_listeners="off")][:1]
     assert not result.get("failed")
     assert second.host("web1", "lb-a", "lb-b").account("it failed", "keep_drained", False)["failed"]
     assert (stage.weights("lb-a")[0], stage.weights("lb-b")[0]) == (0, 30)
@@ -348,7 +348,7 @@ def test_members_of_a_run_that_goes_on_are_respected(stage: Stage, rolling_updat
     with refusal(SlbError) as caught:
         second.host("web1").check("off")
     assert "i-1 of lb-a is being updated by rolling update web-1.5" in caught.value.sentence()
-    result = second.host("web1").drain(verify=False)
+    result = second.host("web1").drain(verify=False, check_listeners="off")
     assert result["failed"]
     assert failed(second.drain("web2")) == [False]
     (entry,) = [entry for entry in stage.open_entries() if entry.host == "web1"]
@@ -364,8 +364,8 @@ def test_min_active_of_two_runs(stage: Stage) -> None:
     for session, name in ((first, "web1"), (second, "web2")):
         session.host(name, min_active=4).check("off")
     stage.slb.add_fault({"action": READ, "kind": "stale_read", "skip": 1})
-    assert failed([first.host("web1", min_active=4).drain(verify=False)]) == [False]
-    assert failed([second.host("web2", min_active=4).drain(verify=False)]) == [False]
+    assert failed([first.host("web1", min_active=4).drain(verify=False, check_listeners="off")]) == [False]
+    assert failed([second.host("web2", min_active=4).drain(verify=False, check_listeners="off")]) == [False]
     assert len([weight for weight in stage.weights() if weight]) == len(group) - 2
     for session, name in ((first, "web1"), (second, "web2")):
         with refusal(SlbError, "another job drained members of lb-a at the same time: 3 are left in traffic"):
@@ -383,7 +383,7 @@ def test_each_host_fails_by_itself(stage: Stage, session: Session) -> None:
     session.host("web1").check("off")
     session.host("web2").check("off")
     stage.slb.add_fault({"action": READ, "kind": "edit", "edits": [{"server_id": "i-1", "remove": True}]})
-    results = [session.host(name).drain(verify=False) for name in ("web1", "web2")]
+    results = [session.host(name).drain(verify=False, check_listeners="off") for name in ("web1", "web2")]
     assert failed(results) == [True, False]
     assert results[0]["msg"].startswith("web1: UnknownMember: i-1 is not a member of lb-a")
     assert stage.weights() == [0, 3, 40, 40]
@@ -393,7 +393,9 @@ def test_host_that_cannot_be_drained_everywhere_is_drained_nowhere(stage: Stage,
     for name in ("web1", "web2"):
         session.host(name, "lb-a", "lb-b").check("off")
     stage.slb.add_fault({"action": WRITE, "skip": 1, "kind": "error", "code": "Forbidden.RAM"})
-    results = [session.host(name, "lb-a", "lb-b").drain(verify=False) for name in ("web1", "web2")]
+    results = [
+        session.host(name, "lb-a", "lb-b").drain(verify=False, check_listeners="off") for name in ("web1", "web2")
+    ]
     assert failed(results) == [True, True]
     assert [result["changed"] for result in results] == [False, False]
     assert all("lb-b: Forbidden.RAM" in result["msg"] for result in results)
@@ -448,8 +450,8 @@ def test_refused_min_active_drains_no_one(stage: Stage, session: Session) -> Non
 def test_host_that_asks_for_something_else_meanwhile_does_its_own_work(stage: Stage, session: Session) -> None:
     session.host("web1").check("off")
     session.host("web2").check("off")
-    session.host("web1").drain(verify=False)
-    session.host("web2", server_id="i-3").drain(verify=False)
+    session.host("web1").drain(verify=False, check_listeners="off")
+    session.host("web2", server_id="i-3").drain(verify=False, check_listeners="off")
     assert stage.weights() == [0, 0, 0, 40, 40]
     session.host("web2", server_id="i-3").prove()
     assert failed(session.restore("web1", "web2")) == [False, False]
@@ -483,7 +485,7 @@ def test_host_that_has_failed_after_its_check_keeps_its_traffic(stage: Stage, se
     session.host("web1").check("off")
     session.host("web2").check("off")
     session.batch = ("web1", "web3")
-    session.host("web1").drain(verify=False)
+    session.host("web1").drain(verify=False, check_listeners="off")
     assert stage.weights() == [0, 60, 3, 40, 40]
 
 
@@ -511,7 +513,7 @@ def test_host_that_comes_late_is_drained_again(stage: Stage, session: Session) -
     session.update("web1")
     session.restore("web1")
     stage.assert_as_they_were()
-    assert session.host("web2").drain(verify=False)["changed"] is True
+    assert session.host("web2").drain(verify=False, check_listeners="off")["changed"] is True
     session.host("web2").prove()
     assert stage.weights() == [100, 0, 3, 40, 40]
 
@@ -691,7 +693,7 @@ def test_full_disk_before_the_drain(stage: Stage, session: Session) -> None:
     with full_disk(), refusal(JournalUnusable, "can be written"):
         session.host("web1").begin(30)
     with full_disk():
-        result = session.host("web1").drain(verify=False)
+        result = session.host("web1").drain(verify=False, check_listeners="off")
     assert result["failed"]
     assert "no journal can be written" in result["msg"]
     stage.assert_as_they_were()
@@ -716,7 +718,7 @@ def test_disk_that_gets_full_between_two_load_balancers(stage: Stage, session: S
         write(journal)
 
     stage.folder.write = write_once  # type: ignore[method-assign]
-    result = session.host("web1", "lb-a", "lb-b").drain(verify=False)
+    result = session.host("web1", "lb-a", "lb-b").drain(verify=False, check_listeners="off")
     assert result["failed"]
     stage.assert_as_they_were()
 
@@ -833,7 +835,7 @@ def test_record_of_check_mode_does_not_say_that_an_update_has_not_begun(stage: S
 def test_run_that_ends_during_the_drain_sends_nothing_more(stage: Stage, session: Session) -> None:
     session.host("web1").check("off")
     session.is_alive = False
-    result = session.host("web1").drain(verify=False)
+    result = session.host("web1").drain(verify=False, check_listeners="off")
     assert result["failed"]
     assert "RunEnded" in result["msg"]
     stage.assert_as_they_were()
@@ -853,3 +855,13 @@ def test_command_of_a_plain_id_is_plain() -> None:
     command = "ansible-playbook aliyun_community.slb.recover -e rolling_update_id=web-1.5"
     assert recover_command("web-1.5", None) == command
     assert recover_command("web-1.5", "/srv/j") == f"{command} -e rolling_update_record_dir=/srv/j"
+
+
+@pytest.mark.parametrize(("checked", "listeners", "looks"), [(True, "fail", 1), (False, "fail", 1), (False, "off", 0)])
+def test_drain_looks_at_the_listeners_of_a_host_that_was_not_checked(
+    stage: Stage, session: Session, checked: bool, listeners: str, looks: int
+) -> None:
+    if checked:
+        session.host("web1").check("fail")
+    assert not failed([session.host("web1").drain(verify=False, check_listeners=listeners)])[0]
+    assert stage.actions().count(LISTENERS) == looks
