@@ -36,9 +36,10 @@ from ansible_collections.aliyun_community.slb.plugins.plugin_utils import (
 
 Json = dict[str, t.Any]
 
+BEGINNING = (_drain_options.CHECKED, _drain_options.DRAINED)
 # The states in which a task uses the option on the host itself, or announces that.
 LOOKS_AT_HOST = {
-    "port": (_drain_options.CHECKED, _drain_options.DRAINED),
+    "port": BEGINNING,
     "health_url": (_drain_options.CHECKED, _drain_options.UPDATED),
 }
 HANDLERS_FILE = "rolling_update_flush_handlers.yml"  # of the role
@@ -82,7 +83,7 @@ class ActionModule(ActionBase):
         for option in ("port", "health_url"):
             if getattr(options, option) and options.state in LOOKS_AT_HOST[option]:
                 _play.check_is_not_delegated(self, str(task_vars["inventory_hostname"]), option)
-        if options.state in (_drain_options.CHECKED, _drain_options.DRAINED):
+        if options.state in BEGINNING:
             _play.check_restores_of_play(self, task_vars)
         if options.state == _drain_options.CHECKED:
             found = self._check_host(options, task_vars)
@@ -93,9 +94,11 @@ class ActionModule(ActionBase):
             play=tuple(task_vars.get("ansible_play_hosts", ())),
             prefix=prefix,
             default_record_dir=options.record_dir is None,
+            address=_play.address_of(self, task_vars),
+            twins=_play.twins_of(self, task_vars, batch) if options.state in BEGINNING else (),
         )
         coordinator = Coordinator(bench, request, place)
-        if options.state in (_drain_options.CHECKED, _drain_options.DRAINED):
+        if options.state in BEGINNING:
             coordinator.begin(options.keep_days)
         if options.state == _drain_options.CHECKED:
             self._warn(task_vars, bench)

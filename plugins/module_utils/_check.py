@@ -48,6 +48,7 @@ class Check:
             if left or failed:
                 return self._stop(left, failed)
             already_out: list[str] = []
+            self._refuse_same_server()
             self._refuse_same_member()
 
             def judge(snapshot: Snapshot) -> None:
@@ -59,8 +60,9 @@ class Check:
             self._batch.announce("drained", request)
         return self._context.with_stats(self._context.result(changed=False, already_out=already_out))
 
-    def check_listeners(self, check_listeners: str) -> None:
-        """Of what check() does, only whether weights have an effect."""
+    def check_unannounced(self, check_listeners: str) -> None:
+        """Of what check() does, what nothing else finds out: whether it is the right server, and weights have an effect."""
+        self._refuse_same_server()
         if check_listeners != "off":
             self._judge_each(lambda snapshot: self._judge_listeners(snapshot, check_listeners))
 
@@ -109,6 +111,22 @@ class Check:
         if is_first and is_red:
             self._bench.say(message)
         return {**self._context.result(changed=False, msg=message), "stopped": True, "failed": is_first and not is_red}
+
+    def _refuse_same_server(self) -> None:
+        """Refuse a host that names the server of another host of its play, which has another address.
+
+        One of the two names the wrong server, and its own may be in traffic. Hosts with one address are parts of one server.
+        """
+        request, place = self._request, self._context.place
+        key = f"server {request.play} {request.connection} {request.server_id} {request.server_ip}"
+        host, address, balancers = self._batch.recall_or_remember(
+            key, [request.host, place.address, list(request.load_balancer_ids)]
+        )
+        shared = set(request.load_balancer_ids) & set(balancers)
+        others = [host] if shared and host != request.host and address != place.address else place.twins
+        if others:
+            setting = self._context.setting(min(shared or request.load_balancer_ids))
+            raise same_member(self._context.target(request), others[0], setting)
 
     def _refuse_same_member(self) -> None:
         """Refuse a host that is the same member as one that has announced itself before, and that one, too.

@@ -52,12 +52,18 @@ def journal_of_host(batch: Batch, play: str, host: str) -> Json | None:
 
 
 class Place(t.NamedTuple):
-    """Where a task runs. ``batch`` and ``play``: the hosts that have not failed; ``prefix``: of the names of options."""
+    """Where a task runs. ``batch`` and ``play``: the hosts that have not failed; ``prefix``: of the names of options.
+
+    ``address``: at which Ansible reaches the host; ``twins``: hosts of the play of which the inventory says that they are
+    the same server, and have other addresses.
+    """
 
     batch: tuple[str, ...]
     play: tuple[str, ...]
     prefix: str
     default_record_dir: bool
+    address: str = ""
+    twins: tuple[str, ...] = ()
 
 
 class Context:

@@ -51,7 +51,7 @@ class Coordinator:
             if outcome is not None:
                 return outcome
             if not was_checked:
-                Check(context).check_listeners(check_listeners)
+                Check(context).check_unannounced(check_listeners)
             requests = context.announced("drained")
             for each in requests:
                 Reads(context).forget_proofs(each.load_balancer_ids)

@@ -18,6 +18,7 @@ import typing as t
 from ansible.playbook.role_include import IncludeRole
 from ansible.plugins.action import ActionBase
 
+from ansible_collections.aliyun_community.slb.plugins.module_utils._batch import Batch
 from ansible_collections.aliyun_community.slb.plugins.module_utils._drain_options import PREFIX, variable_of
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import InvalidArgument, SlbError
 from ansible_collections.aliyun_community.slb.plugins.plugin_utils import _conditions
@@ -111,6 +112,42 @@ def check_acts_for_itself(action: ActionBase, task_vars: t.Mapping[str, t.Any]) 
             " puts it back",
             "Remove run_once. The hosts of a batch share the API calls without it.",
         )
+
+
+def twins_of(action: ActionBase, task_vars: t.Mapping[str, t.Any], batch: Batch) -> tuple[str, ...]:
+    """Hosts of the play for which the inventory names the server of this host, though their addresses differ.
+
+    Only plain values count, and none if a condition may exclude a host.
+    """
+    if {"server_id", "server_ip"} & set(action._task.args) or any(part.when for part in _around(action)):
+        return ()
+    key = f"twins {play_id(action)}"
+    found = batch.recall(key)
+    if found is None:  # once in a play: it takes milliseconds for each host
+        found = batch.recall_or_remember(key, _twins(task_vars))
+    return tuple(found.get(str(task_vars["inventory_hostname"]), ()))
+
+
+def _twins(task_vars: t.Mapping[str, t.Any]) -> dict[str, list[str]]:
+    groups: dict[str, dict[str, str]] = {}  # addresses of hosts, by their server
+    for host in map(str, task_vars.get("ansible_play_hosts_all") or ()):
+        variables = task_vars["hostvars"].raw_get(host)
+        names = ("server_id", "server_ip", "load_balancer_ids", "region")
+        server = str([variables.get(variable_of(name)) for name in names])
+        address = str(variables.get("ansible_host") or host)
+        if variables.get(variable_of("server_id")) and "{{" not in server + address:
+            groups.setdefault(server, {})[host] = address
+    return {
+        host: [other for other in hosts if hosts[other] != address]
+        for hosts in groups.values()
+        for host, address in hosts.items()
+        if len(set(hosts.values())) > 1
+    }
+
+
+def address_of(action: ActionBase, task_vars: t.Mapping[str, t.Any]) -> str:
+    """Where Ansible reaches the host of the task."""
+    return str(action._templar.template(task_vars.get("ansible_host")) or task_vars["inventory_hostname"])
 
 
 def check_is_not_delegated(action: ActionBase, host: str, option: str) -> None:

@@ -168,7 +168,8 @@ class Session:
             "server_groups": "all",
             "names_server": False,
         }
-        place = Place(batch=self.batch, play=self.batch, prefix="rolling_update_", default_record_dir=True)
+        of_place = {key: options.pop(key) for key in ("address", "twins") if key in options}
+        place = Place(self.batch, self.batch, "rolling_update_", default_record_dir=True, **of_place)
         return Coordinator(self.bench, Request(**{**fields, **options}), place)
 
     def drain(self, *names: str, **options: t.Any) -> list[Json]:

@@ -386,6 +386,51 @@ def test_one_host_in_each_batch_may_act_once(plain: Field) -> None:
     assert sorted(ended.updated()) == ["web1", "web2"]
 
 
+TWINS = {
+    "role": lambda: play(serial=1),
+    "action": lambda: of_actions(DRAIN, UPDATE, RESTORE),
+    "action in one batch": lambda: {**of_actions(DRAIN, UPDATE, RESTORE), "serial": 2},
+    "halves": lambda: of_actions(
+        *(
+            {"ansible.builtin.include_role": {"name": ROLE, "tasks_from": half}} if half else UPDATE
+            for half in ("drain", "", "restore")
+        )
+    ),
+}
+
+
+@pytest.mark.parametrize("roll", TWINS.values(), ids=list(TWINS))
+def test_two_hosts_that_name_the_same_server(plain: Field, roll: Any) -> None:
+    """The second would be updated under traffic, or the first: one of them names the wrong server."""
+    plain.write(inventory=inventory({"web2": {"rolling_update_server_id": "i-1"}}), roll=[roll()])
+    ended = plain.run("-i", "inventory.yml", "roll.yml", "--limit", "web1,web2")
+    assert ended.exit_code == 2
+    assert "are the same member i-1 of lb-a" in ended.output
+    assert not ended.updated()
+    plain.assert_untouched()
+
+
+def test_two_hosts_that_turn_out_to_be_the_same_server(plain: Field) -> None:
+    """The inventory does not say it before the run."""
+    plain.write(
+        roll=[{**play(serial=1), "pre_tasks": [{"ansible.builtin.set_fact": {"rolling_update_server_id": "i-1"}}]}]
+    )
+    ended = plain.run("-i", "inventory.yml", "roll.yml", "--limit", "web1,web2")
+    assert ended.exit_code == 2
+    assert "web1 and web2 are the same member i-1 of lb-a" in ended.output
+    assert list(ended.updated()) == ["web1"]
+    assert plain.weights() == plain.original
+
+
+def test_two_hosts_that_are_parts_of_one_server(plain: Field) -> None:
+    parts = {"ansible_host": "10.0.0.1", "rolling_update_server_id": "i-1"}
+    plain.write(inventory=inventory({"web1": parts, "web2": parts}), roll=[play(serial=1)])
+    ended = plain.run("-i", "inventory.yml", "roll.yml", "--limit", "web1,web2")
+    assert ended.exit_code == 0
+    assert [look["lb-a"]["i-1"] for looks in ended.updated().values() for look in looks] == [0, 0]
+    assert plain.weights() == plain.original
+
+
 def test_a_listener_that_ignores_weights(fields: Any) -> None:
     """Also without the check of the role."""
     document = state()

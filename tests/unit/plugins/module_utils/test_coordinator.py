@@ -458,6 +458,26 @@ def test_host_that_asks_for_something_else_meanwhile_does_its_own_work(stage: St
     stage.assert_as_they_were()
 
 
+@pytest.mark.parametrize("step", ["check", "drain"])
+def test_host_that_names_the_server_of_another(stage: Stage, session: Session, step: str) -> None:
+    def begin(name: str, address: str, **options: t.Any) -> None:
+        host = session.host(name, address=address, **options)
+        host.check("off") if step == "check" else host.drain(verify=False, check_listeners="off")
+
+    begin("web1", "10.0.0.1")
+    begin("web1", "10.0.0.1")
+    session.batch = ("web2", "web3")
+    with refusal(InvalidArgument, "web1 and web2 are the same member i-1 of lb-a"):
+        begin("web2", "10.0.0.2", server_id="i-1")
+    begin("web2", "10.0.0.2")
+    session.batch = ("web3",)
+    begin("web3", "10.0.0.1", server_id="i-1")
+    with refusal(InvalidArgument, "web9 and web3 are the same member i-3 of lb-a"):
+        begin("web3", "10.0.0.3", twins=("web9",))
+    session.play = "another"
+    begin("web3", "10.0.0.3", server_id="i-2")
+
+
 def test_whether_the_update_of_a_host_has_begun(session: Session) -> None:
     begun = []
     session.drain("web1")

@@ -10,23 +10,16 @@ import os
 import subprocess
 import sys
 import typing as t
-from pathlib import Path
 
 import pytest
 
 from ansible_collections.aliyun_community.slb.plugins.module_utils._batch import Batch
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import InvalidArgument
-from ansible_collections.aliyun_community.slb.plugins.module_utils._journal import LockedFolder, Run
 from ansible_collections.aliyun_community.slb.plugins.plugin_utils import _controller
 from ansible_collections.aliyun_community.slb.tests.unit.playbook import Playbook, task
 from ansible_collections.aliyun_community.slb.tests.unit.refusals import refusal
 
 SPEC = {"rolling_update_id": {"type": "str"}, "min_active": {"type": "raw", "default": 1}, "verify": {"type": "bool"}}
-
-
-@pytest.fixture
-def batch(tmp_path: Path) -> Batch:
-    return Batch(LockedFolder(str(tmp_path)), Run("controller", 7, "1"))
 
 
 def values_of(playbook: Playbook, batch: Batch, number: int = 0) -> dict[str, t.Any]:

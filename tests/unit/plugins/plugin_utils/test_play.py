@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from ansible.playbook.play import Play
 
+from ansible_collections.aliyun_community.slb.plugins.module_utils._batch import Batch
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import InvalidArgument, SlbError
 from ansible_collections.aliyun_community.slb.plugins.plugin_utils import _play
 from ansible_collections.aliyun_community.slb.tests.unit.playbook import Playbook, task
@@ -118,3 +119,40 @@ def test_play_that_forgets_failures_of_before() -> None:
     playbook = Playbook(task(msg="x"), {"meta": "flush_handlers"})
     playbook.play.pre_tasks = Playbook(CLEAR).play.tasks
     _play.check_play(playbook.actions[0])
+
+
+HOSTS = {
+    "web1": {"rolling_update_server_id": "i-1", "ansible_host": "10.0.0.1"},
+    "web2": {"rolling_update_server_id": "i-1"},
+    "web3": {"rolling_update_server_id": "i-3"},
+    "part": {"rolling_update_server_id": "i-1", "ansible_host": "10.0.0.1"},
+    "lb-b": {"rolling_update_server_id": "i-1", "rolling_update_load_balancer_ids": ["lb-b"]},
+    "computed": {"rolling_update_server_id": "{{ some }}"},
+    "other": {"rolling_update_server_id": "{{ some }}"},
+    "none1": {},
+    "none2": {},
+}
+
+
+class HostVars:
+    def raw_get(self, host: str) -> dict[str, t.Any]:
+        return HOSTS[host]
+
+
+def test_twins(batch: Batch) -> None:
+    (action,) = Playbook(task()).actions
+    common = {"ansible_play_hosts_all": list(HOSTS), "hostvars": HostVars()}
+    found = {host: _play.twins_of(action, {**common, "inventory_hostname": host}, batch) for host in HOSTS}
+    assert {host: names for host, names in found.items() if names} == {
+        "web1": ("web2",),
+        "part": ("web2",),
+        "web2": ("web1", "part"),
+    }
+
+
+@pytest.mark.parametrize("given", [{"server_id": "i-1"}, {"when": "is_one_of_them"}])
+def test_no_twins_if_the_inventory_does_not_say_which_hosts_it_is_about(batch: Batch, given: dict[str, t.Any]) -> None:
+    keywords = {"when": given["when"]} if "when" in given else {}
+    (action,) = Playbook({**task(**({} if keywords else given)), **keywords}).actions
+    task_vars = {"ansible_play_hosts_all": list(HOSTS), "hostvars": HostVars(), "inventory_hostname": "web1"}
+    assert _play.twins_of(action, task_vars, batch) == ()
