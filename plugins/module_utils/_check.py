@@ -48,8 +48,8 @@ class Check:
             if left or failed:
                 return self._stop(left, failed)
             already_out: list[str] = []
-            self._refuse_same_server()
             self._refuse_same_member()
+            self._refuse_same_server()
 
             def judge(snapshot: Snapshot) -> None:
                 found = self._judge_members(snapshot)
