@@ -433,7 +433,8 @@ class _Check:
                 self.note_notified(handler, path)
             found += [handler for handler in named if handler not in found]
             is_known = named or any(_is_template(str(handler.name)) for handler in handlers.values())
-            if not is_known and self.is_complete and constants.ERROR_ON_MISSING_HANDLER:
+            is_fatal = constants.config.get_config_value("ERROR_ON_MISSING_HANDLER")
+            if not is_known and self.is_complete and is_fatal:
                 raise _refusal(
                     where, f"there is no handler {name!r}", "correct the name, or add the handler to the play"
                 )

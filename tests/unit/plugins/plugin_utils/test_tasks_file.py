@@ -518,7 +518,7 @@ def test_handlers_that_may_be_missing(ground: Ground, monkeypatch: pytest.Monkey
     ground.refuses(content, "there is no handler 'other 7'", task_of_a_play(ground, handlers=HANDLERS))
     named = {"name": "other {{ undefined }}", "debug": {}}
     ground.check(content, task_of_a_play(ground, handlers=[named]))
-    monkeypatch.setattr("ansible.constants.ERROR_ON_MISSING_HANDLER", False)
+    monkeypatch.setenv("ANSIBLE_ERROR_ON_MISSING_HANDLER", "false")
     ground.check(content, task_of_a_play(ground, handlers=HANDLERS))
 
 
