@@ -121,7 +121,7 @@ def test_play_that_forgets_failures_of_before() -> None:
     _play.check_play(playbook.actions[0])
 
 
-HOSTS = {
+HOSTS: dict[str, dict[str, t.Any]] = {
     "web1": {"rolling_update_server_id": "i-1", "ansible_host": "10.0.0.1"},
     "web2": {"rolling_update_server_id": "i-1"},
     "web3": {"rolling_update_server_id": "i-3"},
