@@ -450,12 +450,12 @@ def test_a_listener_that_ignores_weights(fields: Any) -> None:
 @pytest.mark.parametrize("option", ["port", "health_url"])
 def test_a_task_that_would_look_at_another_host(plain: Field, option: str) -> None:
     value = {"port": 80, "health_url": "http://127.0.0.1/"}[option]
-    tasks = [{DRAIN_ACTION: {"state": "checked", option: value}, "delegate_to": "localhost"}, DRAIN, UPDATE, RESTORE]
-    plain.write(roll=[of_actions(*tasks)])
+    checked: Document = {DRAIN_ACTION: {"state": "checked", option: value}, "delegate_to": "localhost"}
+    plain.write(roll=[of_actions(checked, DRAIN, UPDATE, RESTORE)])
     ended = plain.roll("--limit", "web1")
     assert f"the task is delegated to localhost, and {option} is about web1 itself" in " ".join(ended.output.split())
     plain.assert_untouched()
-    plain.write(roll=[of_actions({**tasks[0], "delegate_to": "{{ inventory_hostname }}"})])
+    plain.write(roll=[of_actions({**checked, "delegate_to": "{{ inventory_hostname }}"})])
     assert plain.roll("--limit", "web1").exit_code == 0
 
 
