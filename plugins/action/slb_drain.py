@@ -72,32 +72,17 @@ class ActionModule(ActionBase):
         return result
 
     def _step(self, task_vars: dict[str, t.Any]) -> Json:
-        prefix = _play.prefix_of(self)
         batch = _controller.batch_of_run()
         values = _controller.option_values(self, task_vars, _drain_options.argument_spec(), batch)
-        options = _drain_options.parse_options(values, prefix)
-        if options.state != _drain_options.FAILED:
-            _play.check_acts_for_itself(self, task_vars)
+        options = _drain_options.parse_options(values, _play.prefix_of(self))
+        self._check_task(options, task_vars)
         folder = JournalFolder(options.record_dir or default_folder(os.environ))
         bench = _controller.workbench(self, folder, options.connection, batch)
-        for option in ("port", "health_url"):
-            if getattr(options, option) and options.state in LOOKS_AT_HOST[option]:
-                _play.check_is_not_delegated(self, str(task_vars["inventory_hostname"]), option)
-        if options.state in BEGINNING:
-            _play.check_restores_of_play(self, task_vars)
         if options.state == _drain_options.CHECKED:
             found = self._check_host(options, task_vars)
         folder.prepare()
         request = self._request(options, task_vars, bench)
-        place = Place(
-            batch=tuple(task_vars.get("ansible_play_batch", ())),
-            play=tuple(task_vars.get("ansible_play_hosts", ())),
-            prefix=prefix,
-            default_record_dir=options.record_dir is None,
-            address=_play.address_of(self, task_vars),
-            twins=_play.twins_of(self, task_vars, batch) if options.state in BEGINNING else (),
-        )
-        coordinator = Coordinator(bench, request, place)
+        coordinator = Coordinator(bench, request, self._place(options, task_vars, batch))
         if options.state in BEGINNING:
             coordinator.begin(options.keep_days)
         if options.state == _drain_options.CHECKED:
@@ -109,8 +94,6 @@ class ActionModule(ActionBase):
             )
         if options.state == _drain_options.PROVEN:
             return {**coordinator.prove(), "files": _files_to_run(options, task_vars)}
-        if options.state in (_drain_options.UPDATED, _drain_options.RESTORED):
-            _play.check_no_handlers_to_run(self, request.host)
         if options.state == _drain_options.UPDATED:
             if options.health_url and not bench.check_mode:
                 modules = _host_waits.HostModules(self, task_vars)
@@ -119,6 +102,30 @@ class ActionModule(ActionBase):
         if options.state == _drain_options.RESTORED:
             return coordinator.restore()
         return self._account(coordinator, options, task_vars)
+
+    def _check_task(self, options: DrainOptions, task_vars: dict[str, t.Any]) -> None:
+        """Raise SlbError if the task, where it stands in its play, could leave a server in traffic, or out of it."""
+        host = str(task_vars["inventory_hostname"])
+        if options.state != _drain_options.FAILED:
+            _play.check_acts_for_itself(self, task_vars)
+        for option, states in LOOKS_AT_HOST.items():
+            if getattr(options, option) and options.state in states:
+                _play.check_is_not_delegated(self, host, option)
+        if options.state in BEGINNING:
+            _play.check_restores_of_play(self, task_vars)
+        if options.state in (_drain_options.UPDATED, _drain_options.RESTORED):
+            _play.check_no_handlers_to_run(self, host)
+
+    def _place(self, options: DrainOptions, task_vars: dict[str, t.Any], batch: Batch) -> Place:
+        place = Place(
+            batch=tuple(task_vars.get("ansible_play_batch", ())),
+            play=tuple(task_vars.get("ansible_play_hosts", ())),
+            prefix=_play.prefix_of(self),
+            default_record_dir=options.record_dir is None,
+        )
+        if options.state not in BEGINNING:
+            return place
+        return place._replace(address=_play.address_of(self, task_vars), twins=_play.twins_of(self, task_vars, batch))
 
     def _request(self, options: DrainOptions, task_vars: dict[str, t.Any], bench: Workbench) -> Request:
         rolling_update_id = options.rolling_update_id

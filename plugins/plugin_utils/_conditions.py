@@ -23,6 +23,7 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._errors impor
 _FACT = "ansible_facts."
 # Of the facts that Ansible gathers, those that an update can change.
 _GATHERED = (
+    "date_time",
     "distribution_major_version",
     "distribution_release",
     "distribution_version",
