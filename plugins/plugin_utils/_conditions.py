@@ -88,13 +88,15 @@ def _mentions(text: str, name: str) -> bool:
 
 def _texts_of(condition: str, variables: t.Mapping[str, t.Any]) -> list[str]:
     """The text of a condition, and those of the variables that it mentions, and so on."""
-    texts, names = [condition], set[str]()
-    for text in texts:  # it grows meanwhile
-        for name in _WORD.findall(text):
-            value = variables.get(name) if name not in names else None
-            names.add(name)
-            if isinstance(value, str) and ("{{" in value or "{%" in value):
-                texts.append(value)
+    texts: list[str] = []
+    names: set[str] = set()
+    found = [condition]
+    while found:
+        texts += found
+        words = {name for text in found for name in _WORD.findall(text)} - names
+        names |= words
+        values = [variables.get(name) for name in sorted(words)]
+        found = [value for value in values if isinstance(value, str) and ("{{" in value or "{%" in value)]
     return texts
 
 

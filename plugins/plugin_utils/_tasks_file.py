@@ -104,20 +104,23 @@ def check_tasks_file(
     templar: t.Any,
     role_path: str,
     task: Task | None = None,
+    knows_handlers: bool = False,
 ) -> dict[str, str]:
     """Raise TasksFileError if including the file ``path`` in the role at ``role_path`` would break.
 
     Returns the names of the variables and facts that its tasks set, as far as they are known, and where.
 
     ``path`` is absolute. ``task_vars`` are the variables of the host that the check runs for. ``task`` is the task that
-    asks (``self._task`` of an action). Without it, static imports do not see the variables of the play, short names of
-    modules are not looked up in the role's collections, and nothing is known about its handlers. ``role_path`` is empty outside a role.
+    asks (``self._task`` of an action). Without it, static imports do not see the variables of the play, and short names of
+    modules are not looked up in the role's collections. ``role_path`` is empty outside a role. ``knows_handlers``: the play of
+    the task is the one that will include the file.
     """
     with _silence():
         own_loader = _RecordingLoader(loader)
         variables = variable_manager or VariableManager(loader=own_loader)
         site = _Site.of(task, role_path, own_loader, variables)
         check = _Check(site, dict(task_vars), templar, role_path)
+        check.is_complete = knows_handlers
         check.check_file(os.path.normpath(path))
         return check.changes
 
@@ -250,7 +253,7 @@ class _Check:
         self.background: list[_Position] = []  # tasks that go on by themselves, and that no later task waits for
         self.changes: dict[str, str] = {}  # what the tasks set, and where
         self.notified: dict[str, _Position] = {}  # names of handlers, and the first task that notifies each
-        self.is_complete = site.parent is not None  # whether the play and all files and roles are known
+        self.is_complete = True  # whether the play and all files and roles are known
         self.unknown: set[str] = set()  # loop variables whose values are not known yet
 
     def check_file(self, path: str) -> None:

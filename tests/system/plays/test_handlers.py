@@ -104,6 +104,12 @@ def test_a_handler_that_is_missing(plain: Field, name: str) -> None:
     plain.assert_untouched()
 
 
+def test_a_check_in_a_play_without_the_handlers(plain: Field) -> None:
+    checked = play(roles=[], tasks=[entry_point("check")])
+    plain.write(roll=[checked, play(handlers=[RESTART])], update=[INSTALL, UPDATE])
+    assert times_updated(plain) == (0, BOTH_TWICE)
+
+
 def test_handlers_that_notify_each_other_without_end(plain: Field) -> None:
     """Nothing says when all of them have run."""
     plain.write(

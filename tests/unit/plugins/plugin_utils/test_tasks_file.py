@@ -336,6 +336,7 @@ class Ground:
                 templar=Templar(loader=self.loader, variables=self.task_vars),
                 role_path=str(self.folder / "role"),
                 task=task,
+                knows_handlers=task is not None,
             )
 
     @contextlib.contextmanager
