@@ -205,9 +205,11 @@ def check_restores_of_play(action: ActionBase, task_vars: t.Mapping[str, t.Any])
     changes: dict[str, str] = {}
     ends: list[str] = []
     for task in tasks[begins:]:
+        if _takes(task, "drained", "drain"):
+            return  # the next one, which is checked when it is its turn
         if task.action in _META and task.args.get("_raw_params") in ENDING and not _is_of_role(task):
             ends.append(f"meta: {task.args['_raw_params']} ({task.get_path()})")
-        if _restores(task):
+        if _takes(task, "restored", "restore"):
             if ends:
                 raise InvalidArgument(
                     f"{ends[0]} between the drain and the restore of the play would leave the server out of traffic",
@@ -218,11 +220,11 @@ def check_restores_of_play(action: ActionBase, task_vars: t.Mapping[str, t.Any])
         changes.update(dict.fromkeys(_conditions.names_changed_by(task, task.action), str(task.get_path())))
 
 
-def _restores(task: t.Any) -> bool:
-    """Whether a task puts its host back: the action, or an include of that half of the role."""
+def _takes(task: t.Any, state: str, entry_point: str) -> bool:
+    """Whether a task takes a step: the action with this state, or an include of that half of the role."""
     if isinstance(task, IncludeRole):
-        return str(task._role_name).endswith(_ROLE) and task._from_files.get("tasks") == "restore"
-    return str(task.action).endswith("slb_drain") and task.args.get("state") == "restored"
+        return str(task._role_name).endswith(_ROLE) and task._from_files.get("tasks") == entry_point
+    return str(task.action).endswith("slb_drain") and task.args.get("state") == state
 
 
 def _tasks_in(part: t.Iterable[t.Any]) -> t.Iterator[t.Any]:

@@ -105,10 +105,13 @@ def test_an_end_between_drain_and_restore(plain: Field, end: str) -> None:
 
 
 def test_an_end_after_the_restore(plain: Field) -> None:
-    ending = {"ansible.builtin.meta": "end_host"}
-    plain.write(roll=[play(**of_tasks(part("import", "drain"), UPDATE, part("import", "restore"), ending, DRAINED))])
-    assert plain.run("-i", "inventory.yml", "roll.yml", "--limit", "web1").exit_code == 0
-    assert plain.weights() == plain.original
+    """It stands between two rolling updates."""
+    ending = {"ansible.builtin.meta": "end_host", "when": "inventory_hostname == 'web1'"}
+    halves = [part("import", "drain"), UPDATE, part("import", "restore")]
+    plain.write(roll=[play(**of_tasks(*halves, ending, DRAINED, UPDATE, RESTORED))])
+    ended = plain.roll("--limit", "web1,web2")
+    assert ended.exit_code == 0
+    assert {host: len(looks) for host, looks in ended.updated().items()} == {"web1": 1, "web2": 2}
 
 
 def test_a_maintenance_window(plain: Field) -> None:
