@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import random
 import socket
 import struct
 import sys
@@ -196,11 +197,21 @@ def test_psutil_that_fails_is_not_counted(tmp_path: Path, monkeypatch: pytest.Mo
         count_peers([PORT], str(tmp_path))
 
 
-def listening(address: str) -> socket.socket:
-    server = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
+def bound(address: str) -> socket.socket:
+    """A socket with a port that no other program of this machine gets for its connections, to other local addresses perhaps."""
+    found = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
     if address == "::":
-        server.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-    server.bind((address, 0))
+        found.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+    first_of_clients = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text(encoding="ascii").split()[0])
+    for port in random.sample(range(first_of_clients // 2, first_of_clients), 100):
+        with contextlib.suppress(OSError):
+            found.bind((address, port))
+            return found
+    raise AssertionError("no free port was found")
+
+
+def listening(address: str) -> socket.socket:
+    server = bound(address)
     server.listen()
     return server
 
@@ -221,7 +232,8 @@ def test_real_connection(server_address: str, client_address: str, peer: str | N
     with listening(server_address) as server:
         port = server.getsockname()[1]
         assert slb_connections.wait([port], 0)["connections"] == 0
-        client = socket.create_connection((client_address, port))
+        client = bound(client_address)
+        client.connect((client_address, port))
         with client, server.accept()[0]:
             found = slb_connections.wait([port], 0)
             assert found["connections"] == 1
