@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Handlers of the update run while the server is out of traffic, or not at all, whatever Ansible would do with them later."""
+"""Handlers of the update run while the server is out of traffic or not at all, even where Ansible would run them later."""
 
 from __future__ import annotations
 
