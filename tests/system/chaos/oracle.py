@@ -288,9 +288,16 @@ class Story:
         return weights_of(self.first_view() or ())
 
     def changed(self) -> set[Identity]:
-        """The members that writes of this run changed, and did not change back to what the first read showed."""
-        changes = [change for record in self.writes() for change in record.changes]
-        last = {identity_of(change): change.after.weight for change in changes if change.after}
+        """The members that writes of this run changed, and did not change back to what the first read showed.
+
+        A write that changes a member back has its effect, too, if another job was faster.
+        """
+        known = {member.identity: member for member in self.first_view() or ()}
+        last: dict[Identity, int] = {}
+        for record in self.writes():
+            asked = entries(record, known) if took_effect(record) else {}
+            last.update({identity: weight for identity, weight in asked.items() if identity in last})
+            last.update({identity_of(change): change.after.weight for change in record.changes if change.after})
         at_first = self.at_first()
         return {identity for identity, weight in last.items() if at_first.get(identity) != weight}
 

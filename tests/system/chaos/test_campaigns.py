@@ -11,6 +11,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 HERE = Path(__file__).resolve().parent
 COLLECTIONS = HERE.parents[5]
 
@@ -36,6 +38,11 @@ def run_campaign(*command: str) -> str:
 
 def test_the_module_says_the_truth() -> None:
     assert run_campaign("campaign.py", "-n", "600", "--seed", "1").startswith("600 passed, 0 failed")
+
+
+@pytest.mark.parametrize("kept", sorted((HERE / "kept").iterdir()), ids=lambda path: path.stem)
+def test_schedules_that_were_findings(kept: Path) -> None:
+    assert run_campaign("campaign.py", "--schedule", str(kept)).endswith(", no finding")
 
 
 def test_rolling_updates_keep_their_promises() -> None:
