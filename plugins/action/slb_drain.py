@@ -30,6 +30,7 @@ from ansible_collections.aliyun_community.slb.plugins.plugin_utils import (
     _conditions,
     _controller,
     _host_waits,
+    _later_tasks,
     _play,
     _tasks_file,
 )
@@ -112,7 +113,7 @@ class ActionModule(ActionBase):
             if getattr(options, option) and options.state in states:
                 _play.check_is_not_delegated(self, host, option)
         if options.state in BEGINNING:
-            _play.check_restores_of_play(self, task_vars)
+            _later_tasks.check_restores(self, task_vars)
         if options.state in (_drain_options.UPDATED, _drain_options.RESTORED):
             _play.check_no_handlers_to_run(self, host)
 
@@ -153,7 +154,7 @@ class ActionModule(ActionBase):
 
     def _check_host(self, options: DrainOptions, task_vars: dict[str, t.Any]) -> Json:
         """Before anything is drained: play and tasks files are fit for it, and Ansible can run a module on the host."""
-        _play.check_play(self)
+        _later_tasks.check_play(self)
         found: Json = {}
         changes: dict[str, str] = {}
         for name in ("tasks_file", "health_tasks_file"):

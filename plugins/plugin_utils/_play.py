@@ -4,7 +4,7 @@
 
 # This code is private to the collection aliyun_community.slb: no compatibility is promised to others.
 
-"""The place of a task in its play: the role, the blocks around it, the handlers, and what comes later.
+"""The place of a task in its play: the role, the blocks around it, and the handlers.
 
 Ansible gives an action no other way to this than the private attributes of its task.
 """
@@ -15,27 +15,28 @@ import os
 import re
 import typing as t
 
-from ansible.playbook.role_include import IncludeRole
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.aliyun_community.slb.plugins.module_utils._batch import Batch
 from ansible_collections.aliyun_community.slb.plugins.module_utils._drain_options import PREFIX, variable_of
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import InvalidArgument, SlbError
-from ansible_collections.aliyun_community.slb.plugins.plugin_utils import _conditions
-from ansible_collections.aliyun_community.slb.plugins.plugin_utils._tasks_file import ENDING
 
 _ROLE = "rolling_update"
-_META = ("meta", "ansible.builtin.meta", "ansible.legacy.meta")
 
 
 def in_role(action: ActionBase) -> bool:
     """Whether the task is one of the role's, where options are set by variables."""
-    return _is_of_role(action._task)
+    return is_of_role(action._task)
 
 
-def _is_of_role(task: t.Any) -> bool:
-    role = getattr(task, "_role", None)
-    return role is not None and role.get_name() in (_ROLE, f"aliyun_community.slb.{_ROLE}")
+def is_of_role(part: t.Any) -> bool:
+    """Whether a task or block is one of the role's."""
+    role = getattr(part, "_role", None)
+    return role is not None and is_role_name(role.get_name())
+
+
+def is_role_name(name: object) -> bool:
+    return name in (_ROLE, f"aliyun_community.slb.{_ROLE}")
 
 
 def prefix_of(action: ActionBase) -> str:
@@ -50,10 +51,10 @@ def play_id(action: ActionBase) -> str:
 
 
 def play_of(action: ActionBase) -> t.Any:
-    return next((parent._play for parent in _around(action) if getattr(parent, "_play", None) is not None), None)
+    return next((parent._play for parent in around(action) if getattr(parent, "_play", None) is not None), None)
 
 
-def _around(action: ActionBase) -> t.Iterator[t.Any]:
+def around(action: ActionBase) -> t.Iterator[t.Any]:
     """The task and the blocks and includes that it is in, from the inside out."""
     parent: t.Any = action._task
     while parent is not None:
@@ -63,7 +64,7 @@ def _around(action: ActionBase) -> t.Iterator[t.Any]:
 
 def rescues_around(action: ActionBase) -> int:
     """How many blocks with a rescue the task is in."""
-    return sum(bool(getattr(parent, "rescue", None)) for parent in _around(action))
+    return sum(bool(getattr(parent, "rescue", None)) for parent in around(action))
 
 
 def handlers_to_run(action: ActionBase, host: str) -> list[str]:
@@ -72,7 +73,7 @@ def handlers_to_run(action: ActionBase, host: str) -> list[str]:
     Ansible goes through them once. One that is notified by another further down waits for the next time.
     """
     play = play_of(action)
-    handlers = [] if play is None else _tasks_in(play.handlers)
+    handlers = [] if play is None else tasks_in(play.handlers)
     return [str(each.get_name()) for each in handlers if any(host == other.name for other in each.notified_hosts)]
 
 
@@ -94,16 +95,6 @@ def check_no_handlers_to_run(action: ActionBase, host: str) -> None:
         )
 
 
-def check_play(action: ActionBase) -> None:
-    """Raise InvalidArgument for a play that would end without an error when a server is still out of traffic."""
-    if _clears_host_errors(action):
-        raise InvalidArgument(
-            "the play has meta: clear_host_errors after the rolling update has begun. With it, the play would end as if"
-            " all servers were back when some are not",
-            "Move it to pre_tasks or to an earlier play.",
-        )
-
-
 def check_acts_for_itself(action: ActionBase, task_vars: t.Mapping[str, t.Any]) -> None:
     """Raise InvalidArgument if the host of the task is to stand for others, whose servers the task would not touch."""
     if action._task.run_once and len(task_vars.get("ansible_play_batch", ())) > 1:
@@ -119,7 +110,7 @@ def twins_of(action: ActionBase, task_vars: t.Mapping[str, t.Any], batch: Batch)
 
     Only plain values count, and none if a condition may exclude a host.
     """
-    if {"server_id", "server_ip"} & set(action._task.args) or any(part.when for part in _around(action)):
+    if {"server_id", "server_ip"} & set(action._task.args) or any(part.when for part in around(action)):
         return ()
     key = f"twins {play_id(action)}"
     found = batch.recall(key)
@@ -173,73 +164,19 @@ def warning_of_a_loop(action: ActionBase, task_vars: t.Mapping[str, t.Any]) -> s
     return None
 
 
-def _clears_host_errors(action: ActionBase) -> bool:
-    """Whether the play forgets which hosts have failed, in a block around the task or in tasks that may come later."""
-    parts = [
-        part for parent in _around(action) for part in (getattr(parent, "rescue", ()), getattr(parent, "always", ()))
-    ]
-    play = play_of(action)
-    if play is not None:
-        parts += [play.tasks, play.post_tasks, play.handlers]
-        places = [number for number, role in enumerate(play.roles, start=1) if role is action._task._role]
-        parts += [role.get_task_blocks() for role in (play.roles[places[-1] :] if places else ())]
-    return any(
-        task.action in _META and task.args.get("_raw_params") == "clear_host_errors"
-        for part in parts
-        for task in _tasks_in(part)
-    )
-
-
-def check_restores_of_play(action: ActionBase, task_vars: t.Mapping[str, t.Any]) -> None:
-    """Raise InvalidArgument if a play can pass by its restore after the drain, and end without an error.
-
-    That is if a task between them ends the play for the host, or changes a condition that both have.
-    """
-    play = play_of(action)
-    roles = [] if play is None else [role for role in play.roles if not role.from_include]
-    blocks = [block for role in roles for block in role.get_task_blocks()]
-    tasks = [] if play is None else [*_tasks_in([*play.pre_tasks, *blocks, *play.tasks, *play.post_tasks])]
-    own = {part._uuid for part in _around(action)}
-    conditions = {str(each) for part in _around(action) for each in (part.when or ())}
-    begins = max((number for number, task in enumerate(tasks, start=1) if task._uuid in own), default=len(tasks))
-    changes: dict[str, str] = {}
-    ends: list[str] = []
-    for task in tasks[begins:]:
-        if _takes(task, "drained", "drain"):
-            return  # the next one, which is checked when it is its turn
-        if task.action in _META and task.args.get("_raw_params") in ENDING and not _is_of_role(task):
-            ends.append(f"meta: {task.args['_raw_params']} ({task.get_path()})")
-        if _takes(task, "restored", "restore"):
-            if ends:
-                raise InvalidArgument(
-                    f"{ends[0]} between the drain and the restore of the play would leave the server out of traffic",
-                    "Move it behind the restore, or use ansible.builtin.fail.",
-                )
-            shared = [each for each in map(str, task.when) if each in conditions]
-            _conditions.check_conditions(shared, changes, task_vars)
-        changes.update(dict.fromkeys(_conditions.names_changed_by(task, task.action), str(task.get_path())))
-
-
-def _takes(task: t.Any, state: str, entry_point: str) -> bool:
-    """Whether a task takes a step: the action with this state, or an include of that half of the role."""
-    if isinstance(task, IncludeRole):
-        return str(task._role_name).endswith(_ROLE) and task._from_files.get("tasks") == entry_point
-    return str(task.action).endswith("slb_drain") and task.args.get("state") == state
-
-
-def _tasks_in(part: t.Iterable[t.Any]) -> t.Iterator[t.Any]:
+def tasks_in(part: t.Iterable[t.Any]) -> t.Iterator[t.Any]:
     """The tasks of a list of tasks and blocks."""
     for each in part:
         if hasattr(each, "block"):
             for inner in (each.block, each.rescue, each.always):
-                yield from _tasks_in(inner)
+                yield from tasks_in(inner)
         else:
             yield each
 
 
 def _loop_variables(action: ActionBase) -> t.Iterator[str]:
     """The names of the variables of the loops that the task is in."""
-    for parent in _around(action):
+    for parent in around(action):
         if getattr(parent, "loop", None) is not None:
             yield str(parent.loop_control.loop_var or "item")
 

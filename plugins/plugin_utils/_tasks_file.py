@@ -37,6 +37,7 @@ from ansible.utils.display import Display
 from ansible.vars.manager import VariableManager
 
 from ansible_collections.aliyun_community.slb.plugins.plugin_utils._conditions import names_changed_by
+from ansible_collections.aliyun_community.slb.plugins.plugin_utils._play import tasks_in
 
 try:
     from ansible._internal._datatag._tags import Origin
@@ -123,6 +124,51 @@ def check_tasks_file(
         check.is_complete = knows_handlers
         check.check_file(os.path.normpath(path))
         return check.changes
+
+
+def tasks_included_by(
+    include: TaskInclude,
+    *,
+    loader: DataLoader,
+    variable_manager: VariableManager | None,
+    task_vars: Mapping[str, t.Any],
+    templar: t.Any,
+) -> list[Task]:
+    """The tasks that a dynamic include of a play or role leads to, as far as it is known. Raise TasksFileError as above."""
+    role_path = include._role._role_path if include._role else ""
+    with _silence():
+        own_loader = _RecordingLoader(loader)
+        site = _Site.of(include, role_path, own_loader, variable_manager or VariableManager(loader=own_loader))
+        check = _Check(site, dict(task_vars), templar, "")
+        check.check_task(include, str(_position(include)))
+        return check.tasks[1:]
+
+
+def blocks_after(block: Block, loader: DataLoader, variable_manager: VariableManager | None) -> list[Block]:
+    """The blocks that come after one in an included file. Ansible does not keep them at hand, so it is loaded again."""
+    first = next(tasks_in([block]))
+    part: t.Any = first
+    while part is not block:  # to where it is imported, if it is
+        first = part if isinstance(part, Task) else first
+        part = part._parent
+    own_loader = _RecordingLoader(loader)
+    with _silence():
+        try:
+            blocks: list[Block] = load_list_of_blocks(
+                own_loader.load_tasks(_position(first).path or ""),
+                play=block._play.copy(),
+                parent_block=block._parent,
+                role=block._role,
+                variable_manager=variable_manager or VariableManager(loader=own_loader),
+                loader=own_loader,
+            )
+        except AnsibleError:
+            return []  # Ansible has just loaded it, but knew more variables
+    places = {str(_position(task)) for task in tasks_in([block])}
+    alike = [
+        number for number, each in enumerate(blocks) if places & {str(_position(task)) for task in tasks_in([each])}
+    ]
+    return blocks[alike[-1] + 1 :] if alike else []
 
 
 @contextlib.contextmanager
@@ -251,7 +297,8 @@ class _Check:
         self.seen: dict[tuple[str, ...], bool] = {}  # files and roles, and whether one of their tasks waits
         self.waits = 0  # tasks that wait, so far
         self.background: list[_Position] = []  # tasks that go on by themselves, and that no later task waits for
-        self.changes: dict[str, str] = {}  # what the tasks set, and where
+        self.tasks: list[Task] = []  # all that are known, in their order
+        self.changes: dict[str, str] = {}  # what they set, and where
         self.notified: dict[str, _Position] = {}  # names of handlers, and the first task that notifies each
         self.is_complete = True  # whether the play and all files and roles are known
         self.unknown: set[str] = set()  # loop variables whose values are not known yet
@@ -266,9 +313,9 @@ class _Check:
 
     # --- files and roles ----------------------------------------------------------------------
 
-    def check_tasks(self, path: str, include: TaskInclude, role: Role) -> None:
+    def check_tasks(self, path: str, include: TaskInclude, role: Role | None) -> None:
         """Check a file that ``include``, a dynamic include in ``role``, leads to."""
-        key = (os.path.realpath(path), role._role_path)
+        key = (os.path.realpath(path), role._role_path if role else "")
         if not self.is_new(key):
             return
         with self.translated_errors(path):
@@ -369,6 +416,7 @@ class _Check:
                         self.check_task(task, path)
 
     def check_task(self, task: Task, path: str) -> None:
+        self.tasks.append(task)
         if self.is_of_user(task):
             self.check_import(task, path)
         action = self.rendered(task.action, task)
@@ -539,14 +587,23 @@ class _Check:
             if isinstance(parent, TaskInclude):
                 folder = self.folder_of(parent)
                 within = os.path.join(folder, within) if within and not os.path.isabs(within) else folder
-                base = os.path.join(role._role_path, "tasks", within)
-                for start in (role._role_path, base):
-                    found: str = loader.path_dwim_relative(start, "tasks", name, is_role=True)
+                for found in self.candidates(role, within, name):
                     if os.path.exists(found):
                         return found
             parent = parent._parent
-        last: str = loader.path_dwim_relative(role._role_path, "tasks", name, is_role=True)
+        last: str = (
+            loader.path_dwim_relative(role._role_path, "tasks", name, is_role=True) if role else loader.path_dwim(name)
+        )
         return last
+
+    def candidates(self, role: Role | None, within: str, name: str) -> Iterator[str]:
+        """Where Ansible looks for a file that is included from the folder ``within`` of a role or play."""
+        loader = self.site.loader
+        if role is None:
+            yield loader.path_dwim_relative(loader.get_basedir(), within, name)
+            return
+        for start in (role._role_path, os.path.join(role._role_path, "tasks", within)):
+            yield loader.path_dwim_relative(start, "tasks", name, is_role=True)
 
     def folder_of(self, include: TaskInclude) -> str:
         if isinstance(include, IncludeRole):

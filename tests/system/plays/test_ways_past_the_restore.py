@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import pytest
 from field import ROLE, UPDATE, Document, Field, play
@@ -27,14 +28,47 @@ def of_tasks(*tasks: Document) -> Document:
     return {"roles": [], "tasks": list(tasks)}
 
 
+def of_role(*tasks: Document, around: Document | None = None) -> Document:
+    """A play that includes a role with these tasks."""
+    include = {"ansible.builtin.include_role": {"name": "halves"}}
+    return {**of_tasks({"block": [include], **(around or {})}), "files": {"roles__halves__tasks__main": list(tasks)}}
+
+
+def of_file(*tasks: Document) -> Document:
+    """A play that includes a file with these tasks."""
+    return {**of_tasks({"ansible.builtin.include_tasks": "halves.yml"}), "files": {"halves": list(tasks)}}
+
+
+def in_block(*tasks: Document) -> Document:
+    return {"block": list(tasks), **CONDITION}
+
+
+HALVES = (part("include", "drain"), UPDATE, INSTALL, part("include", "restore"))
 REFUSED = {
     "role": {"roles": [{"role": ROLE, **CONDITION}]},
     "variable": {"roles": [{"role": ROLE, "when": "needs_update"}]},
     "import_role": of_tasks({**part("import"), **CONDITION}),
     "block": of_tasks({"block": [part("include")], **CONDITION}),
-    "halves in a block": of_tasks(
-        {"block": [part("include", "drain"), UPDATE, INSTALL, part("include", "restore")], **CONDITION}
+    "halves in a block": of_tasks(in_block(*HALVES)),
+    "halves in a role": of_role(in_block(*HALVES)),
+    "halves in a role in a block": of_role(*HALVES, around=CONDITION),
+    "halves in a file": of_file(in_block(*HALVES)),
+    "halves in a file, one by one": of_file(
+        {**part("include", "drain"), **CONDITION},
+        {"block": [UPDATE, INSTALL]},
+        {**part("include", "restore"), **CONDITION},
     ),
+    "action in a role": of_role(in_block(DRAINED, UPDATE, INSTALL, RESTORED)),
+    "update in a file": of_tasks(in_block(DRAINED, {"ansible.builtin.include_tasks": "update.yml"}, RESTORED)),
+    "each half in a file": {
+        **of_tasks(
+            in_block(
+                {"ansible.builtin.include_tasks": "drain.yml"}, INSTALL, {"ansible.builtin.include_tasks": "back.yml"}
+            )
+        ),
+        "files": {"drain": [DRAINED], "back": [RESTORED]},
+    },
+    "update in a role": of_role(in_block(DRAINED, {"ansible.builtin.include_role": {"name": "installer"}}, RESTORED)),
     "halves": of_tasks(
         {**part("include", "drain"), **CONDITION}, UPDATE, INSTALL, {**part("include", "restore"), **CONDITION}
     ),
@@ -64,7 +98,9 @@ REFUSED = {
 @pytest.mark.parametrize("keywords", REFUSED.values(), ids=list(REFUSED))
 def test_a_condition_that_the_update_makes_false(plain: Field, keywords: Document) -> None:
     is_main = keywords in [REFUSED[name] for name in ("role", "variable", "import_role", "block")]
+    keywords = dict(keywords)
     plain.write(
+        **keywords.pop("files", {}),
         # The rest have their update in the play.
         roll=[play(VARIABLES if is_main else {**VARIABLES, "rolling_update_tasks_file": None}, **keywords)],
         update=[UPDATE, INSTALL],
@@ -100,11 +136,43 @@ def test_a_condition_that_stays_as_it_is(plain: Field, keywords: Document) -> No
 
 
 @pytest.mark.parametrize("end", ["end_host", "end_batch", "end_play"])
-def test_an_end_between_drain_and_restore(plain: Field, end: str) -> None:
-    ending = {"ansible.builtin.meta": end, "when": "true"}
-    plain.write(roll=[play(**of_tasks(part("include", "drain"), {"block": [ending]}, part("import", "restore")))])
+@pytest.mark.parametrize("place", ["play", "file", "role"])
+def test_an_end_between_drain_and_restore(plain: Field, end: str, place: str) -> None:
+    ending = {"block": [{"ansible.builtin.meta": end, "when": "true"}]}
+    between = {
+        "play": ending,
+        "file": {"ansible.builtin.include_tasks": "ending.yml"},
+        "role": {"ansible.builtin.include_role": {"name": "ending"}},
+    }[place]
+    plain.write(
+        roll=[play(**of_tasks(part("include", "drain"), between, part("import", "restore")))],
+        ending=[ending],
+        roles__ending__tasks__main=[ending],
+    )
     ended = plain.roll("--limit", "web1")
-    assert f"meta: {end} (" in ended.output
+    assert ended.exit_code == 2
+    assert f"meta: {end} " in ended.output
+    plain.assert_untouched()
+
+
+def test_a_file_that_cannot_be_loaded_between_drain_and_restore(plain: Field) -> None:
+    """Ansible would notice when it includes it, and end the run past every rescue."""
+    between = {"ansible.builtin.include_tasks": "misspelt.yml"}
+    plain.write(
+        roll=[play(**of_tasks({"block": [DRAINED, between], "always": [RESTORED]}))],
+        misspelt=[{**UPDATE, "whn": "true"}],
+    )
+    ended = plain.roll("--limit", "web1")
+    assert re.search(r"misspelt.yml:\d+: 'whn' is neither a keyword", " ".join(ended.output.split()))
+    plain.assert_untouched()
+
+
+@pytest.mark.parametrize("of", [of_role, of_file])
+def test_a_role_or_file_that_forgets_who_failed(plain: Field, of: Callable[..., Document]) -> None:
+    keywords = of(part("include"), {"ansible.builtin.meta": "clear_host_errors"})
+    plain.write(**keywords.pop("files"), roll=[play(**keywords)], update=[UPDATE])
+    ended = plain.roll("--limit", "web1")
+    assert "meta: clear_host_errors after the rolling update has begun" in " ".join(ended.output.split())
     plain.assert_untouched()
 
 

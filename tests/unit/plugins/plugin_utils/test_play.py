@@ -13,7 +13,7 @@ import pytest
 from ansible.playbook.play import Play
 
 from ansible_collections.aliyun_community.slb.plugins.module_utils._batch import Batch
-from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import InvalidArgument, SlbError
+from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import SlbError
 from ansible_collections.aliyun_community.slb.plugins.plugin_utils import _play
 from ansible_collections.aliyun_community.slb.tests.unit.playbook import Playbook, task
 from ansible_collections.aliyun_community.slb.tests.unit.refusals import refusal
@@ -96,29 +96,6 @@ def test_tasks_file_of_a_role_that_includes_ours(tmp_path: Path) -> None:
     assert _play.find_tasks_file("update.yml", task_vars) == str(inside)
     assert _play.find_tasks_file(f"{ours}/tasks/update.yml", task_vars) == str(inside)
     assert _play.find_tasks_file(f"{ours}/files/missing.yml", task_vars) == str(theirs / "files" / "missing.yml")
-
-
-CLEAR = {"meta": "clear_host_errors"}
-
-
-@pytest.mark.parametrize(
-    "tasks",
-    [
-        [task(msg="x"), CLEAR],
-        [{"block": [task(msg="x")], "always": [{"ansible.builtin.meta": "clear_host_errors"}]}],
-        [{"block": [task(msg="x")], "rescue": [{"block": [CLEAR]}]}],
-    ],
-)
-def test_play_that_forgets_failures(tasks: list[t.Any]) -> None:
-    action = Playbook(*tasks).actions[0]
-    with refusal(InvalidArgument, "meta: clear_host_errors after the rolling update"):
-        _play.check_play(action)
-
-
-def test_play_that_forgets_failures_of_before() -> None:
-    playbook = Playbook(task(msg="x"), {"meta": "flush_handlers"})
-    playbook.play.pre_tasks = Playbook(CLEAR).play.tasks
-    _play.check_play(playbook.actions[0])
 
 
 HOSTS: dict[str, dict[str, t.Any]] = {
