@@ -40,8 +40,11 @@ class Sdk:
 
         # The SDK's own nonce is an MD5 sum, which fails in FIPS mode.
         parameter_helper.get_uuid = new_nonce
+        from aliyunsdkcore import client
+
+        # Each request names its endpoint, and the SDK would parse the table of all products twice for each client.
+        client.DefaultEndpointResolver = lambda _client: None
         from aliyunsdkcore.auth.credentials import AccessKeyCredential, StsTokenCredential
-        from aliyunsdkcore.client import AcsClient
         from aliyunsdkcore.vendored.requests.adapters import HTTPAdapter
         from aliyunsdkcore.vendored.requests.exceptions import ConnectTimeout, ProxyError
         from aliyunsdkcore.vendored.requests.packages.urllib3.exceptions import NewConnectionError
@@ -51,7 +54,7 @@ class Sdk:
         import_module(f"aliyunsdkslb.request.{API_VERSION}")
         # The vendored urllib3 tests for SNI in the same try as for ssl.wrap_socket, which Python 3.12 removed.
         urllib3_ssl.HAS_SNI = ssl.HAS_SNI
-        self.AcsClient = AcsClient
+        self.AcsClient = client.AcsClient
         self.AccessKeyCredential = AccessKeyCredential
         self.StsTokenCredential = StsTokenCredential
         self.HTTPAdapter = HTTPAdapter

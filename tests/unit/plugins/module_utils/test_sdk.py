@@ -35,6 +35,13 @@ def test_warnings_of_the_sdk_alone_are_silenced() -> None:
     assert [name for name in names if name in heard] == names[2:]
 
 
+def output_of(program: str) -> bytes:
+    """What a program prints in a process of its own, as a module is."""
+    collections = Path(_sdk.__file__).parents[5]
+    lines = f"import sys; sys.path.insert(0, {str(collections)!r})\n{program}"
+    return subprocess.check_output([sys.executable, "-c", lines])
+
+
 IMPORT_TWICE = """
 import gc, json, sys
 from ansible_collections.aliyun_community.slb.plugins.module_utils._sdk import import_sdk
@@ -49,16 +56,29 @@ print(json.dumps({"frozen": frozen, "collecting": gc.isenabled(), "modules": lis
 
 
 def test_sdk_is_imported_with_no_more_than_it_needs() -> None:
-    """In a process of its own, as a module is."""
-    collections = Path(_sdk.__file__).parents[5]
-    program = [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(collections)!r})\n{IMPORT_TWICE}"]
-    seen = json.loads(subprocess.check_output(program))
+    seen = json.loads(output_of(IMPORT_TWICE))
     before, first, second = seen["frozen"]
     assert first - before > 1000
     assert abs(second - first) < 1000  # what came later is looked at; a few of the first objects come and go
     assert seen["collecting"]
     assert "aliyunsdkcore.client" in seen["modules"]
     assert "cryptography" not in seen["modules"]
+
+
+OPEN_CLIENT = """
+import json, sys
+from ansible_collections.aliyun_community.slb.plugins.module_utils._credentials.base import Credentials
+from ansible_collections.aliyun_community.slb.plugins.module_utils._sdk import import_sdk
+
+sdk, opened = import_sdk(), []
+sys.addaudithook(lambda event, about: event == "open" and opened.append(str(about[0])))
+sdk.new_client("cn-hangzhou", True, {}, Credentials("id", "secret", None))
+print(json.dumps(opened))
+"""
+
+
+def test_a_client_reads_no_table_of_endpoints() -> None:
+    assert not [name for name in json.loads(output_of(OPEN_CLIENT)) if name.endswith(".json")]
 
 
 @pytest.mark.usefixtures("clean_environment")
