@@ -106,6 +106,12 @@ def test_members_that_no_listener_checks_are_not_called_unhealthy() -> None:
     assert _health.unhealthy([WEB1], [Route(LISTENER._replace(status="stopped"), None, None)], []) == []
 
 
+def test_states_of_a_member_in_the_default_group() -> None:
+    """A listener without rules checks no other group, so each row is about it, whatever its port."""
+    rows = [HEALTHY._replace(port=8081, status="abnormal"), HEALTHY]
+    assert _health.states(WEB1, [Route(LISTENER, None, None)], rows) == [("listener http:80", "abnormal/normal")]
+
+
 APP = BackendServer("i-web1", 100, port=8080, vserver_group_id="rsp-app", vserver_group_name="app")
 RULE = Rule("rule-1", "api", None, "/api", "rsp-app", True, None, None)
 

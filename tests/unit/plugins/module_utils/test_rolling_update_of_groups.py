@@ -138,6 +138,14 @@ def test_restore_reads_the_groups_of_its_entries_alone(stage: Stage, session: Se
     stage.assert_as_they_were()
 
 
+def test_listeners_and_rules_are_listed_once_for_all_restores(stage: Stage, session: Session) -> None:
+    for host in ("web1", "web2"):
+        session.update(host, **G)
+        session.restore(host, **G)
+    assert [action for action in stage.actions() if action in (LISTENERS, RULES)] == [LISTENERS, RULES]
+    stage.assert_as_they_were()
+
+
 def test_default_group_alone_if_asked_to(stage: Stage, session: Session) -> None:
     options: Json = {**G, "server_groups": "default"}
     session.update("web1", **options)
