@@ -58,6 +58,13 @@ class ActionModule(ActionBase):
     def run(self, tmp: t.Any = None, task_vars: dict[str, t.Any] | None = None) -> Json:
         result: Json = super().run(tmp, task_vars)
         task_vars = task_vars or {}
+        if _play.is_left_out_by_tags(self, task_vars):
+            return {
+                **result,
+                "changed": False,
+                "skipped": True,
+                "skip_reason": "The tags of the run leave out the role.",
+            }
         try:
             result.update(self._step(task_vars))
         except AnsibleConnectionFailure as exc:
@@ -90,9 +97,7 @@ class ActionModule(ActionBase):
             self._warn(task_vars, bench)
             return {**coordinator.check(options.check_listeners), **found}
         if options.state == _drain_options.DRAINED:
-            return self._after_drain(
-                coordinator.drain(options.verify, options.check_listeners), options, task_vars, bench
-            )
+            return self._drain(coordinator, options, task_vars, bench)
         if options.state == _drain_options.PROVEN:
             return {**coordinator.prove(), "files": _files_to_run(options, task_vars)}
         if options.state == _drain_options.UPDATED:
@@ -113,6 +118,7 @@ class ActionModule(ActionBase):
             if getattr(options, option) and options.state in states:
                 _play.check_is_not_delegated(self, host, option)
         if options.state in BEGINNING:
+            _later_tasks.check_play(self)
             _later_tasks.check_restores(self, task_vars)
         if options.state in (_drain_options.UPDATED, _drain_options.RESTORED):
             _play.check_no_handlers_to_run(self, host)
@@ -150,11 +156,11 @@ class ActionModule(ActionBase):
             health_timeout=options.health_timeout,
             server_groups=options.server_groups,
             names_server="server_id" in self._task.args,
+            conditions=tuple(map(str, self._task.when or ())),
         )
 
     def _check_host(self, options: DrainOptions, task_vars: dict[str, t.Any]) -> Json:
-        """Before anything is drained: play and tasks files are fit for it, and Ansible can run a module on the host."""
-        _later_tasks.check_play(self)
+        """Before anything is drained: the tasks files are fit for it, and Ansible can run a module on the host."""
         found: Json = {}
         changes: dict[str, str] = {}
         for name in ("tasks_file", "health_tasks_file"):
@@ -182,6 +188,17 @@ class ActionModule(ActionBase):
             )
         except _tasks_file.TasksFileError as exc:
             raise SlbError("TasksFile", f"{_play.prefix_of(self)}{name}: {exc}") from None
+
+    def _drain(
+        self, coordinator: Coordinator, options: DrainOptions, task_vars: dict[str, t.Any], bench: Workbench
+    ) -> Json:
+        outcome = coordinator.drain(options.verify, options.check_listeners)
+        try:
+            outcome = self._after_drain(outcome, options, task_vars, bench)
+        except SlbError as exc:
+            return coordinator.undo_drain(exc)
+        # Without verification the proof does that.
+        return coordinator.begin_update(outcome) if options.verify else outcome
 
     def _after_drain(self, outcome: Json, options: DrainOptions, task_vars: dict[str, t.Any], bench: Workbench) -> Json:
         """Wait for the connections of this host, once it gets no new ones."""

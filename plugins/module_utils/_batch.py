@@ -43,7 +43,7 @@ _SCRATCH_NAME = re.compile(
 class Request(t.NamedTuple):
     """What a host needs. ``connection``: tells requests apart that go to different APIs or accounts; not a secret.
 
-    ``play``: identifies the play. ``names_server``: the task itself says which server it is about, not a variable of the host.
+    ``play``: identifies the play. ``conditions``: of the task, which may hold for other hosts or not. ``names_server``: the task itself says which server it is about, not a variable of the host.
     """
 
     host: str
@@ -62,13 +62,15 @@ class Request(t.NamedTuple):
     health_timeout: int
     server_groups: str
     names_server: bool
+    conditions: tuple[str, ...]
 
     def as_json(self) -> Json:
         return self._asdict()
 
     @classmethod
     def from_json(cls, row: Json) -> Request:
-        return cls(**{**row, "load_balancer_ids": tuple(row["load_balancer_ids"]), "ramp": tuple(row["ramp"])})
+        lists = {name: tuple(row[name]) for name in ("load_balancer_ids", "ramp", "conditions")}
+        return cls(**{**row, **lists})
 
     def may_be_done_with(self, other: Request) -> bool:
         """Whether one process can do the work of both at once."""
@@ -83,6 +85,7 @@ class Request(t.NamedTuple):
             self.server_groups,
             self.ramp,
             self.ramp_pause,
+            self.conditions,
         )
 
 

@@ -63,6 +63,7 @@ class Check:
     def check_unannounced(self, check_listeners: str) -> None:
         """Of what check() does, what nothing else finds out: whether it is the right server, and weights have an effect."""
         self._refuse_same_server()
+        self._refuse_server_that_is_out()
         if check_listeners != "off":
             self._judge_each(lambda snapshot: self._judge_listeners(snapshot, check_listeners))
 
@@ -140,6 +141,19 @@ class Check:
                 error = same_member(self._context.target(request), other.host, self._context.setting(min(shared)))
                 self._batch.remember(f"refused {other.play} {other.host}", error.sentence())
                 raise error
+
+    def _refuse_server_that_is_out(self) -> None:
+        """Refuse a host whose server another host of this run has taken out of traffic, and would put back."""
+        request = self._request
+        target = self._context.target(request)
+        requested = target._replace(everywhere=True).requested
+        for entry in self._context.open_entries_of_run():
+            if (
+                entry.host != request.host
+                and requested.matches(entry.member)
+                and entry.load_balancer_id in request.load_balancer_ids
+            ):
+                raise same_member(target, entry.host, self._context.setting(entry.load_balancer_id))
 
     def _judge_each(self, judge: t.Callable[[Snapshot], None]) -> None:
         """Judge each load balancer by what this run has read, and read again before a refusal."""

@@ -45,6 +45,11 @@ def journal_key(play: str, host: str) -> str:
     return f"out {play} {host}"
 
 
+def drain_key(request: Request) -> str:
+    """What the run remembers by that a task was to take the host out of traffic, whatever became of it."""
+    return f"drain of {request.host}"
+
+
 def journal_of_host(batch: Batch, play: str, host: str) -> Json | None:
     """The id and the folder of the journal that this run has drained the host with."""
     out: Json | None = batch.recall(journal_key(play, host))

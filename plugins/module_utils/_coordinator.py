@@ -15,8 +15,9 @@ import typing as t
 
 from ansible_collections.aliyun_community.slb.plugins.module_utils._batch import Request
 from ansible_collections.aliyun_community.slb.plugins.module_utils._check import Check
-from ansible_collections.aliyun_community.slb.plugins.module_utils._context import Context, Place
+from ansible_collections.aliyun_community.slb.plugins.module_utils._context import Context, Place, drain_key
 from ansible_collections.aliyun_community.slb.plugins.module_utils._drain import Drain
+from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import SlbError
 from ansible_collections.aliyun_community.slb.plugins.module_utils._proof import Proof
 from ansible_collections.aliyun_community.slb.plugins.module_utils._put_back import PutBack
 from ansible_collections.aliyun_community.slb.plugins.module_utils._reads import Reads
@@ -45,6 +46,7 @@ class Coordinator:
         ``check_listeners``: for a host that was not checked before.
         """
         context, request = self._context, self._context.request
+        context.batch.remember(drain_key(request), True)
         with context.batch.leading("drained"):
             was_checked = context.batch.is_announced("drained", request)
             outcome = context.batch.take_outcome("drained", request)
@@ -59,6 +61,16 @@ class Coordinator:
             mine = outcomes.pop(request.host)
             context.batch.leave_outcomes("drained", outcomes)
             return context.with_stats(mine)
+
+    def begin_update(self, outcome: Json) -> Json:
+        """After a drain that verified itself: note that the update begins. ``outcome``: of the drain, which is returned."""
+        if outcome.get("failed") or self._context.bench.check_mode:
+            return outcome
+        return Proof(self._context).begin_update(outcome)
+
+    def undo_drain(self, reason: SlbError) -> Json:
+        """Put this host back because its update will not begin. The result is a failure with the reason."""
+        return PutBack(self._context).undo_drain(reason)
 
     def prove(self) -> Json:
         """Prove that this host gets no traffic, and note that its update begins. Raises SlbError if that is not proven."""

@@ -21,7 +21,7 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._context impo
     Context,
     journal_key,
 )
-from ansible_collections.aliyun_community.slb.plugins.module_utils._entries import UPDATING, Entry
+from ansible_collections.aliyun_community.slb.plugins.module_utils._entries import UPDATING, Entry, EntryKey
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import SlbError
 from ansible_collections.aliyun_community.slb.plugins.module_utils._reads import Reads
 from ansible_collections.aliyun_community.slb.plugins.module_utils._records import BackendServer, ServerGroup
@@ -56,6 +56,7 @@ class Drain:
         self._failed: dict[str, str] = {}
         self._already_out: dict[str, list[str]] = {}
         self._changed: set[str] = set()
+        self._taken_over: set[str] = set()  # hosts that an earlier run has left out, and that go back with this one
         self._left_out: dict[str, list[Entry]] = {}
         self._is_unsettled = False
         self._entries: dict[str, list[Entry]] = {}
@@ -151,6 +152,8 @@ class Drain:
         for entry in work.plan.entries:
             self._batch.remember(journal_key(play, entry.host), self._context.journal_name(self._requests[0]))
             self._entries.setdefault(entry.host, []).append(entry.drained(time.time()))
+            if entry.key in work.taken_over:
+                self._taken_over.add(entry.host)
         self._is_unsettled = self._is_unsettled or bool(setter.ledger.unknown)
         applied = setter.ledger.applied
         if not applied:
@@ -215,7 +218,9 @@ class Drain:
             )
             self._batch.add_to_list(ALREADY_OUT, [f"{host}: {member}" for member in already_out])
         return self._context.result(
-            changed=host in self._changed, entries=self._entries.get(host, []), already_out=already_out
+            changed=host in self._changed | self._taken_over,
+            entries=self._entries.get(host, []),
+            already_out=already_out,
         )
 
 
@@ -229,6 +234,11 @@ class _Work:
         self._targets = targets
         self._announced = False
         self.plan = DrainPlan((), (), (), {}, {}, ())
+
+    @property
+    def taken_over(self) -> set[EntryKey]:
+        """Members that another run has taken out of traffic."""
+        return {row.entry.key for row in self.plan.superseded if not row.is_own}
 
     def choose(self, members: tuple[BackendServer, ...]) -> t.Sequence[RequestedWeight]:
         known = self._bench.folder.known_entries(self.setting.load_balancer_id, self._bench.run)

@@ -126,6 +126,8 @@ def parse_options(values: t.Mapping[str, t.Any], prefix: str) -> DrainOptions:
     checked_region(values["region"], prefix + "region")
     options["server_id"] = _id(values["server_id"], prefix + "server_id", "i-bp1c3zrr37ablp8ujo7v")
     options["load_balancer_ids"] = _load_balancer_ids(values["load_balancer_ids"], prefix)
+    if not options["load_balancer_ids"] and values["state"] in _NEED_LOAD_BALANCERS:
+        raise InvalidArgument(f"{prefix}load_balancer_ids is empty", "Name at least one load balancer.")
     options["ramp"] = tuple(
         whole_number(percent, prefix + "ramp", _PERCENT) for percent in as_list(values["ramp"], prefix + "ramp")
     )
@@ -135,6 +137,8 @@ def parse_options(values: t.Mapping[str, t.Any], prefix: str) -> DrainOptions:
     return DrainOptions(**options)
 
 
+# What is to go back is in the journal.
+_NEED_LOAD_BALANCERS = (CHECKED, DRAINED, PROVEN)
 _NUMBERS = {
     "min_active": MIN_ACTIVE,
     "drain_delay": SECONDS,
@@ -164,10 +168,7 @@ def parse_ports(value: t.Any, name: str) -> tuple[int, ...]:
 
 def _load_balancer_ids(value: t.Any, prefix: str) -> tuple[str, ...]:
     name = prefix + "load_balancer_ids"
-    found = [_id(each, name, "lb-bp1qjwo61pqz3ahltv0mw") for each in as_list(value, name)]
-    if not found:
-        raise InvalidArgument(f"{name} is empty", "Name at least one load balancer.")
-    return tuple(dict.fromkeys(found))
+    return tuple(dict.fromkeys(_id(each, name, "lb-bp1qjwo61pqz3ahltv0mw") for each in as_list(value, name)))
 
 
 def _id(value: t.Any, name: str, example: str) -> str:

@@ -40,14 +40,17 @@ class Proof:
         with self._batch.leading("proven"):
             for load_balancer_id in request.load_balancer_ids:
                 self._prove_members(load_balancer_id)
+        return self.begin_update(context.result(changed=False, msg=f"{request.host} gets no new requests."))
+
+    def begin_update(self, result: Json) -> Json:
+        """Note that the update begins, for which a task returns ``result``: from now on a failure leaves the server out."""
+        context, request = self._context, self._request
         entries = context.of_server(request, context.open_entries())
         if entries:
             context.bench.record(
                 request.rolling_update_id, [entry.moved_to(UPDATING, time.time()) for entry in entries]
             )
-        return context.with_stats(
-            context.result(changed=False, msg=f"{request.host} gets no new requests."), begins=True
-        )
+        return context.with_stats(result, begins=True)
 
     def _prove_members(self, load_balancer_id: str) -> None:
         """By the read of another host, which takes a few seconds to get old, or by a read of this one's own."""

@@ -14,11 +14,13 @@ import typing as t
 from ansible_collections.aliyun_community.slb.plugins.module_utils._batch import Request
 from ansible_collections.aliyun_community.slb.plugins.module_utils._context import (
     Context,
+    drain_key,
     journal_key,
     journal_of_host,
     recover_command,
 )
 from ansible_collections.aliyun_community.slb.plugins.module_utils._entries import UPDATED, Entry, described
+from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import SlbError
 from ansible_collections.aliyun_community.slb.plugins.module_utils._health_wait import HealthWait
 from ansible_collections.aliyun_community.slb.plugins.module_utils._reads import Reads
 from ansible_collections.aliyun_community.slb.plugins.module_utils._restorer import Outcome, Restorer
@@ -95,9 +97,13 @@ class PutBack:
                 f"{recover_command(out['id'], out['folder'])}"
             )
             return {**self._context.result(changed=False, msg=message), "failed": True}
-        return self._context.result(
-            changed=False, msg=f"This rolling update has taken no member of {request.host} out of traffic."
-        )
+        message = f"This rolling update has taken no member of {request.host} out of traffic."
+        if not self._batch.recall(drain_key(request)):
+            self._bench.warn(
+                f"No task of this run was to take {request.host} out of traffic: if it was updated before this task, that was"
+                " under traffic. Look at the conditions and tags of the drain."
+            )
+        return self._context.result(changed=False, msg=message)
 
     def _say_who_is_back(self, outcome: Outcome) -> None:
         now = time.time()
@@ -137,6 +143,17 @@ class PutBack:
 
     # Account for a failure
 
+    def undo_drain(self, reason: SlbError) -> Json:
+        """Put this host back because its update will not begin. The result is a failure with the reason."""
+        entries = self._context.of_server(self._request, self._context.open_entries())
+        with self._batch.leading("restored"):
+            untouched = [entry for entry in entries if entry.is_untouched]
+            outcome = Restorer(self._bench, self._request.rolling_update_id).restore(untouched)
+        still_out = [entry for entry in entries if entry not in untouched or entry.key in outcome.failed]
+        parts = [f"{self._request.host}: {reason.sentence()}", *self._what_became_of(still_out, outcome)]
+        result = self._context.result(changed=bool(still_out), entries=still_out, msg=" ".join(parts))
+        return {**result, "failed": True, "error": reason.as_dict()}
+
     def account(self, reason: str, on_failure: str, is_hidden: bool) -> Json:
         """After a failure: put the server back if its update has not begun, or if asked to. The host fails either way.
 
@@ -170,14 +187,18 @@ class PutBack:
         parts = [f"{host} failed ({reason})."]
         if is_unreachable:
             parts.append("It counts as unreachable, so that no rescue hides this.")
-        parts += [f"{text}." for text in dict.fromkeys([*outcome.failed.values(), *outcome.left_alone.values()])]
+        return " ".join([*parts, *self._what_became_of(still_out, outcome)])
+
+    def _what_became_of(self, still_out: t.Sequence[Entry], outcome: Outcome) -> t.Iterator[str]:
+        """Sentences about a host that was to be put back after a failure."""
+        yield from (f"{text}." for text in dict.fromkeys([*outcome.failed.values(), *outcome.left_alone.values()]))
         if still_out:
-            parts.append(
-                f"It stays out of traffic: {described(still_out)}. Fix {host}, then put it back: {self._context.recover_command}"
+            yield (
+                f"It stays out of traffic: {described(still_out)}. Fix {self._request.host}, then put it back: "
+                f"{self._context.recover_command}"
             )
         elif not outcome.left_alone:
-            parts.append("Its weights are as they were.")
-        return " ".join(parts)
+            yield "Its weights are as they were."
 
 
 def _back_too_early(entry: Entry) -> str:

@@ -15,6 +15,7 @@ import os
 import re
 import typing as t
 
+from ansible.playbook.role_include import IncludeRole
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.aliyun_community.slb.plugins.module_utils._batch import Batch
@@ -22,6 +23,7 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._drain_option
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import InvalidArgument, SlbError
 
 _ROLE = "rolling_update"
+_CONTROLLER = ("localhost", "127.0.0.1", "::1")
 
 
 def in_role(action: ActionBase) -> bool:
@@ -37,6 +39,19 @@ def is_of_role(part: t.Any) -> bool:
 
 def is_role_name(name: object) -> bool:
     return name in (_ROLE, f"aliyun_community.slb.{_ROLE}")
+
+
+def is_left_out_by_tags(action: ActionBase, task_vars: t.Mapping[str, t.Any]) -> bool:
+    """Whether ``--tags`` or ``--skip-tags`` leave out the role that the task is in.
+
+    Its halves have the tag ``always``: a dynamic include that is selected has to run whole, and does not hand its tags down.
+    A static import does, and is not meant by ``always``.
+    """
+    for part in around(action) if in_role(action) else ():
+        if isinstance(part, IncludeRole) and is_role_name(part._role_name):
+            tags = (task_vars.get(name, ()) for name in ("ansible_run_tags", "ansible_skip_tags"))
+            return bool(part.statically_loaded and not part.evaluate_tags(*tags, task_vars))
+    return False
 
 
 def prefix_of(action: ActionBase) -> str:
@@ -68,13 +83,17 @@ def rescues_around(action: ActionBase) -> int:
 
 
 def handlers_to_run(action: ActionBase, host: str) -> list[str]:
-    """The names of the play's handlers that the host has still to run, after the handlers have been flushed.
+    """The names of the other handlers of the play that the host has still to run, after the handlers have been flushed.
 
     Ansible goes through them once. One that is notified by another further down waits for the next time.
     """
     play = play_of(action)
     handlers = [] if play is None else tasks_in(play.handlers)
-    return [str(each.get_name()) for each in handlers if any(host == other.name for other in each.notified_hosts)]
+    return [
+        str(each.get_name())
+        for each in handlers
+        if each._uuid != action._task._uuid and any(host == other.name for other in each.notified_hosts)
+    ]
 
 
 def runs_handlers_after_failure(action: ActionBase) -> bool:
@@ -97,7 +116,15 @@ def check_no_handlers_to_run(action: ActionBase, host: str) -> None:
 
 def check_acts_for_itself(action: ActionBase, task_vars: t.Mapping[str, t.Any]) -> None:
     """Raise InvalidArgument if the host of the task is to stand for others, whose servers the task would not touch."""
-    if action._task.run_once and len(task_vars.get("ansible_play_batch", ())) > 1:
+    host, delegate = task_vars["inventory_hostname"], action._task.delegate_to
+    if delegate in task_vars.get("ansible_play_hosts_all", ()) and delegate not in (host, *_CONTROLLER):
+        raise InvalidArgument(
+            f"the task is delegated to {delegate}, but it is about {host} and its server all the same",
+            "Run it for each host of the play, without delegate_to.",
+        )
+    # The tasks of an included role or file do not have the keyword of the include, and still run for one host alone.
+    runs_once = any(action._templar.template(part.run_once) for part in around(action) if part.run_once)
+    if runs_once and len(task_vars.get("ansible_play_batch", ())) > 1:
         raise InvalidArgument(
             "run_once lets one host act for all hosts of the batch, but a host only takes its own server out of traffic and"
             " puts it back",

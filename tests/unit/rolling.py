@@ -167,6 +167,7 @@ class Session:
             "health_timeout": 0,
             "server_groups": "all",
             "names_server": False,
+            "conditions": (),
         }
         of_place = {key: options.pop(key) for key in ("address", "twins") if key in options}
         place = Place(self.batch, self.batch, "rolling_update_", default_record_dir=True, **of_place)

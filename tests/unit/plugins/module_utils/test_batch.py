@@ -41,6 +41,7 @@ WEB1 = Request(
     health_timeout=300,
     server_groups="all",
     names_server=False,
+    conditions=("a", "b"),
 )
 WEB2 = WEB1._replace(host="web2", server_id="i-2")
 HOSTS = ("web1", "web2", "web3")
@@ -62,6 +63,7 @@ OTHER: dict[str, t.Any] = {
     "health_timeout": 301,
     "server_groups": "default",
     "names_server": True,
+    "conditions": (),
 }
 
 

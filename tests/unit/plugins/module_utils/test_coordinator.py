@@ -470,12 +470,62 @@ def test_host_that_names_the_server_of_another(stage: Stage, session: Session, s
     with refusal(InvalidArgument, "web1 and web2 are the same member i-1 of lb-a"):
         begin("web2", "10.0.0.2", server_id="i-1")
     begin("web2", "10.0.0.2")
+    session.restore("web1", "web2")
     session.batch = ("web3",)
     begin("web3", "10.0.0.1", server_id="i-1")
     with refusal(InvalidArgument, "web9 and web3 are the same member i-3 of lb-a"):
         begin("web3", "10.0.0.3", twins=("web9",))
+    session.restore("web3")
     session.play = "another"
     begin("web3", "10.0.0.3", server_id="i-2")
+
+
+def test_server_that_another_host_has_taken_out(stage: Stage, session: Session) -> None:
+    """Two hosts of one batch may be parts of one server. The first restore would put it back under the update of the other."""
+    session.host("web1", address="10.0.0.1").drain(verify=True, check_listeners="off")
+    part = session.host("web3", address="10.0.0.1", server_id="i-1")
+    with refusal(InvalidArgument, "web1 and web3 are the same member i-1 of lb-a"):
+        part.drain(verify=True, check_listeners="off")
+    session.restore("web1")
+    assert not part.drain(verify=True, check_listeners="off").get("failed")
+
+
+def test_update_begins_with_a_drain_that_verifies_itself(stage: Stage, session: Session) -> None:
+    host = session.host("web1")
+    assert host.begin_update(host.drain(verify=True, check_listeners="off"))["changed"]
+    assert set(stage.states().values()) == {UPDATING}
+    assert "It stays out of traffic" in host.account("the update failed", "keep_drained", False)["msg"]
+    assert stage.weights()[0] == 0
+
+
+def test_drain_that_is_undone(stage: Stage, session: Session) -> None:
+    host = session.host("web1")
+    host.drain(verify=True, check_listeners="off")
+    result = host.undo_drain(SlbError("ConnectionsLeft", "3 connections are left"))
+    assert (result["failed"], result["changed"], result["servers"]) == (True, False, [])
+    assert result["msg"] == "web1: ConnectionsLeft: 3 connections are left. Its weights are as they were."
+    stage.assert_as_they_were()
+
+
+def test_drain_that_cannot_be_undone(stage: Stage, session: Session) -> None:
+    host = session.host("web1")
+    host.begin_update(host.drain(verify=True, check_listeners="off"))
+    result = host.undo_drain(SlbError("ConnectionsLeft", "3 connections are left"))
+    assert (result["failed"], result["changed"]) == (True, True)
+    assert [row["server_id"] for row in result["servers"]] == ["i-1"]
+    assert "It stays out of traffic: web1 (i-1 of lb-a, goes back to 100)." in result["msg"]
+
+
+def test_takeover_is_a_change(stage: Stage, session: Session) -> None:
+    """A task that puts back what was drained here may depend on it."""
+    session.drain("web1")
+    (result,) = stage.session().drain("web1")
+    assert result["changed"]
+
+
+def test_restore_of_a_host_that_nothing_was_to_drain(stage: Stage, session: Session) -> None:
+    session.restore("web1")
+    assert "No task of this run was to take web1 out of traffic" in " ".join(session.warnings)
 
 
 def test_whether_the_update_of_a_host_has_begun(session: Session) -> None:

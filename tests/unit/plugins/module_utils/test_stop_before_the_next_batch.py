@@ -64,6 +64,7 @@ class Stage:
             health_timeout=0,
             server_groups="all",
             names_server=False,
+            conditions=(),
         )
         return Coordinator(self._bench, request, Place(batch, play, "", True))
 
