@@ -21,29 +21,40 @@ from ansible.playbook.task import Task
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import InvalidArgument
 
 _FACT = "ansible_facts."
-# Of the facts that Ansible gathers, those that an update can change.
-_GATHERED = (
-    "date_time",
-    "distribution_major_version",
-    "distribution_release",
-    "distribution_version",
-    "kernel",
-    "kernel_version",
-    "local",
+_EVERY_FACT = f"{_FACT}*"  # of those that Ansible gathers
+# Of these, what an update does not change.
+_LASTING = frozenset(
+    {
+        *("all_ipv4_addresses", "all_ipv6_addresses", "architecture", "default_ipv4", "default_ipv6", "distribution"),
+        *("domain", "form_factor", "fqdn", "hostname", "interfaces", "is_chroot", "machine", "machine_id", "nodename"),
+        *("os_family", "pkg_mgr", "product_name", "product_serial", "product_uuid", "service_mgr", "system"),
+        *("system_vendor", "user_dir", "user_gid", "user_id", "user_shell", "user_uid", "virtualization_role"),
+        *("virtualization_type",),
+    }
 )
 # What modules change, by their names without collections.
 _CHANGED_BY = {
     "add_host": ("groups", "group_names"),
-    "gather_facts": tuple(_FACT + name for name in _GATHERED),
+    "gather_facts": (_EVERY_FACT,),
     "group_by": ("groups", "group_names"),
     "package_facts": ("packages",),
     "service_facts": ("services",),
-    "setup": tuple(_FACT + name for name in _GATHERED),
+    "setup": (_EVERY_FACT,),
 }
 _WORD = re.compile(r"\w+")
+_TEXT = re.compile(r"'[^']*'|\"[^\"]*\"")
+_FACT_NAME = re.compile(r"\bansible_facts(?:\.|\[\s*['\"])(\w+)|(?<!\w)ansible_(\w+)")
 _CLOCK = re.compile(r"\bnow\s*\(|\|\s*(?:ansible\.builtin\.)?strftime\b|\bpipe\b.*\bdate\b")
 _LOOKUP = re.compile(r"\b(?:lookup|query|q)\s*\(\s*['\"](?:[\w.]+\.)?(?:url|pipe)['\"]")
+_FILE = re.compile(
+    r"\bis\s+(?:not\s+)?(?:ansible\.builtin\.)?(?:exists|file|directory|link)\b"
+    r"|\b(?:lookup|query|q)\s*\(\s*['\"](?:ansible\.builtin\.)?(?:file|fileglob|first_found)['\"]"
+)
 _OF_HOST = frozenset({"inventory_hostname", "inventory_hostname_short", "ansible_host"})
+_OF_ROLE = (
+    "Compute the condition with ansible.builtin.set_fact before the drain, or put it on ansible.builtin.include_role,"
+    " where it is evaluated once for the whole role."
+)
 
 
 def names_changed_by(task: Task, action: str | None) -> list[str]:
@@ -63,27 +74,64 @@ def conditions_around(task: Task) -> list[str]:
 
 
 def check_conditions(
-    conditions: t.Iterable[str], changes: t.Mapping[str, str], variables: t.Mapping[str, t.Any]
+    conditions: t.Iterable[str],
+    changes: t.Mapping[str, str],
+    variables: t.Mapping[str, t.Any],
+    advice: str = _OF_ROLE,
 ) -> None:
     """Raise InvalidArgument for a condition that the update would change.
 
     ``changes``: the names that tasks of the update set, and where. ``variables``: of the host; a value may be a template.
     """
     for condition in conditions:
-        texts = _texts_of(condition, variables)
-        changed = [name for name in changes if any(_mentions(text, name) for text in texts)]
-        if changed:
-            raise _refusal(condition, f"depends on {changed[0]}, which the update changes ({changes[changed[0]]})")
-        if any(_CLOCK.search(text) for text in texts):
-            raise _refusal(condition, "depends on the time")
-        if any(_LOOKUP.search(text) and not _OF_HOST.isdisjoint(_WORD.findall(text)) for text in texts):
-            raise _refusal(condition, "asks the host, which may give another answer after the update")
+        reason = _reason(condition, changes, variables)
+        if reason:
+            raise InvalidArgument(
+                f"the condition {condition} applies to the step that puts the server back, too, and {reason}. Ansible skips"
+                " that step if the condition is false by then",
+                advice,
+            )
 
 
-def _mentions(text: str, name: str) -> bool:
-    if name.startswith(_FACT):
-        return re.search(rf"\bansible_(?:facts\W+)?{name.removeprefix(_FACT)}\b", text) is not None
-    return name in _WORD.findall(text)
+def _reason(condition: str, changes: t.Mapping[str, str], variables: t.Mapping[str, t.Any]) -> str | None:
+    texts = _texts_of(condition, variables)
+    changed = [name for name in changes if any(_mentions(text, name, variables) for text in texts)]
+    if changed:
+        name = "facts" if changed[0] == _EVERY_FACT else changed[0]
+        return f"depends on {name}, which the update changes ({changes[changed[0]]})"
+    if any(_CLOCK.search(text) for text in texts):
+        return "depends on the time"
+    of_host = [text for text in texts if not _OF_HOST.isdisjoint(_WORD.findall(text))]
+    if any(_LOOKUP.search(text) for text in of_host):
+        return "asks the host, which may give another answer after the update"
+    if any(_FILE.search(text) for text in of_host):
+        return "asks for a file of the host, which the update may write"
+    return None
+
+
+def _mentions(text: str, name: str, variables: t.Mapping[str, t.Any]) -> bool:
+    if name == _EVERY_FACT:
+        return any(_is_gathered(found[1], found[2], variables) for found in _FACT_NAME.finditer(text))
+    return name in _names_in(text)
+
+
+def _is_gathered(fact: str | None, variable: str | None, variables: t.Mapping[str, t.Any]) -> bool:
+    """Whether a fact, or the variable ``ansible_`` of one, changes when facts are gathered again."""
+    if fact:
+        return fact not in _LASTING
+    return variable in (variables.get("ansible_facts") or ()) and variable not in _LASTING
+
+
+def _names_in(text: str) -> set[str]:
+    """The names of variables in an expression: no text constants, except keys and names for lookups, and no attributes."""
+    if not re.search(r"\b(?:lookup|query|q)\s*\(", text):
+        text = _TEXT.sub(lambda found: found[0] if text[: found.start()].rstrip().endswith("[") else "''", text)
+    found = set()
+    for word in _WORD.finditer(text):
+        owner = re.search(r"(\w+)\s*\.\s*$", text[: word.start()])
+        if owner is None or owner[1] == "ansible_facts":
+            found.add(word[0])
+    return found
 
 
 def _texts_of(condition: str, variables: t.Mapping[str, t.Any]) -> list[str]:
@@ -93,17 +141,19 @@ def _texts_of(condition: str, variables: t.Mapping[str, t.Any]) -> list[str]:
     found = [condition]
     while found:
         texts += found
-        words = {name for text in found for name in _WORD.findall(text)} - names
+        words = {name for text in found for name in _names_in(text)} - names
         names |= words
-        values = [variables.get(name) for name in sorted(words)]
-        found = [value for value in values if isinstance(value, str) and ("{{" in value or "{%" in value)]
+        found = [text for name in sorted(words) for text in _templates_in(variables.get(name))]
     return texts
 
 
-def _refusal(condition: str, reason: str) -> InvalidArgument:
-    return InvalidArgument(
-        f"the condition {condition} applies to the step that puts the server back, too, and {reason}. Ansible skips that step"
-        " if the condition is false by then",
-        "Compute the condition with ansible.builtin.set_fact before the drain, or put it on ansible.builtin.include_role,"
-        " where it is evaluated once for the whole role.",
-    )
+def _templates_in(value: t.Any) -> t.Iterator[str]:
+    if isinstance(value, str):
+        if "{{" in value or "{%" in value:
+            yield value
+    elif isinstance(value, (list, tuple)):
+        for each in value:
+            yield from _templates_in(each)
+    elif isinstance(value, dict):
+        for each in value.values():
+            yield from _templates_in(each)

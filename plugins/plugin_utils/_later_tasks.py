@@ -8,16 +8,31 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 import typing as t
 
 from ansible.playbook.block import Block
+from ansible.playbook.handler import Handler
 from ansible.playbook.role_include import IncludeRole
 from ansible.playbook.task import Task
 from ansible.playbook.task_include import TaskInclude
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import InvalidArgument
-from ansible_collections.aliyun_community.slb.plugins.plugin_utils import _conditions, _play, _tasks_file
+from ansible_collections.aliyun_community.slb.plugins.plugin_utils import _conditions, _play
+from ansible_collections.aliyun_community.slb.plugins.plugin_utils._tasks_file import (
+    CLEAR,
+    END_ROLE,
+    ENDING,
+    RecordingLoader,
+    Site,
+    TaskCheck,
+    TasksFileError,
+    blocks_after,
+    position_of,
+    silence,
+)
 
 _META = ("meta", "ansible.builtin.meta", "ansible.legacy.meta")
 
@@ -26,7 +41,7 @@ def check_play(action: ActionBase) -> None:
     """Raise InvalidArgument if the play would forget which hosts have failed."""
     play = _play.play_of(action)
     handlers = [] if play is None else _play.tasks_in(play.handlers)
-    if any(_meta_of(task) == _tasks_file.CLEAR for task in [*_tasks_to_come(action), *handlers]):
+    if any(_meta_of(task) == CLEAR for task in [*_tasks_to_come(action), *handlers]):
         raise InvalidArgument(
             "the play has meta: clear_host_errors after the rolling update has begun. With it, the play would end as if"
             " all servers were back when some are not",
@@ -37,51 +52,213 @@ def check_play(action: ActionBase) -> None:
 def check_restores(action: ActionBase, task_vars: t.Mapping[str, t.Any]) -> None:
     """Raise InvalidArgument if the play can pass by its restore after the drain, and end without an error.
 
-    That is if a task between them ends the play for the host, or changes a condition that both have.
+    Also if what lies between them could not be loaded, or would still be at work after the restore.
     """
-    conditions = {str(each) for part in _play.around(action) for each in (part.when or ())}
-    changes: dict[str, str] = {}
-    faults: list[str] = []
-    for task in _known_tasks_to_come(action, task_vars, faults):
-        if _takes(task, "drained", "drain"):
-            return  # the next one, which is checked when it is its turn
-        if _takes(task, "restored", "restore"):
-            if faults:
-                raise InvalidArgument(
-                    f"between the drain and the restore of the play: {faults[0]}",
-                    "As it is, the play would leave the server out of traffic.",
-                )
-            shared = [each for each in map(str, task.when) if each in conditions]
-            _conditions.check_conditions(shared, changes, task_vars)
-        if _meta_of(task) in _tasks_file.ENDING and not _play.is_of_role(task):
-            faults.append(
-                f"meta: {_meta_of(task)} ({task.get_path()}); move it behind the restore, or use ansible.builtin.fail"
+    with silence():
+        scan = _Scan(action, task_vars)
+        scan.look_at(_tasks_to_come(action))
+    if not scan.restores:
+        return  # it may be in another play
+    last = scan.restores[-1]
+    for place, fault in [*scan.faults, *scan.ends()]:
+        if place <= last.place:
+            raise InvalidArgument(f"between the drain and the restore of the play: {fault}", _STAYS_OUT)
+    for restore in scan.restores:
+        if restore.background:
+            raise InvalidArgument(
+                f"{restore.background[0]}: the task goes on in the background (poll: 0), and none before the restore waits for it",
+                "Wait for its end with ansible.builtin.async_status.",
             )
-        changes.update(dict.fromkeys(_conditions.names_changed_by(task, task.action), str(task.get_path())))
+    _check_conditions(scan, task_vars)
+    _check_rescues(scan, action)
 
 
-def _known_tasks_to_come(action: ActionBase, task_vars: t.Mapping[str, t.Any], faults: list[str]) -> t.Iterator[Task]:
-    """The tasks after the step, with those that they include. ``faults``: gets what is wrong with included files."""
-    for task in _tasks_to_come(action):
-        yield task
-        if isinstance(task, TaskInclude) and not task.statically_loaded and not _play.is_of_role(task):
-            try:
-                yield from _tasks_file.tasks_included_by(
-                    task,
-                    loader=action._loader,
-                    variable_manager=action._task.get_variable_manager(),
-                    task_vars=task_vars,
-                    templar=action._templar,
-                )
-            except _tasks_file.TasksFileError as exc:
-                faults.append(str(exc).rstrip("."))
+_STAYS_OUT = "As it is, the play would leave the server out of traffic."
 
 
-def _takes(task: Task, state: str, entry_point: str) -> bool:
-    """Whether a task takes a step: the action with this state, or an include of that half of the role."""
+class _Restore(t.NamedTuple):
+    """A task that restores. ``place``: among the tasks. The rest: what has happened by then."""
+
+    task: Task
+    place: int
+    changes: t.Mapping[str, str]
+    background: t.Sequence[object]
+
+
+class _Scan(TaskCheck):
+    """The tasks after a step, with those that they include, up to the next drain after a restore."""
+
+    def __init__(self, action: ActionBase, task_vars: t.Mapping[str, t.Any]) -> None:
+        task: t.Any = action._task
+        role_path = task._role._role_path if task._role else ""
+        site = Site.of(task, role_path, RecordingLoader(action._loader), task.get_variable_manager())
+        super().__init__(site, dict(task_vars), action._templar, "")
+        self.restores: list[_Restore] = []
+        self.faults: list[tuple[int, str]] = []
+        self._ends: list[tuple[int, Task]] = []
+        self._is_over = False
+
+    def look_at(self, tasks: t.Iterable[Task]) -> None:
+        for task in tasks:
+            with self._collecting():
+                self.check_task(task, position_of(task).path or "")
+
+    @contextlib.contextmanager
+    def _collecting(self) -> t.Iterator[None]:
+        try:
+            yield
+        except TasksFileError as exc:
+            self.faults.append((len(self.tasks), str(exc).rstrip(".")))
+
+    def check_task(self, task: Task, path: str) -> None:
+        self._is_over = self._is_over or bool(self.restores) and self.takes(task, "drained", "drain")
+        if self._is_over:
+            return
+        if self.takes(task, "restored", "restore"):
+            with self._collecting():
+                self._note_handlers(path)
+            self.restores.append(_Restore(task, len(self.tasks), dict(self.changes), list(self.background)))
+            self.tasks.append(task)
+        elif _is_step(task) or _play.is_of_role(task):
+            self.tasks.append(task)
+        else:
+            super().check_task(task, path)
+
+    def _note_handlers(self, path: str) -> None:
+        """The handlers that were notified run before the restore."""
+        for handler in self.check_notified(path):
+            self.note_background(handler, handler.action, path)
+
+    def check_meta(self, task: Task, path: str) -> None:
+        if isinstance(task, Handler):
+            super().check_meta(task, path)
+        elif task.args.get("_raw_params") in (*ENDING, END_ROLE):
+            self._ends.append((len(self.tasks) - 1, task))
+
+    def takes(self, task: Task, state: str, entry_point: str) -> bool:
+        """Whether a task takes a step: the action with this state, or an include of that half of the role."""
+        if isinstance(task, IncludeRole):
+            return _play.is_role_name(task._role_name) and task._from_files.get("tasks") == entry_point
+        return str(task.action).endswith("slb_drain") and self.rendered(task.args.get("state"), task) == state
+
+    def ends(self) -> t.Iterator[tuple[int, str]]:
+        """Where a task ends the play for the host, or the role that has the restore, before any restore."""
+        for place, task in self._ends:
+            if any(self._is_reached_by(restore, place, task) for restore in self.restores):
+                continue
+            if _meta_of(task) == END_ROLE and any(
+                restore.place > place and _role_of(task) not in map(_role_of, _play.parts_around(restore.task))
+                for restore in self.restores
+            ):
+                continue
+            yield (
+                place,
+                f"meta: {_meta_of(task)} ({task.get_path()}); move it behind the restore, or use ansible.builtin.fail",
+            )
+
+    @staticmethod
+    def _is_reached_by(restore: _Restore, place: int, task: Task) -> bool:
+        """Whether the task is reached only after the restore."""
+        before = [part for part in _sections(restore.task) if part[1] != "always"]
+        is_sure = {str(each) for each in restore.task.when or ()} <= {str(each) for each in task.when or ()}
+        return restore.place < place and is_sure and _sections(task)[: len(before)] == before
+
+
+def _check_conditions(scan: _Scan, task_vars: t.Mapping[str, t.Any]) -> None:
+    """Raise InvalidArgument if the tasks before a restore change its condition, and there is no other."""
+    refusals: list[InvalidArgument] = []
+    for restore in scan.restores:
+        before = scan.tasks[: restore.place]
+        conditions = [str(each) for each in restore.task.when or ()]
+        conditions = [each for each in conditions if not _asks_for_success(each, restore.task, before)]
+        try:
+            _conditions.check_conditions(conditions, restore.changes, task_vars, _OF_HALVES)
+        except InvalidArgument as exc:
+            refusals.append(exc)
+        else:
+            if "rescue" not in dict(_sections(restore.task)).values():
+                return
+    if refusals:
+        raise refusals[0]
+
+
+_OF_HALVES = (
+    "Leave the condition out, compute it with ansible.builtin.set_fact before the drain, or let the play fail with"
+    " ansible.builtin.assert before the restore."
+)
+_SUCCESS = re.compile(
+    r"(\w+) is (?:ansible\.builtin\.)?(?:success|successful|succeeded|not (?:ansible\.builtin\.)?(?:failed|failure))"
+    r"|not (\w+)(?: is (?:ansible\.builtin\.)?(?:failed|failure)|\.failed)"
+)
+
+
+def _asks_for_success(condition: str, restore: Task, before: t.Sequence[Task]) -> bool:
+    """Whether a condition is only false if a task has failed, and then the restore is not reached anyway."""
+    found = _SUCCESS.fullmatch(condition.strip())
+    setters = [task for task in before if found and (found[1] or found[2]) in _conditions.names_changed_by(task, None)]
+    return bool(setters) and not any(
+        task.ignore_errors or task.failed_when or _sections(task) != _sections(restore)[: len(_sections(task))]
+        for task in setters
+    )
+
+
+def _check_rescues(scan: _Scan, action: ActionBase) -> None:
+    """Raise InvalidArgument for a rescue that would turn a failure between drain and restore into a success."""
+    around = list(_play.around(action))
+    rescues = [task for part in around for task in _play.tasks_in(getattr(part, "rescue", None) or ())]
+    if any(scan.takes(task, "failed", "") for task in rescues):
+        return  # it lets no other rescue hide that a server is out
+    tasks = scan.tasks[: scan.restores[-1].place + 1]
+    hiding = {
+        part._uuid: part
+        for task in (action._task, *tasks)
+        for part in _play.parts_around(task)
+        if getattr(part, "rescue", None) and (part._uuid, "block") in _sections(task)
+    }
+    for uuid, block in hiding.items():
+        inside = [place for place, task in enumerate(tasks) if (uuid, "block") in _sections(task)]
+        if not any(_accounts(scan, place, uuid, max(inside, default=-1)) for place in range(len(scan.tasks))):
+            raise InvalidArgument(
+                f"if a task fails, the rescue of the block at {block.get_path()} would let the play end without an error and"
+                " with the server out of traffic",
+                "Put the restore into always, or end the rescue with ansible.builtin.fail.",
+            )
+
+
+def _accounts(scan: _Scan, place: int, block: str, end: int) -> bool:
+    """Whether the task at this place restores or fails after a failure in a block, whose last task is at ``end``."""
+    task = scan.tasks[place]
+    sections = _sections(task)
+    if (block, "rescue") in sections or (block, "always") in sections:
+        unknown = isinstance(task, TaskInclude) and "{{" in str(getattr(task, "_role_name", None) or task.args)
+        fails = str(task.action).rpartition(".")[2] in ("fail", "assert") or scan.takes(task, "failed", "")
+        return unknown or fails or scan.takes(task, "restored", "restore") or scan.takes(task, "", "recover")
+    is_later = place > end and (block, "block") not in sections and "rescue" not in dict(sections).values()
+    return is_later and scan.takes(task, "restored", "restore")
+
+
+def _is_step(task: Task) -> bool:
     if isinstance(task, IncludeRole):
-        return _play.is_role_name(task._role_name) and task._from_files.get("tasks") == entry_point
-    return str(task.action).endswith("slb_drain") and task.args.get("state") == state
+        return _play.is_role_name(task._role_name)
+    return str(task.action).endswith("slb_drain")
+
+
+def _role_of(part: t.Any) -> str | None:
+    role = getattr(part, "_role", None)
+    return role and str(role._role_path)
+
+
+def _sections(task: Task) -> list[tuple[str, str]]:
+    """The blocks with a rescue or an always that a task is in, from the outside in, and in which section of each."""
+    found: list[tuple[str, str]] = []
+    child: t.Any = None
+    for part in _play.parts_around(task):
+        if child is not None and (getattr(part, "rescue", None) or getattr(part, "always", None)):
+            for name in ("block", "rescue", "always"):
+                if any(each._uuid == child._uuid for each in getattr(part, name)):
+                    found.append((part._uuid, name))
+        child = part
+    return found[::-1]
 
 
 def _meta_of(task: Task) -> str | None:
@@ -120,7 +297,7 @@ def _after(own: t.Container[str], tasks: t.Iterable[Task]) -> list[Task]:
 def _content_of(include: TaskInclude, top: t.Any, action: ActionBase) -> list[Block]:
     """The blocks of an included file or role, at least from the one on that the step is in, ``top``."""
     if not isinstance(include, IncludeRole):
-        return [top, *_tasks_file.blocks_after(top, action._loader, action._task.get_variable_manager())]
+        return [top, *blocks_after(top, action._loader, action._task.get_variable_manager())]
     role: t.Any = top._role
     blocks: list[Block] = role.compile(play=top._play, dep_chain=role.get_dep_chain())
     for block in blocks:

@@ -49,8 +49,8 @@ def is_left_out_by_tags(action: ActionBase, task_vars: t.Mapping[str, t.Any]) ->
     """
     for part in around(action) if in_role(action) else ():
         if isinstance(part, IncludeRole) and is_role_name(part._role_name):
-            tags = (task_vars.get(name, ()) for name in ("ansible_run_tags", "ansible_skip_tags"))
-            return bool(part.statically_loaded and not part.evaluate_tags(*tags, task_vars))
+            run, skip = (task_vars.get(name, ()) for name in ("ansible_run_tags", "ansible_skip_tags"))
+            return bool(part.statically_loaded and not part.evaluate_tags(run, skip, task_vars))
     return False
 
 
@@ -71,7 +71,12 @@ def play_of(action: ActionBase) -> t.Any:
 
 def around(action: ActionBase) -> t.Iterator[t.Any]:
     """The task and the blocks and includes that it is in, from the inside out."""
-    parent: t.Any = action._task
+    return parts_around(action._task)
+
+
+def parts_around(task: t.Any) -> t.Iterator[t.Any]:
+    """The same for any task."""
+    parent = task
     while parent is not None:
         yield parent
         parent = getattr(parent, "_parent", None)

@@ -116,32 +116,14 @@ def check_tasks_file(
     modules are not looked up in the role's collections. ``role_path`` is empty outside a role. ``knows_handlers``: the play of
     the task is the one that will include the file.
     """
-    with _silence():
-        own_loader = _RecordingLoader(loader)
+    with silence():
+        own_loader = RecordingLoader(loader)
         variables = variable_manager or VariableManager(loader=own_loader)
-        site = _Site.of(task, role_path, own_loader, variables)
-        check = _Check(site, dict(task_vars), templar, role_path)
+        site = Site.of(task, role_path, own_loader, variables)
+        check = TaskCheck(site, dict(task_vars), templar, role_path)
         check.is_complete = knows_handlers
         check.check_file(os.path.normpath(path))
         return check.changes
-
-
-def tasks_included_by(
-    include: TaskInclude,
-    *,
-    loader: DataLoader,
-    variable_manager: VariableManager | None,
-    task_vars: Mapping[str, t.Any],
-    templar: t.Any,
-) -> list[Task]:
-    """The tasks that a dynamic include of a play or role leads to, as far as it is known. Raise TasksFileError as above."""
-    role_path = include._role._role_path if include._role else ""
-    with _silence():
-        own_loader = _RecordingLoader(loader)
-        site = _Site.of(include, role_path, own_loader, variable_manager or VariableManager(loader=own_loader))
-        check = _Check(site, dict(task_vars), templar, "")
-        check.check_task(include, str(_position(include)))
-        return check.tasks[1:]
 
 
 def blocks_after(block: Block, loader: DataLoader, variable_manager: VariableManager | None) -> list[Block]:
@@ -151,11 +133,11 @@ def blocks_after(block: Block, loader: DataLoader, variable_manager: VariableMan
     while part is not block:  # to where it is imported, if it is
         first = part if isinstance(part, Task) else first
         part = part._parent
-    own_loader = _RecordingLoader(loader)
-    with _silence():
+    own_loader = RecordingLoader(loader)
+    with silence():
         try:
             blocks: list[Block] = load_list_of_blocks(
-                own_loader.load_tasks(_position(first).path or ""),
+                own_loader.load_tasks(position_of(first).path or ""),
                 play=block._play.copy(),
                 parent_block=block._parent,
                 role=block._role,
@@ -164,15 +146,15 @@ def blocks_after(block: Block, loader: DataLoader, variable_manager: VariableMan
             )
         except AnsibleError:
             return []  # Ansible has just loaded it, but knew more variables
-    places = {str(_position(task)) for task in tasks_in([block])}
+    places = {str(position_of(task)) for task in tasks_in([block])}
     alike = [
-        number for number, each in enumerate(blocks) if places & {str(_position(task)) for task in tasks_in([each])}
+        number for number, each in enumerate(blocks) if places & {str(position_of(task)) for task in tasks_in([each])}
     ]
     return blocks[alike[-1] + 1 :] if alike else []
 
 
 @contextlib.contextmanager
-def _silence() -> Iterator[None]:
+def silence() -> Iterator[None]:
     """Keep Ansible quiet: whatever it has to say about the file, it says when it includes it."""
     display = Display()
     with _replaced(display, (name for name in _VOICES if hasattr(display, name)), _say_nothing):
@@ -208,7 +190,7 @@ def _refuse_lookup(name: str, *_args: t.Any, **_kwargs: t.Any) -> t.NoReturn:
     raise AnsibleError(f"The lookup {name} is not evaluated.")
 
 
-class _RecordingLoader(DataLoader):
+class RecordingLoader(DataLoader):
     """A loader like the given one that shares no state with it and remembers what it has loaded.
 
     ``loaded``: the parsed contents, which carry their positions.
@@ -230,17 +212,17 @@ class _RecordingLoader(DataLoader):
         return self.load_from_file(path)
 
 
-class _Site(t.NamedTuple):
+class Site(t.NamedTuple):
     """The place in the play where the file will be included."""
 
     play: Play
     role: Role
     parent: Block | None
-    loader: _RecordingLoader
+    loader: RecordingLoader
     variables: VariableManager
 
     @classmethod
-    def of(cls, task: Task | None, role_path: str, loader: _RecordingLoader, variables: VariableManager) -> _Site:
+    def of(cls, task: Task | None, role_path: str, loader: RecordingLoader, variables: VariableManager) -> Site:
         parent = task._parent if task else None
         play = getattr(parent, "_play", None)
         # A copy, because loading a role adds it to the play.
@@ -269,7 +251,7 @@ class _Position(t.NamedTuple):
         return f"{self.path}:{self.line}" if self.line else str(self.path)
 
 
-def _position(value: t.Any) -> _Position:
+def position_of(value: t.Any) -> _Position:
     """Where a parsed value, a task or the object of an error comes from, as far as Ansible knows."""
     if hasattr(value, "get_ds"):
         value = value.get_ds()
@@ -284,10 +266,10 @@ def _refusal(where: object, what: str, remedy: str) -> TasksFileError:
     return TasksFileError(f"{where}: {what}; {remedy}.")
 
 
-class _Check:
-    """One check of a file and of all files and roles that it is known to include."""
+class TaskCheck:
+    """One check of tasks, and of all files and roles that they are known to include."""
 
-    def __init__(self, site: _Site, task_vars: dict[str, t.Any], templar: t.Any, role_path: str) -> None:
+    def __init__(self, site: Site, task_vars: dict[str, t.Any], templar: t.Any, role_path: str) -> None:
         self.site = site
         self.task_vars = task_vars
         self.templar = templar
@@ -454,14 +436,42 @@ class _Check:
 
     def check_import(self, task: Task, path: str) -> None:
         """A static import is loaded already. It must not have found a file of the role in place of the user's."""
-        file = _position(task).path
+        file = position_of(task).path
         if file and self.is_own(file) and not self.is_own(path):
             include = task.get_first_parent_include()
             raise self.own_file(self.where(include or task, path), file)
 
     def note_changes(self, task: Task, action: str | None, path: str) -> None:
-        for name in names_changed_by(task, action):
+        names = names_changed_by(task, action)
+        if str(action).rpartition(".")[2] == "include_vars":
+            names += self.names_in_file(task)
+        if action in constants._ACTION_META and task.args.get("_raw_params") == "refresh_inventory":
+            names += self.names_in_inventory()
+        for name in names:
             self.changes.setdefault(name, str(self.where(task, path)))
+
+    def names_in_file(self, task: Task) -> list[str]:
+        """The variables that include_vars sets, as far as its files are known."""
+        name, given = (self.rendered(task.args.get(key), task) for key in ("name", "file"))
+        if name:
+            return [name]
+        given = given or self.rendered(task.args.get("_raw_params"), task) or self.rendered(task.args.get("dir"), task)
+        if not given:
+            return []
+        try:
+            place = self.site.loader.path_dwim_relative_stack(task.get_search_path(), "vars", given)
+            files = [os.path.join(place, each) for each in os.listdir(place)] if os.path.isdir(place) else [place]
+            loaded = [self.site.loader.load_from_file(each) for each in files if os.path.isfile(each)]
+        except AnsibleError:
+            return []
+        return [str(key) for content in loaded if isinstance(content, dict) for key in content]
+
+    def names_in_inventory(self) -> list[str]:
+        """The variables that the inventory itself gives to the host."""
+        inventory = self.site.variables._inventory
+        host = inventory and inventory.get_host(self.task_vars.get("inventory_hostname"))
+        sources = [host, *host.get_groups()] if host else []
+        return ["groups", "group_names", *(str(name) for each in sources for name in each.get_vars())]
 
     # --- handlers -----------------------------------------------------------------------------
 
@@ -480,6 +490,8 @@ class _Check:
         for name, where in _growing(self.notified):
             named = [handler for handler in handlers.values() if name in _notifications(handler)]
             for handler in named:
+                if handler.action in constants._ACTION_META:
+                    self.check_meta(handler, path)
                 self.note_changes(handler, handler.action, path)
                 self.note_notified(handler, path)
             found += [handler for handler in named if handler not in found]
@@ -691,7 +703,7 @@ class _Check:
         return any(_is_below(path, folder) for folder in folders)
 
     def where(self, task: Task, path: str) -> _Position:
-        found = _position(task)
+        found = position_of(task)
         return found if found.path else _Position(path)
 
     def own_file(self, where: object, file: str) -> TasksFileError:
@@ -738,7 +750,7 @@ def _check_items(path: str, data: t.Any) -> None:
     if not isinstance(data, list):
         raise _refusal(_Position(path), "the file does not hold a list of tasks", "begin each task with a dash")
     for item in data:
-        where = _position(item)
+        where = position_of(item)
         where = where if where.path else _Position(path)
         if item is not None and not isinstance(item, dict):
             raise _refusal(
@@ -746,10 +758,10 @@ def _check_items(path: str, data: t.Any) -> None:
             )
     for item in _items(data):
         if not all(isinstance(key, str) for key in item):
-            raise _refusal(_position(item), "a keyword of a task must be text", "correct the name before the colon")
+            raise _refusal(position_of(item), "a keyword of a task must be text", "correct the name before the colon")
         if PLAYBOOK_IMPORTS & set(item):
             raise _refusal(
-                _position(item), "a file of tasks cannot import a playbook", "import its tasks with include_tasks"
+                position_of(item), "a file of tasks cannot import a playbook", "import its tasks with include_tasks"
             )
 
 
@@ -829,10 +841,10 @@ def _items(data: t.Any) -> Iterator[dict[str, t.Any]]:
 
 def _place(error: AnsibleError, include: Task | None, loaded: list[t.Any], imported: str) -> _Position:
     """Where an error comes from: what it says itself, else the import that mentions ``imported``, else the include."""
-    found = [_position(error.obj)]
+    found = [position_of(error.obj)]
     if imported:
-        found += [_position(item) for data in reversed(loaded) for item in _items(data) if _imports(item, imported)]
-    found.append(_position(include))
+        found += [position_of(item) for data in reversed(loaded) for item in _items(data) if _imports(item, imported)]
+    found.append(position_of(include))
     return next((place for place in found if place.path), _Position())
 
 

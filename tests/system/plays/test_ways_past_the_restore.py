@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 
 import pytest
-from field import ROLE, UPDATE, Document, Field, play
+from field import ROLE, UPDATE, Document, Field, inventory, play
 
 OLD = 'installed != "1.3"'
 VARIABLES = {"installed": "1.2", "needs_update": f"{{{{ {OLD} }}}}"}
@@ -93,6 +93,173 @@ REFUSED = {
         "post_tasks": [{**RESTORED, **CONDITION}],
     },
 }
+
+
+# Name: conditions of the role, tasks of the update, variables.
+CHANGED_BY: dict[str, tuple[str, list[Document], Document]] = {
+    "facts": ("ansible_facts.uptime_seconds > 1", [{"ansible.builtin.setup": {"gather_subset": "hardware"}}], {}),
+    "dictionary": ("app.outdated", [INSTALL], {"app": {"outdated": f"{{{{ {OLD} }}}}"}}),
+    "file": (OLD, [{"ansible.builtin.include_vars": "new.yml"}], {}),
+    "file with a name": (
+        "found.version != 1",
+        [{"ansible.builtin.include_vars": {"file": "new.yml", "name": "found"}}],
+        {"found": {"version": 0}},
+    ),
+    "folder": (OLD, [{"ansible.builtin.include_vars": {"dir": "news"}}], {}),
+    "inventory": ("zone != 'b'", [{"ansible.builtin.meta": "refresh_inventory"}], {}),
+    "marker": ("(playbook_dir ~ '/done-' ~ inventory_hostname) is not exists", [], {}),
+    "handler": (OLD, [{"ansible.builtin.command": "true", "notify": "Install"}], {}),
+}
+
+
+@pytest.mark.parametrize(("condition", "update", "variables"), CHANGED_BY.values(), ids=list(CHANGED_BY))
+@pytest.mark.parametrize("how", ["role", "halves"])
+def test_what_changes_a_condition(
+    plain: Field, condition: str, update: list[Document], variables: Document, how: str
+) -> None:
+    role = {"roles": [{"role": ROLE, "when": condition}]}
+    halves = of_tasks({"block": [DRAINED, *update, RESTORED], "when": condition})
+    gathered = {"gather_facts": True} if "ansible_facts" in condition else {}
+    plain.write(
+        inventory=inventory({"web1": {"zone": "a"}}),
+        roll=[
+            play(
+                {**VARIABLES, **variables},
+                handlers=[{"name": "Install", **INSTALL}],
+                **(role if how == "role" else halves),
+                **gathered,
+            )
+        ],
+        update=[UPDATE, *update],
+        new={"installed": "1.3"},
+        news__installed={"installed": "1.3"},
+    )
+    ended = plain.roll("--limit", "web1")
+    assert ended.exit_code == 2
+    assert "applies to the step that puts the server back, too" in " ".join(ended.output.split())
+    plain.assert_untouched()
+
+
+FAILS = {"ansible.builtin.command": "false"}
+NOTHING = {"ansible.builtin.debug": None}
+HEALTH = {"ansible.builtin.command": "false", "register": "health", "failed_when": False, "changed_when": False}
+# Name: tasks of a play that has its own condition for the restore, or another way past it.
+PAST_THE_RESTORE: dict[str, list[Document]] = {
+    "result": [DRAINED, HEALTH, {**RESTORED, "when": "health.rc == 0"}],
+    "ignored": [DRAINED, {**FAILS, "register": "done", "ignore_errors": True}, {**RESTORED, "when": "done is success"}],
+    "other condition": [{**DRAINED, "when": OLD}, INSTALL, {**RESTORED, "when": "installed == '1.2'"}],
+    "block": [DRAINED, HEALTH, {"block": [UPDATE, RESTORED], "when": "health.rc == 0"}],
+    "rescue": [{"block": [part("include", "drain"), FAILS, part("include", "restore")], "rescue": [NOTHING]}],
+    "rescue of the action": [{"block": [DRAINED, FAILS, RESTORED], "rescue": [NOTHING]}],
+    "rescue behind the drain": [DRAINED, {"block": [FAILS, RESTORED], "rescue": [NOTHING]}],
+    "rescue in a rescue": [
+        {"block": [DRAINED, {"block": [FAILS], "rescue": [FAILS]}, RESTORED], "rescue": [NOTHING]},
+    ],
+    "two drains": [
+        DRAINED,
+        {**DRAINED, "when": "false"},
+        {"ansible.builtin.meta": "end_host", "when": "true"},
+        RESTORED,
+    ],
+    "handler": [
+        DRAINED,
+        {"ansible.builtin.command": "true", "notify": "End"},
+        {"ansible.builtin.meta": "flush_handlers"},
+        RESTORED,
+    ],
+    "state in a variable": [
+        {"ansible.builtin.include_tasks": "step.yml", "vars": {"wanted": "drained"}},
+        {"ansible.builtin.meta": "end_host", "when": "true"},
+        {"ansible.builtin.include_tasks": "step.yml", "vars": {"wanted": "restored"}},
+    ],
+    "background": [
+        part("include", "drain"),
+        {"ansible.builtin.command": "true", "async": 60, "poll": 0},
+        part("include", "restore"),
+    ],
+}
+
+
+@pytest.mark.parametrize("tasks", PAST_THE_RESTORE.values(), ids=list(PAST_THE_RESTORE))
+def test_a_way_past_the_restore(plain: Field, tasks: list[Document]) -> None:
+    plain.write(
+        roll=[
+            play(
+                {**VARIABLES, "rolling_update_tasks_file": None},
+                handlers=[{"name": "End", "ansible.builtin.meta": "end_host"}],
+                **of_tasks(*tasks),
+            )
+        ],
+        step=[{ACTION: {"state": "{{ wanted }}"}}],
+    )
+    ended = plain.roll("--limit", "web1")
+    assert ended.exit_code == 2 or "rescued=1" in ended.output
+    assert "InvalidArgument" in ended.output
+    plain.assert_untouched()
+
+
+def test_end_of_the_role_that_has_both_halves(plain: Field) -> None:
+    plain.write(
+        roles__halves__tasks__main=[DRAINED, {"ansible.builtin.meta": "end_role", "when": "true"}, RESTORED],
+        roll=[play({"rolling_update_tasks_file": None}, roles=["halves"])],
+    )
+    ended = plain.roll("--limit", "web1")
+    assert ended.exit_code in (2, 4)  # ansible-core 2.16 does not know it
+    plain.assert_untouched()
+
+
+def test_end_host_in_a_handler_of_the_update(plain: Field) -> None:
+    plain.write(
+        update=[{"ansible.builtin.command": "true", "notify": "End"}],
+        roll=[play(handlers=[{"name": "End", "ansible.builtin.meta": "end_host"}])],
+    )
+    ended = plain.roll("--limit", "web1")
+    assert "meta: end_host would end this host's rolling update" in " ".join(ended.output.split())
+    plain.assert_untouched()
+
+
+# Name: how the play may end, tasks.
+SAFE: dict[str, tuple[tuple[int, ...], list[Document]]] = {
+    "always": ((2,), [{"block": [DRAINED, UPDATE, FAILS], "always": [RESTORED]}]),
+    "rescue that restores": ((0,), [{"block": [DRAINED, UPDATE, FAILS, RESTORED], "rescue": [RESTORED]}]),
+    "rescue that restores and ends": (
+        (0, 2),  # ansible-core 2.16 takes a host that ends in a rescue for failed
+        [
+            DRAINED,
+            {"block": [UPDATE, FAILS], "rescue": [RESTORED, {"ansible.builtin.meta": "end_host"}]},
+            RESTORED,
+        ],
+    ),
+    "rescue that fails": (
+        (2,),
+        [{"block": [DRAINED, UPDATE, FAILS, RESTORED], "rescue": [{"ansible.builtin.fail": None}]}],
+    ),
+    "rescue before the restore": ((0,), [DRAINED, {"block": [UPDATE, FAILS], "rescue": [NOTHING]}, RESTORED]),
+    "rescue that accounts": (
+        (2,),
+        [{"block": [DRAINED, UPDATE, FAILS, RESTORED], "rescue": [{ACTION: {"state": "failed"}}]}],
+    ),
+    "another way for the restore": ((0,), [DRAINED, UPDATE, HEALTH, {**RESTORED, "when": "health.rc == 0"}, RESTORED]),
+    "success": ((0,), [DRAINED, {**UPDATE, "register": "done"}, {**RESTORED, "when": "done is succeeded"}]),
+    "waits": (
+        (0,),
+        [
+            DRAINED,
+            {"ansible.builtin.command": "true", "async": 60, "poll": 0},
+            UPDATE,
+            {"ansible.builtin.wait_for": {"timeout": 1}},
+            RESTORED,
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize(("exit_codes", "tasks"), SAFE.values(), ids=list(SAFE))
+def test_a_play_that_always_restores_or_fails(plain: Field, exit_codes: tuple[int, ...], tasks: list[Document]) -> None:
+    plain.write(roll=[play({"rolling_update_tasks_file": None}, **of_tasks(*tasks))])
+    ended = plain.roll("--limit", "web1")
+    assert ended.exit_code in exit_codes
+    assert list(ended.updated()) == ["web1"]
 
 
 @pytest.mark.parametrize("keywords", REFUSED.values(), ids=list(REFUSED))

@@ -25,6 +25,9 @@ VARIABLES = {
     "page": "{{ lookup('ansible.builtin.url', 'http://' ~ inventory_hostname ~ '/version') }}",
     "latest": "{{ lookup('ansible.builtin.url', 'https://example.com/latest') }}",
     "number": 3,
+    "app": {"name": "shop", "outdated": "{{ installed != wanted }}"},
+    "waiting": ["b", ["{{ installed }}"]],
+    "ansible_facts": {"uptime_seconds": 10, "distribution": "Debian", "local": {}},
 }
 
 
@@ -43,10 +46,18 @@ def test_names_that_a_task_changes(task: dict[str, t.Any], names: list[str]) -> 
     assert _conditions.names_changed_by(loaded, f"ansible.builtin.{loaded.action}") == names
 
 
-def test_facts_that_an_update_changes() -> None:
-    gathered = _conditions.names_changed_by(Task.load({"setup": None}), "setup")
-    assert {"ansible_facts.kernel", "ansible_facts.local"} <= set(gathered)
-    assert _conditions.names_changed_by(Task.load({"setup": None}), "ansible.builtin.gather_facts") == gathered
+@pytest.mark.parametrize("module", ["setup", "gather_facts", "ansible.builtin.setup"])
+def test_facts_that_are_gathered_again(module: str) -> None:
+    changes = dict.fromkeys(_conditions.names_changed_by(Task.load({"setup": None}), module), "update.yml:7")
+    for condition in (
+        "ansible_facts['local']['web'] != wanted",
+        "ansible_facts.kernel != wanted",
+        "ansible_uptime_seconds > 9",
+    ):
+        with refusal(InvalidArgument, re.escape("depends on facts, which the update changes (update.yml:7)")):
+            _conditions.check_conditions([condition], changes, VARIABLES)
+    lasting = ["ansible_facts.os_family == 'Debian'", "ansible_distribution == 'Debian'", "ansible_host == 'web1'"]
+    _conditions.check_conditions([*lasting, "uptime_seconds == 1"], changes, VARIABLES)
 
 
 @pytest.mark.parametrize(
@@ -58,9 +69,11 @@ def test_facts_that_an_update_changes() -> None:
         ("not (needs_update | bool)", "installed"),
         ("loop_a or installed", "installed"),
         ("ansible_facts['packages']['web'][0].version != wanted", "packages"),
-        ("ansible_local.web.version != wanted", "ansible_facts.local"),
-        ("ansible_facts['local']['web'] != wanted", "ansible_facts.local"),
-        ("ansible_facts.kernel != wanted", "ansible_facts.kernel"),
+        ("ansible_facts.packages.web[0].version != wanted", "packages"),
+        ("app.outdated", "installed"),
+        ("'a' in waiting", "installed"),
+        ("lookup('ansible.builtin.vars', 'installed') != wanted", "installed"),
+        ("installed.stdout == 'installed'", "installed"),
         ("'updated' not in group_names", "group_names"),
     ],
 )
@@ -77,6 +90,8 @@ def test_condition_that_the_update_changes(condition: str, name: str) -> None:
         ("'%H' | strftime | int < 6", "depends on the time"),
         ("lookup('pipe', 'date +%H') | int < 6", "depends on the time"),
         ("page != wanted", "asks the host"),
+        ("(playbook_dir ~ '/done-' ~ inventory_hostname) is not exists", "asks for a file of the host"),
+        ("lookup('file', '/srv/' ~ inventory_hostname) != wanted", "asks for a file of the host"),
         ("query('pipe', 'ssh ' ~ ansible_host ~ ' version') != wanted", "asks the host"),
     ],
 )
@@ -95,12 +110,16 @@ def test_condition_that_has_another_answer_later(condition: str, reason: str) ->
         "latest != wanted",
         "lookup('env', 'REGION') == inventory_hostname",
         "ansible_facts.os_family == 'Debian'",
-        "env == 'local'",
+        "env == 'installed'",
+        "env in ('packages', \"installed\")",
+        "web.installed == 1",
+        "web . installed == 1",
+        "(playbook_dir ~ '/update.yml') is exists",
         "known.now == 1",
     ],
 )
 def test_condition_that_the_update_does_not_change(condition: str) -> None:
-    changes = {"installed": "a.yml:1", "ansible_facts.local": "a.yml:2", "packages": "a.yml:3"}
+    changes = {"installed": "a.yml:1", "packages": "a.yml:3"}
     _conditions.check_conditions([condition], changes, VARIABLES)
 
 
