@@ -31,7 +31,8 @@ attributes:
   idempotent:
     support: full
     details:
-      - Draining a host that is drained, or restoring one that is back, changes nothing.
+      - Draining a host that is drained, or restoring one that is back, changes nothing. Taking over what an earlier run has
+        left out is a change.
 options:
   state:
     description:
@@ -41,7 +42,8 @@ options:
         on it. It also reads the tasks files, and prints the id of the rolling update and the command that recovers from
         it.
       - V(drained) sets the weights of the host to 0, waits O(drain_delay) seconds, and then waits for the connections to
-        O(port) to end.
+        O(port) to end. If it fails, the host goes back. Before anything else, it looks at the tasks that follow in the play
+        and refuses them if the play could end without an error and with the server out of traffic.
       - V(proven) reads the weights again and fails unless all of them are 0. Place it right before the update.
       - V(updated) waits until O(health_url) works, and notes in the journal that the update has ended.
       - V(restored) waits until the load balancers call the host healthy, and gives it back the weights that it had, in
@@ -132,7 +134,8 @@ options:
     default: continue
   verify:
     description:
-      - Whether O(state=drained) reads the weights again after it has set them, until they are 0.
+      - Whether O(state=drained) reads the weights again after it has set them, until they are 0. The update counts as begun
+        then, so a failure leaves the server out.
       - Set it to V(false) only if a task with O(state=proven) follows.
     type: bool
     default: true
@@ -227,12 +230,15 @@ EXAMPLES = r"""
       aliyun_community.slb.slb_drain:
         state: drained
         port: 8080
+      # With --tags, these two run, too.
+      tags: always
   roles:
     - role: web
   post_tasks:
     - name: Put this server back
       aliyun_community.slb.slb_drain:
         state: restored
+      tags: always
 
 # All options in the tasks, for hosts without such variables. With the first task, one read and one write are enough for a
 # whole batch. The last one proves right before the update that no traffic comes.
