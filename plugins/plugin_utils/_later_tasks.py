@@ -54,6 +54,8 @@ def check_restores(action: ActionBase, task_vars: t.Mapping[str, t.Any]) -> None
 
     Also if what lies between them could not be loaded, or would still be at work after the restore.
     """
+    if _play.is_in_whole_role(action):
+        return  # its own rescue accounts for a failure, and its tasks file is checked
     with silence():
         scan = _Scan(action, task_vars)
         scan.look_at(_tasks_to_come(action))
@@ -86,13 +88,14 @@ class _Restore(t.NamedTuple):
 
 
 class _Scan(TaskCheck):
-    """The tasks after a step, with those that they include, up to the next drain after a restore."""
+    """The tasks after a step, with those that they include, up to a restore that is certain, or the next drain after one."""
 
     def __init__(self, action: ActionBase, task_vars: t.Mapping[str, t.Any]) -> None:
         task: t.Any = action._task
         role_path = task._role._role_path if task._role else ""
         site = Site.of(task, role_path, RecordingLoader(action._loader), task.get_variable_manager())
         super().__init__(site, dict(task_vars), action._templar, "")
+        self.is_complete = False  # handlers of roles that were included before are in another copy of the play
         self.restores: list[_Restore] = []
         self.faults: list[tuple[int, str]] = []
         self._ends: list[tuple[int, Task]] = []
@@ -119,6 +122,7 @@ class _Scan(TaskCheck):
                 self._note_handlers(path)
             self.restores.append(_Restore(task, len(self.tasks), dict(self.changes), list(self.background)))
             self.tasks.append(task)
+            self._is_over = not task.when and not _sections(task)  # nothing gets past this one
         elif _is_step(task) or _play.is_of_role(task):
             self.tasks.append(task)
         else:
@@ -204,8 +208,7 @@ def _asks_for_success(condition: str, restore: Task, before: t.Sequence[Task]) -
 
 def _check_rescues(scan: _Scan, action: ActionBase) -> None:
     """Raise InvalidArgument for a rescue that would turn a failure between drain and restore into a success."""
-    around = list(_play.around(action))
-    rescues = [task for part in around for task in _play.tasks_in(getattr(part, "rescue", None) or ())]
+    rescues = [task for part in _play.around(action) for task in _play.tasks_in(getattr(part, "rescue", None) or ())]
     if any(scan.takes(task, "failed", "") for task in rescues):
         return  # it lets no other rescue hide that a server is out
     tasks = scan.tasks[: scan.restores[-1].place + 1]

@@ -37,6 +37,11 @@ def is_of_role(part: t.Any) -> bool:
     return role is not None and is_role_name(role.get_name())
 
 
+def is_in_whole_role(action: ActionBase) -> bool:
+    """Whether the task is in the entry point main of the role, which restores by itself, and not in one of its halves."""
+    return any(is_of_role(part) and getattr(part, "rescue", None) for part in around(action))
+
+
 def is_role_name(name: object) -> bool:
     return name in (_ROLE, f"aliyun_community.slb.{_ROLE}")
 

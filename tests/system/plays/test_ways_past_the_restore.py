@@ -254,6 +254,29 @@ SAFE: dict[str, tuple[tuple[int, ...], list[Document]]] = {
 }
 
 
+def test_the_whole_role_before_its_halves(plain: Field) -> None:
+    """Each is judged by itself."""
+    ending = {"ansible.builtin.meta": "end_host", "when": "inventory_hostname == 'web1'"}
+    halves = [part("include", "drain"), UPDATE, part("include", "restore")]
+    plain.write(roll=[play(**of_tasks(part("include"), ending, *halves))], update=[UPDATE])
+    ended = plain.roll("--limit", "web1,web2")
+    assert ended.exit_code == 0
+    assert {host: len(looks) for host, looks in ended.updated().items()} == {"web1": 1, "web2": 2}
+
+
+def test_a_handler_of_a_role_that_was_included_before(plain: Field) -> None:
+    include = {"ansible.builtin.include_role": {"name": "installer"}}
+    notifies = {"ansible.builtin.command": "true", "notify": "Restart"}
+    plain.write(
+        roles__installer__tasks__main=[NOTHING],
+        roles__installer__handlers__main=[{**UPDATE, "name": "Restart"}],
+        roll=[play(**of_tasks(include, DRAINED, notifies, {"ansible.builtin.meta": "flush_handlers"}, RESTORED))],
+    )
+    ended = plain.roll("--limit", "web1")
+    assert ended.exit_code == 0
+    assert list(ended.updated()) == ["web1"]
+
+
 @pytest.mark.parametrize(("exit_codes", "tasks"), SAFE.values(), ids=list(SAFE))
 def test_a_play_that_always_restores_or_fails(plain: Field, exit_codes: tuple[int, ...], tasks: list[Document]) -> None:
     plain.write(roll=[play({"rolling_update_tasks_file": None}, **of_tasks(*tasks))])
