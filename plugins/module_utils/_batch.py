@@ -43,7 +43,8 @@ _SCRATCH_NAME = re.compile(
 class Request(t.NamedTuple):
     """What a host needs. ``connection``: tells requests apart that go to different APIs or accounts; not a secret.
 
-    ``play``: identifies the play. ``conditions``: of the task, which may hold for other hosts or not. ``names_server``: the task itself says which server it is about, not a variable of the host.
+    ``play``: identifies the play. ``names_server``: the task itself says which server it is about, not a variable of the
+    host. ``conditions``: of the task; they may be false for other hosts.
     """
 
     host: str

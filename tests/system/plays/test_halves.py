@@ -142,10 +142,10 @@ def test_a_restore_that_depends_on_the_drain_after_a_failed_run(plain: Field) ->
 @pytest.mark.parametrize("way", WAYS)
 def test_connections_that_do_not_end(plain: Field, way: str) -> None:
     """The update does not begin, so the server goes back."""
-    wait = {"drain_timeout": 1, "on_drain_timeout": "fail"}
+    wait: Document = {"drain_timeout": 1, "on_drain_timeout": "fail"}
     with connection_to("127.0.0.1") as port:
         variables = {f"rolling_update_{name}": value for name, value in {"port": port, **wait}.items()}
-        options = {"port": port, **wait} if way == "action" else {}
+        options: Document = {"port": port, **wait} if way == "action" else {}
         plain.write(roll=[own_play(step(way, "drained", **options), UPDATE, variables=variables)])
         ended = plain.roll("--limit", "web1")
     assert ended.exit_code == 2

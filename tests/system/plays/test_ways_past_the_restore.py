@@ -256,7 +256,7 @@ SAFE: dict[str, tuple[tuple[int, ...], list[Document]]] = {
 
 def test_the_whole_role_before_its_halves(plain: Field) -> None:
     """Each is judged by itself."""
-    ending = {"ansible.builtin.meta": "end_host", "when": "inventory_hostname == 'web1'"}
+    ending: Document = {"ansible.builtin.meta": "end_host", "when": "inventory_hostname == 'web1'"}
     halves = [part("include", "drain"), UPDATE, part("include", "restore")]
     plain.write(roll=[play(**of_tasks(part("include"), ending, *halves))], update=[UPDATE])
     ended = plain.roll("--limit", "web1,web2")
@@ -329,7 +329,7 @@ def test_a_condition_that_stays_as_it_is(plain: Field, keywords: Document) -> No
 @pytest.mark.parametrize("place", ["play", "file", "role"])
 def test_an_end_between_drain_and_restore(plain: Field, end: str, place: str) -> None:
     ending = {"block": [{"ansible.builtin.meta": end, "when": "true"}]}
-    between = {
+    between: Document = {
         "play": ending,
         "file": {"ansible.builtin.include_tasks": "ending.yml"},
         "role": {"ansible.builtin.include_role": {"name": "ending"}},
