@@ -329,13 +329,13 @@ def test_a_condition_that_stays_as_it_is(plain: Field, keywords: Document) -> No
 @pytest.mark.parametrize("place", ["play", "file", "role"])
 def test_an_end_between_drain_and_restore(plain: Field, end: str, place: str) -> None:
     ending = {"block": [{"ansible.builtin.meta": end, "when": "true"}]}
-    between: Document = {
+    places: dict[str, Document] = {
         "play": ending,
         "file": {"ansible.builtin.include_tasks": "ending.yml"},
         "role": {"ansible.builtin.include_role": {"name": "ending"}},
-    }[place]
+    }
     plain.write(
-        roll=[play(**of_tasks(part("include", "drain"), between, part("import", "restore")))],
+        roll=[play(**of_tasks(part("include", "drain"), places[place], part("import", "restore")))],
         ending=[ending],
         roles__ending__tasks__main=[ending],
     )
