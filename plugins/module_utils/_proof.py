@@ -62,7 +62,8 @@ class Proof:
 
     def _judge(self, load_balancer_id: str, members: t.Sequence[BackendServer]) -> None:
         target, setting = self._context.target(self._request), self._context.setting(load_balancer_id)
-        for reason in unproven([target], members, setting).values():
+        reason = unproven(target, members, setting)
+        if reason:
             raise SlbError(
                 "NotDrained",
                 f"its update does not begin: {reason}",

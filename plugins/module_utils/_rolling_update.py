@@ -180,7 +180,7 @@ class _HostPlan:
             )
         entry = found.entry._replace(host=self._target.host, run=self._setting.run)
         # An update that has begun may have left the server unusable: a failure must not put it back.
-        return entry.moved_to(UPDATING if entry.state == UPDATING else DRAINING, self._setting.now, 0)
+        return entry.moved_to(UPDATING if entry.state == UPDATING else DRAINING, self._setting.now)
 
     def _supersede(self, row: KnownEntry, state: str) -> None:
         self.superseded.append(row._replace(entry=row.entry.moved_to(state, self._setting.now)))
@@ -235,23 +235,16 @@ def _changed_by_someone_else(entry: Entry, weight: int | None) -> SlbError:
     return SlbError("ChangedMeanwhile", left_alone_reason(entry, weight), advice="Find out who changed it.")
 
 
-def unproven(targets: t.Sequence[Target], members: t.Sequence[BackendServer], setting: Setting) -> dict[str, str]:
-    """A sentence for each host that has a member of this load balancer with a weight above 0, or none at all."""
-    found = {}
-    for target in targets:
-        try:
-            servers = find_members(target, members, setting)
-        except SlbError as exc:
-            found[target.host] = exc.sentence()
-            continue
-        weights = [
-            f"{server.name} of {setting.load_balancer_id} has weight {server.weight}"
-            for server in servers
-            if server.weight
-        ]
-        if weights:
-            found[target.host] = f"{', '.join(weights)}, not 0."
-    return found
+def unproven(target: Target, members: t.Sequence[BackendServer], setting: Setting) -> str | None:
+    """A sentence for a host that has a member of this load balancer with a weight above 0, or none at all."""
+    try:
+        servers = find_members(target, members, setting)
+    except SlbError as exc:
+        return exc.sentence()
+    weights = [
+        f"{server.name} of {setting.load_balancer_id} has weight {server.weight}" for server in servers if server.weight
+    ]
+    return f"{', '.join(weights)}, not 0." if weights else None
 
 
 def too_few_active(
@@ -306,7 +299,7 @@ def plan_restore(
 
 def step_weight(original: int, percent: int) -> int:
     """A step of a ramp: rounded up, so that it is never 0 for a server that had traffic."""
-    return original if percent >= 100 else max(math.ceil(original * percent / 100), min(original, 1))
+    return max(math.ceil(original * percent / 100), min(original, 1))
 
 
 def ramp_steps(ramp: t.Sequence[int]) -> tuple[int, ...]:

@@ -561,6 +561,14 @@ def test_code_or_request_id_of_no_such_form_is_none(slb: t.Any, open_client: Ope
     assert client.request_ids == [slb.requests[1].request_id]
 
 
+def test_longest_request_id(slb: t.Any, open_client: OpenClient) -> None:
+    body = json.dumps({"RequestId": "x" * 200, "Code": "Throttling.User", "Message": "No."})
+    slb.add_fault({"kind": "raw", "http_status": 400, "body": body, "content_type": "application/json"})
+    client = open_client(slb.url)
+    describe(client)
+    assert client.request_ids == ["x" * 200, slb.requests[1].request_id]
+
+
 def test_answer_without_end_is_given_up(open_client: OpenClient) -> None:
     body = b" " * (LARGEST_BODY + 1)
     answer = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + body

@@ -214,7 +214,20 @@ def test_health(client: Client, answer: Give, row: dict[str, t.Any], read: dict[
             {"BackendServers": {}, "Address": 1.5},
             "Address is not text",
         ),
+        (_slb.describe_vserver_groups, "DescribeVServerGroups", {}, "'VServerGroups'"),
+        (
+            _slb.describe_vserver_groups,
+            "DescribeVServerGroups",
+            {"VServerGroups": {"VServerGroup": [{}]}},
+            "a group without VServerGroupId",
+        ),
         (_slb.describe_listeners, "DescribeLoadBalancerListeners", {"Listeners": {}}, "no list of objects"),
+        (
+            _slb.describe_listeners,
+            "DescribeLoadBalancerListeners",
+            {"Listeners": [{**LISTENER, "ListenerPort": "http"}]},
+            "unexpected number format",
+        ),
         (_slb.describe_listeners, "DescribeLoadBalancerListeners", {"Listeners": [{}, 1]}, "no list of objects"),
         (
             _slb.describe_listeners,
