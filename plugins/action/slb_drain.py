@@ -17,6 +17,7 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils import _drain
 from ansible_collections.aliyun_community.slb.plugins.module_utils._batch import Batch, Request
 from ansible_collections.aliyun_community.slb.plugins.module_utils._context import (
     Place,
+    drain_key,
     journal_of_host,
     recover_command,
 )
@@ -81,6 +82,8 @@ class ActionModule(ActionBase):
 
     def _step(self, task_vars: dict[str, t.Any]) -> Json:
         batch = _controller.batch_of_run()
+        if batch and self._task.args.get("state") == _drain_options.DRAINED:
+            batch.remember(drain_key(str(task_vars.get("inventory_hostname"))), True)
         values = _controller.option_values(self, task_vars, _drain_options.argument_spec(), batch)
         options = _drain_options.parse_options(values, _play.prefix_of(self))
         self._check_task(options, task_vars)

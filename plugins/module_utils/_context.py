@@ -45,9 +45,9 @@ def journal_key(play: str, host: str) -> str:
     return f"out {play} {host}"
 
 
-def drain_key(request: Request) -> str:
+def drain_key(host: str) -> str:
     """What the run remembers by that a task was to take the host out of traffic, whatever became of it."""
-    return f"drain of {request.host}"
+    return f"drain of {host}"
 
 
 def journal_of_host(batch: Batch, play: str, host: str) -> Json | None:

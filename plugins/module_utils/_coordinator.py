@@ -15,7 +15,7 @@ import typing as t
 
 from ansible_collections.aliyun_community.slb.plugins.module_utils._batch import Request
 from ansible_collections.aliyun_community.slb.plugins.module_utils._check import Check
-from ansible_collections.aliyun_community.slb.plugins.module_utils._context import Context, Place, drain_key
+from ansible_collections.aliyun_community.slb.plugins.module_utils._context import Context, Place
 from ansible_collections.aliyun_community.slb.plugins.module_utils._drain import Drain
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import SlbError
 from ansible_collections.aliyun_community.slb.plugins.module_utils._proof import Proof
@@ -46,7 +46,6 @@ class Coordinator:
         ``check_listeners``: for a host that was not checked before.
         """
         context, request = self._context, self._context.request
-        context.batch.remember(drain_key(request), True)
         with context.batch.leading("drained"):
             was_checked = context.batch.is_announced("drained", request)
             outcome = context.batch.take_outcome("drained", request)

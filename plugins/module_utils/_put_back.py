@@ -98,7 +98,7 @@ class PutBack:
             )
             return {**self._context.result(changed=False, msg=message), "failed": True}
         message = f"This rolling update has taken no member of {request.host} out of traffic."
-        if not self._batch.recall(drain_key(request)):
+        if not self._batch.recall(drain_key(request.host)):
             self._bench.warn(
                 f"No task of this run was to take {request.host} out of traffic: if it was updated before this task, that was"
                 " under traffic. Look at the conditions and tags of the drain."

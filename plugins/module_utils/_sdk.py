@@ -40,7 +40,7 @@ class Sdk:
 
         # The SDK's own nonce is an MD5 sum, which fails in FIPS mode.
         parameter_helper.get_uuid = new_nonce
-        client = import_module("aliyunsdkcore.client")
+        client: t.Any = import_module("aliyunsdkcore.client")
         # Each request names its endpoint, and the SDK would parse the table of all products twice for each client.
         client.DefaultEndpointResolver = lambda _client: None
         from aliyunsdkcore.auth.credentials import AccessKeyCredential, StsTokenCredential

@@ -43,6 +43,8 @@ _CHANGED_BY = {
 }
 _WORD = re.compile(r"\w+")
 _TEXT = re.compile(r"'[^']*'|\"[^\"]*\"")
+_KEY_OF_VARIABLES = re.compile(r"(?:\]|\b(?:vars|hostvars|ansible_facts))\s*\[\s*$")
+_FILTER_OR_TEST = re.compile(r"\|\s*[\w.]+|\bis\s+(?:not\s+)?[\w.]+")
 _FACT_NAME = re.compile(r"\bansible_facts(?:\.|\[\s*['\"])(\w+)|(?<!\w)ansible_(\w+)")
 _CLOCK = re.compile(r"\bnow\s*\(|\|\s*(?:ansible\.builtin\.)?strftime\b|\bpipe\b.*\bdate\b")
 _LOOKUP = re.compile(r"\b(?:lookup|query|q)\s*\(\s*['\"](?:[\w.]+\.)?(?:url|pipe)['\"]")
@@ -84,7 +86,7 @@ def check_conditions(
     ``changes``: the names that tasks of the update set, and where. ``variables``: of the host; a value may be a template.
     """
     for condition in conditions:
-        reason = _reason(condition, changes, variables)
+        reason = reason_to_change(condition, changes, variables)
         if reason:
             raise InvalidArgument(
                 f"the condition {condition} applies to the step that puts the server back, too, and {reason}. Ansible skips"
@@ -93,7 +95,8 @@ def check_conditions(
             )
 
 
-def _reason(condition: str, changes: t.Mapping[str, str], variables: t.Mapping[str, t.Any]) -> str | None:
+def reason_to_change(condition: str, changes: t.Mapping[str, str], variables: t.Mapping[str, t.Any]) -> str | None:
+    """Why a condition may have another answer later, see check_conditions; None if nothing says so."""
     texts = _texts_of(condition, variables)
     changed = [name for name in changes if any(_mentions(text, name, variables) for text in texts)]
     if changed:
@@ -112,7 +115,7 @@ def _reason(condition: str, changes: t.Mapping[str, str], variables: t.Mapping[s
 def _mentions(text: str, name: str, variables: t.Mapping[str, t.Any]) -> bool:
     if name == _EVERY_FACT:
         return any(_is_gathered(found[1], found[2], variables) for found in _FACT_NAME.finditer(text))
-    return name in _names_in(text)
+    return name in names_in(text)
 
 
 def _is_gathered(fact: str | None, variable: str | None, variables: t.Mapping[str, t.Any]) -> bool:
@@ -122,10 +125,12 @@ def _is_gathered(fact: str | None, variable: str | None, variables: t.Mapping[st
     return variable in (variables.get("ansible_facts") or ()) and variable not in _LASTING
 
 
-def _names_in(text: str) -> set[str]:
+def names_in(text: str) -> set[str]:
     """The names of variables in an expression: no text constants, except keys and names for lookups, and no attributes."""
     if not re.search(r"\b(?:lookup|query|q)\s*\(", text):
-        text = _TEXT.sub(lambda found: found[0] if text[: found.start()].rstrip().endswith("[") else "''", text)
+        whole = text
+        text = _TEXT.sub(lambda found: found[0] if _KEY_OF_VARIABLES.search(whole[: found.start()]) else "''", text)
+    text = _FILTER_OR_TEST.sub(" ", text)
     found = set()
     for word in _WORD.finditer(text):
         owner = re.search(r"(\w+)\s*\.\s*$", text[: word.start()])
@@ -137,14 +142,30 @@ def _names_in(text: str) -> set[str]:
 def _texts_of(condition: str, variables: t.Mapping[str, t.Any]) -> list[str]:
     """The text of a condition, and those of the variables that it mentions, and so on."""
     texts: list[str] = []
-    names: set[str] = set()
+    seen: set[str] = set()
     found = [condition]
     while found:
         texts += found
-        words = {name for text in found for name in _names_in(text)} - names
-        names |= words
-        found = [text for name in sorted(words) for text in _templates_in(variables.get(name))]
+        seen.update(found)
+        values = [
+            value for text in found for name in sorted(names_in(text)) for value in _values_of(name, text, variables)
+        ]
+        found = [
+            text
+            for text in dict.fromkeys(each for value in values for each in _templates_in(value))
+            if text not in seen
+        ]
     return texts
+
+
+def _values_of(name: str, text: str, variables: t.Mapping[str, t.Any]) -> t.Iterator[t.Any]:
+    """The value of a variable, or those of its keys if a text asks for no others."""
+    value = variables.get(name)
+    keys = re.findall(rf"(?<![\w.]){name}\b(?:\.(\w+)|\[\s*['\"](\w+)['\"]\s*\])?", text)
+    if isinstance(value, dict) and keys and all((one or other) in value for one, other in keys):
+        yield from (value[one or other] for one, other in keys)
+    else:
+        yield value
 
 
 def _templates_in(value: t.Any) -> t.Iterator[str]:

@@ -22,7 +22,9 @@ from ansible_collections.aliyun_community.slb.plugins.module_utils._batch import
 from ansible_collections.aliyun_community.slb.plugins.module_utils._drain_options import PREFIX, variable_of
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import InvalidArgument, SlbError
 
+_COLLECTION = "aliyun_community.slb"
 _ROLE = "rolling_update"
+_ROLE_PATH = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__)))), "roles", _ROLE)
 _CONTROLLER = ("localhost", "127.0.0.1", "::1")
 
 
@@ -32,18 +34,19 @@ def in_role(action: ActionBase) -> bool:
 
 
 def is_of_role(part: t.Any) -> bool:
-    """Whether a task or block is one of the role's."""
+    """Whether a task or block is one of the role's. Users may have a role of the same short name."""
     role = getattr(part, "_role", None)
-    return role is not None and is_role_name(role.get_name())
+    return role is not None and os.path.realpath(role._role_path) == _ROLE_PATH
+
+
+def is_name_of_role(name: object, task: t.Any) -> bool:
+    """Whether a task that includes a role by this name includes this one."""
+    return name == f"{_COLLECTION}.{_ROLE}" or name == _ROLE and _COLLECTION in (task.collections or ())
 
 
 def is_in_whole_role(action: ActionBase) -> bool:
     """Whether the task is in the entry point main of the role, which restores by itself, and not in one of its halves."""
     return any(is_of_role(part) and getattr(part, "rescue", None) for part in around(action))
-
-
-def is_role_name(name: object) -> bool:
-    return name in (_ROLE, f"aliyun_community.slb.{_ROLE}")
 
 
 def is_left_out_by_tags(action: ActionBase, task_vars: t.Mapping[str, t.Any]) -> bool:
@@ -53,7 +56,7 @@ def is_left_out_by_tags(action: ActionBase, task_vars: t.Mapping[str, t.Any]) ->
     A static import does, and is not meant by ``always``.
     """
     for part in around(action) if in_role(action) else ():
-        if isinstance(part, IncludeRole) and is_role_name(part._role_name):
+        if isinstance(part, IncludeRole) and is_name_of_role(part._role_name, part):
             run, skip = (task_vars.get(name, ()) for name in ("ansible_run_tags", "ansible_skip_tags"))
             return bool(part.statically_loaded and not part.evaluate_tags(run, skip, task_vars))
     return False

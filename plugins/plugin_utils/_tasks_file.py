@@ -36,7 +36,7 @@ from ansible.plugins.loader import action_loader, lookup_loader, module_loader
 from ansible.utils.display import Display
 from ansible.vars.manager import VariableManager
 
-from ansible_collections.aliyun_community.slb.plugins.plugin_utils._conditions import names_changed_by
+from ansible_collections.aliyun_community.slb.plugins.plugin_utils._conditions import names_changed_by, reason_to_change
 from ansible_collections.aliyun_community.slb.plugins.plugin_utils._play import tasks_in
 
 try:
@@ -130,7 +130,7 @@ def blocks_after(block: Block, loader: DataLoader, variable_manager: VariableMan
     """The blocks that come after one in an included file. Ansible does not keep them at hand, so it is loaded again."""
     first = next(tasks_in([block]))
     part: t.Any = first
-    while part is not block:  # to where it is imported, if it is
+    while part._uuid != block._uuid:  # to where it is imported, if it is; Ansible has copied some of the blocks
         first = part if isinstance(part, Task) else first
         part = part._parent
     own_loader = RecordingLoader(loader)
@@ -416,6 +416,8 @@ class TaskCheck:
                 self.check_action(action, task, path)
 
     def check_meta(self, task: Task, path: str) -> None:
+        if self.runs(task) is False:
+            return
         action = task.args.get("_raw_params")
         where = self.where(task, path)
         if action in ENDING or action == END_ROLE and self.is_of_user(task):
@@ -670,6 +672,8 @@ class TaskCheck:
         answer: bool | None = True
         for condition in task.when:
             holds = self.holds(condition, task)
+            if holds is False and reason_to_change(str(condition), self.changes, self.task_vars):
+                holds = None
             if holds is False:
                 return False
             answer = answer and holds
@@ -688,7 +692,14 @@ class TaskCheck:
             return None
 
     def templar_for(self, task: Task, more: Mapping[str, t.Any] | None = None) -> t.Any:
-        variables = {**self.task_vars, **task.get_vars(), **(more or {}), **self.site.variables.extra_vars}
+        of_role = {"role_path": task._role._role_path, "role_name": task._role._role_name} if task._role else {}
+        variables = {
+            **self.task_vars,
+            **of_role,
+            **task.get_vars(),
+            **(more or {}),
+            **self.site.variables.extra_vars,
+        }
         return self.templar.copy_with_new_env(available_variables=variables)
 
     # --- words --------------------------------------------------------------------------------

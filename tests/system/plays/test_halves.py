@@ -52,6 +52,18 @@ def test_tags_of_an_import_select_the_half(plain: Field) -> None:
 
 
 @pytest.mark.parametrize("way", WAYS)
+def test_tags_that_leave_out_the_restore(plain: Field, way: str) -> None:
+    drained = {**step(way, "drained"), "tags": ["always"]}
+    plain.write(roll=[own_play(drained, {**UPDATE, "tags": "deploy"}, {**step(way, "restored"), "tags": "back"})])
+    ended = plain.roll("--limit", "web1", "--tags", "deploy")
+    assert "the tags of this run select tasks after the drain, but not the restore" in " ".join(ended.output.split())
+    plain.assert_untouched()
+    assert plain.run("-i", "inventory.yml", "roll.yml", "--limit", "web1", "--tags", "none").exit_code == 0
+    assert plain.weights()["lb-a"]["i-1"] == 0
+    assert plain.roll("--limit", "web1", "--tags", "deploy,back").exit_code == 0
+
+
+@pytest.mark.parametrize("way", WAYS)
 def test_restore_says_that_nothing_was_to_be_drained(plain: Field, way: str) -> None:
     plain.write(roll=[own_play(step(way, "drained"), {**UPDATE, "name": "Begin here"}, step(way, "restored"))])
     ended = plain.run("-i", "inventory.yml", "roll.yml", "--limit", "web1", "--start-at-task", "Begin here")

@@ -172,6 +172,43 @@ PAST_THE_RESTORE: dict[str, list[Document]] = {
         {"ansible.builtin.meta": "end_host", "when": "true"},
         {"ansible.builtin.include_tasks": "step.yml", "vars": {"wanted": "restored"}},
     ],
+    "condition of an include": [
+        DRAINED,
+        {**UPDATE, "register": "done"},
+        {"ansible.builtin.include_tasks": "restore.yml", "when": "done is changed"},
+    ],
+    "loop of an include": [
+        DRAINED,
+        {**UPDATE, "register": "done"},
+        {"ansible.builtin.include_tasks": "restore.yml", "loop": "{{ [1] if done is changed else [] }}"},
+    ],
+    "rescue around imports": [
+        {"block": [part("import", "drain"), FAILS, part("import", "restore")], "rescue": [NOTHING]}
+    ],
+    "condition in a rescue": [
+        {
+            "block": [DRAINED, FAILS, RESTORED],
+            "rescue": [{**NOTHING, "register": "back"}, {"ansible.builtin.fail": None, "when": "back is failed"}],
+        }
+    ],
+    "one file for all steps": [
+        *({"ansible.builtin.include_tasks": "step.yml", "vars": {"wanted": state}} for state in ("drained", "proven")),
+        {"ansible.builtin.meta": "end_host", "when": "true"},
+        {"ansible.builtin.include_tasks": "step.yml", "vars": {"wanted": "restored"}},
+    ],
+    "half in a variable": [
+        {"ansible.builtin.include_tasks": "half.yml", "vars": {"wanted": "drain"}},
+        {"ansible.builtin.meta": "end_host", "when": "true"},
+        {"ansible.builtin.include_tasks": "half.yml", "vars": {"wanted": "restore"}},
+    ],
+    "end that is only known later": [
+        DRAINED,
+        {"ansible.builtin.set_fact": {"is_new": True}},
+        {"ansible.builtin.include_tasks": "end.yml", "when": "is_new | default(false)"},
+        RESTORED,
+    ],
+    "own role of the name": [DRAINED, {"ansible.builtin.include_role": {"name": "rolling_update"}}, RESTORED],
+    "file of a role": [DRAINED, {"ansible.builtin.include_role": {"name": "installer"}}, RESTORED],
     "background": [
         part("include", "drain"),
         {"ansible.builtin.command": "true", "async": 60, "poll": 0},
@@ -191,6 +228,12 @@ def test_a_way_past_the_restore(plain: Field, tasks: list[Document]) -> None:
             )
         ],
         step=[{ACTION: {"state": "{{ wanted }}"}}],
+        half=[part("include", "{{ wanted }}")],
+        restore=[RESTORED],
+        end=[{"ansible.builtin.meta": "end_host"}],
+        roles__rolling_update__tasks__main=[{"ansible.builtin.meta": "end_host"}],
+        roles__installer__tasks__main=[{"ansible.builtin.include_tasks": "{{ role_path }}/tasks/end.yml"}],
+        roles__installer__tasks__end=[{"ansible.builtin.meta": "end_host"}],
     )
     ended = plain.roll("--limit", "web1")
     assert ended.exit_code == 2 or "rescued=1" in ended.output
@@ -240,6 +283,69 @@ SAFE: dict[str, tuple[tuple[int, ...], list[Document]]] = {
         [{"block": [DRAINED, UPDATE, FAILS, RESTORED], "rescue": [{ACTION: {"state": "failed"}}]}],
     ),
     "another way for the restore": ((0,), [DRAINED, UPDATE, HEALTH, {**RESTORED, "when": "health.rc == 0"}, RESTORED]),
+    "rescue with the file of the block": (
+        (0,),
+        [
+            {
+                "block": [DRAINED, UPDATE, FAILS, {"ansible.builtin.include_tasks": "restore.yml"}],
+                "rescue": [NOTHING, {"ansible.builtin.include_tasks": "restore.yml"}],
+            }
+        ],
+    ),
+    "always inside of a rescue": (
+        (0,),
+        [{"block": [{"block": [DRAINED, UPDATE, FAILS], "always": [RESTORED]}], "rescue": [NOTHING]}],
+    ),
+    "fails after the rescue": (
+        (2,),
+        [
+            {"block": [DRAINED, UPDATE, FAILS, RESTORED], "rescue": [{"ansible.builtin.set_fact": {"broken": True}}]},
+            {"ansible.builtin.fail": None, "when": "broken | default(false)"},
+        ],
+    ),
+    "rescue with failed_when": (
+        (2,),
+        [{"block": [DRAINED, UPDATE, FAILS, RESTORED], "rescue": [{**NOTHING, "failed_when": True}]}],
+    ),
+    "rescue with an import": (
+        (2,),
+        [{"block": [DRAINED, UPDATE, FAILS, RESTORED], "rescue": [{"ansible.builtin.import_tasks": "fail.yml"}]}],
+    ),
+    "checked before": (
+        (0,),
+        [
+            {ACTION: {"state": "checked"}},
+            {"ansible.builtin.command": "echo 1.2", "register": "found", "changed_when": False},
+            {"ansible.builtin.meta": "end_host", "when": "found.stdout == '1.3'"},
+            {"block": [DRAINED, UPDATE, RESTORED], "when": "found.stdout != '1.3'"},
+        ],
+    ),
+    "deep in files": ((0,), [{"ansible.builtin.include_tasks": "outer.yml"}]),
+    "word of a filter": (
+        (0,),
+        [
+            DRAINED,
+            {**UPDATE, "register": "count"},
+            {**RESTORED, "when": ["groups['web'] | count > 1", "ansible_version.full is version('2.9', '>=')"]},
+        ],
+    ),
+    "keys": (
+        (0,),
+        [DRAINED, {**UPDATE, "register": "seen"}, {**RESTORED, "when": "app.behind_slb and app['name'] == 'shop'"}],
+    ),
+    "all succeeded": (
+        (0,),
+        [
+            DRAINED,
+            {**UPDATE, "register": "done"},
+            {"ansible.builtin.command": "true", "register": "smoke"},
+            {**RESTORED, "when": "done is succeeded and smoke.rc == 0 and not ansible_check_mode"},
+        ],
+    ),
+    "end that never comes": (
+        (0,),
+        [DRAINED, UPDATE, {"ansible.builtin.meta": "end_host", "when": "installed is not defined"}, RESTORED],
+    ),
     "success": ((0,), [DRAINED, {**UPDATE, "register": "done"}, {**RESTORED, "when": "done is succeeded"}]),
     "waits": (
         (0,),
@@ -279,7 +385,18 @@ def test_a_handler_of_a_role_that_was_included_before(plain: Field) -> None:
 
 @pytest.mark.parametrize(("exit_codes", "tasks"), SAFE.values(), ids=list(SAFE))
 def test_a_play_that_always_restores_or_fails(plain: Field, exit_codes: tuple[int, ...], tasks: list[Document]) -> None:
-    plain.write(roll=[play({"rolling_update_tasks_file": None}, **of_tasks(*tasks))])
+    app = {"behind_slb": True, "name": "shop", "version": "{{ seen.stdout | default('') }}"}
+    plain.write(
+        roll=[play({**VARIABLES, "rolling_update_tasks_file": None, "app": app}, **of_tasks(*tasks))],
+        restore=[RESTORED],
+        fail=[{"ansible.builtin.fail": None}],
+        outer=[
+            {"ansible.builtin.include_tasks": "inner.yml"},
+            UPDATE,
+            {"ansible.builtin.import_tasks": "restore.yml"},
+        ],
+        inner=[part("include", "drain")],
+    )
     ended = plain.roll("--limit", "web1")
     assert ended.exit_code in exit_codes
     assert list(ended.updated()) == ["web1"]
