@@ -31,8 +31,8 @@ from ansible_collections.aliyun_community.slb.plugins.plugin_utils import (
     _conditions,
     _controller,
     _host_waits,
-    _later_tasks,
     _play,
+    _play_checks,
     _tasks_file,
 )
 
@@ -121,8 +121,8 @@ class ActionModule(ActionBase):
             if getattr(options, option) and options.state in states:
                 _play.check_is_not_delegated(self, host, option)
         if options.state in BEGINNING:
-            _later_tasks.check_play(self)
-            _later_tasks.check_restores(self, task_vars)
+            _play_checks.check_play(self)
+            _play_checks.check_restores(self, task_vars)
         if options.state in (_drain_options.UPDATED, _drain_options.RESTORED):
             _play.check_no_handlers_to_run(self, host)
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What may come after a step in its play."""
+"""What a play may not do after a step."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import typing as t
 import pytest
 
 from ansible_collections.aliyun_community.slb.plugins.module_utils._errors import InvalidArgument
-from ansible_collections.aliyun_community.slb.plugins.plugin_utils import _later_tasks
+from ansible_collections.aliyun_community.slb.plugins.plugin_utils import _play_checks
 from ansible_collections.aliyun_community.slb.tests.unit.playbook import Playbook, task
 from ansible_collections.aliyun_community.slb.tests.unit.refusals import refusal
 
@@ -29,10 +29,10 @@ CLEAR = {"meta": "clear_host_errors"}
 def test_play_that_forgets_failures(tasks: list[t.Any]) -> None:
     action = Playbook(*tasks).actions[0]
     with refusal(InvalidArgument, "meta: clear_host_errors after the rolling update"):
-        _later_tasks.check_play(action)
+        _play_checks.check_play(action)
 
 
 def test_play_that_forgets_failures_of_before() -> None:
     playbook = Playbook(task(msg="x"), {"meta": "flush_handlers"})
     playbook.play.pre_tasks = Playbook(CLEAR).play.tasks
-    _later_tasks.check_play(playbook.actions[0])
+    _play_checks.check_play(playbook.actions[0])
