@@ -416,8 +416,6 @@ class TaskCheck:
                 self.check_action(action, task, path)
 
     def check_meta(self, task: Task, path: str) -> None:
-        if self.runs(task) is False:
-            return
         action = task.args.get("_raw_params")
         where = self.where(task, path)
         if action in ENDING or action == END_ROLE and self.is_of_user(task):

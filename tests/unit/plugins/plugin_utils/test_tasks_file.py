@@ -82,7 +82,6 @@ SURROUNDINGS = {
 }
 
 VALID = {
-    "end_play_never": "- ansible.builtin.meta: end_play\n  when: false\n",
     "empty": "",
     "comment": "# nothing yet\n",
     "empty_document": "---\n",
@@ -192,7 +191,7 @@ INVALID = {
     "block_of_text": ("- block: text\n", r"update.yml:1: Ansible cannot load it \(.*\); correct"),
     "number_as_keyword": ("- debug:\n  1: x\n", "update.yml:1: a keyword of a task must be text; correct"),
     "end_host": ("- debug:\n- meta: end_host\n", "update.yml:2: meta: end_host would end .*; skip the rest"),
-    "end_play": ("- ansible.builtin.meta: end_play\n  when: later is changed\n", "update.yml:1: meta: end_play would end"),
+    "end_play": ("- ansible.builtin.meta: end_play\n  when: false\n", "update.yml:1: meta: end_play would end"),
     "clear_host_errors": (
         "- block:\n    - meta: clear_host_errors\n",
         "update.yml:2: meta: clear_host_errors would put hosts back into traffic whose update has failed; use ignore_errors",
