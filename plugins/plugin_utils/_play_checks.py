@@ -285,7 +285,7 @@ def _asks_for_success(condition: str, restore: Task, before: t.Sequence[Task]) -
 def _check_rescues(scan: _Scan, action: ActionBase) -> None:
     """Raise InvalidArgument for a rescue that would turn a failure between drain and restore into a success."""
     rescues = [task for part in _play.around(action) for task in _play.tasks_in(getattr(part, "rescue", None) or ())]
-    if any(scan.takes(task, "failed", "") for task in rescues):
+    if any(scan.takes(task, "failed", "") and not task.ignore_unreachable for task in rescues):
         return  # it lets no other rescue hide that a server is out
     tasks = scan.tasks[: scan.restores[-1].place + 1]
     hiding = {

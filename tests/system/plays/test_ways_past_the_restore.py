@@ -383,6 +383,24 @@ def test_a_handler_of_a_role_that_was_included_before(plain: Field) -> None:
     assert list(ended.updated()) == ["web1"]
 
 
+@pytest.mark.parametrize(
+    "tasks",
+    [
+        {"block": [part("include")], "rescue": [NOTHING]},
+        {
+            "block": [{"block": [DRAINED, FAILS, RESTORED], "rescue": [{ACTION: {"state": "failed"}}]}],
+            "rescue": [NOTHING],
+        },
+    ],
+)
+def test_a_rescue_in_a_play_that_ignores_unreachable_hosts(plain: Field, tasks: Document) -> None:
+    plain.write(roll=[play(ignore_unreachable=True, **of_tasks(tasks))], update=[UPDATE, FAILS])
+    ended = plain.roll("--limit", "web1")
+    if ended.updated():
+        assert ended.exit_code == 4
+        plain.assert_recoverable(ended)
+
+
 @pytest.mark.parametrize(("exit_codes", "tasks"), SAFE.values(), ids=list(SAFE))
 def test_a_play_that_always_restores_or_fails(plain: Field, exit_codes: tuple[int, ...], tasks: list[Document]) -> None:
     app = {"behind_slb": True, "name": "shop", "version": "{{ seen.stdout | default('') }}"}
