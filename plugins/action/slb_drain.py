@@ -78,7 +78,19 @@ class ActionModule(ActionBase):
             out = self._still_out(task_vars) if isinstance(exc, InvalidArgument) else ""
             msg = f"{task_vars.get('inventory_hostname')}: {exc.sentence()}{out}"
             result.update(failed=True, msg=printable(msg), error=exc.as_dict())
-        return result
+        return self._not_to_be_ignored(result)
+
+    def _not_to_be_ignored(self, result: Json) -> Json:
+        """With ignore_errors, a host that was not drained would be updated, and one that was not restored left out, unnoticed."""
+        is_ignored = result.get("failed") and self._task.ignore_errors
+        if not is_ignored or self._task.args.get("state") == _drain_options.CHECKED:
+            return result
+        del result["failed"]
+        return {
+            **result,
+            "unreachable": True,
+            "msg": f"{result['msg']} It counts as unreachable, so that ignore_errors does not hide this.",
+        }
 
     def _step(self, task_vars: dict[str, t.Any]) -> Json:
         batch = _controller.batch_of_run()

@@ -199,7 +199,8 @@ notes:
   - Three things are done on the host itself, with its connection and without C(become). O(state=checked) runs
     C(ansible.builtin.ping), O(state=drained) counts the connections to O(port), and O(state=updated) requests O(health_url).
     With O(port) or O(health_url), such a task must not be delegated.
-  - Set C(ignore_errors=false) and C(ignore_unreachable=false) for these tasks if the play sets one of them to V(true).
+  - With C(ignore_errors=true), a host that cannot be drained or restored counts as unreachable, so that its update is not run
+    under traffic. If the play has C(ignore_unreachable=true) as well, set that to V(false) for these tasks.
     Otherwise a host that could not be drained is updated under traffic. Set C(timeout=0) if the play has a time limit for tasks, or
     C(task_timeout) is set. Otherwise it ends a wait for connections or health, and what was done by then is not in the result.
   - A task takes out only the server of its own host, so C(run_once) is refused if the batch has more than one.

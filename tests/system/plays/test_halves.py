@@ -167,6 +167,25 @@ def test_connections_that_do_not_end(plain: Field, way: str) -> None:
     assert plain.weights() == plain.original
 
 
+@pytest.mark.parametrize("loop", [{}, {"loop": ["lb-a"]}])
+def test_a_play_that_ignores_errors(plain: Field, loop: Document) -> None:
+    """A host that cannot be drained is not updated, and one that cannot be restored is no success."""
+    drained = {**step("action", "drained", load_balancer_ids="{{ item | default('lb-a') }}"), **loop}
+    plain.write(roll=[own_play(drained, UPDATE, step("action", "restored"), ignore_errors=True)])
+    plain.emulator.add_fault({"action": "SetBackendServers", "kind": "error", "code": "Forbidden.RAM", "times": 1})
+    ended = plain.roll("--limit", "web1")
+    assert ended.exit_code == 4
+    assert not ended.updated()
+    assert "It counts as unreachable, so that ignore_errors does not hide this." in " ".join(ended.output.split())
+    plain.emulator.add_fault(
+        {"action": "SetBackendServers", "kind": "error", "code": "Forbidden.RAM", "times": 0, "skip": 1}
+    )
+    ended = plain.roll("--limit", "web1")
+    assert ended.exit_code == 4
+    assert list(ended.updated()) == ["web1"]
+    assert plain.weights()["lb-a"]["i-1"] == 0
+
+
 def test_a_play_with_the_action_that_forgets_its_failures(plain: Field) -> None:
     forgets = {"ansible.builtin.meta": "clear_host_errors"}
     plain.write(roll=[own_play(step("action", "drained"), forgets, step("action", "restored"))])
