@@ -154,8 +154,8 @@ def test_the_same_roll_of_the_default_group_alone_loses_requests_of_the_other_gr
         "roll.yml",
         rolling_update_server_groups="default",
         rolling_update_check_listeners="off",
-        # The connections that the other groups bring do not end.
-        rolling_update_drain_timeout=1,
+        # Longer than a request takes. The connections that the other groups bring do not end.
+        rolling_update_drain_timeout=4,
     )
     requests = end_traffic(stage, names(stage))
 
