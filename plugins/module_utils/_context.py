@@ -46,7 +46,7 @@ def journal_key(play: str, host: str) -> str:
 
 
 def drain_key(host: str) -> str:
-    """What the run remembers by that a task was to take the host out of traffic, whatever became of it."""
+    """The key under which the run remembers that a task tried to drain the host, successful or not."""
     return f"drain of {host}"
 
 

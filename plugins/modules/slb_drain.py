@@ -47,8 +47,8 @@ options:
       - V(proven) reads the weights again and fails unless all of them are 0. Place it right before the update.
       - V(updated) waits until O(health_url) works, and notes in the journal that the update has ended.
       - V(restored) waits until the load balancers call the host healthy, and gives it back the weights that it had, in
-        the steps of O(ramp). It puts back all that this rolling update has drained of the host, whatever O(load_balancer_ids)
-        are. If the task itself has O(server_id), only that server of the host goes back. Handlers of the
+        the steps of O(ramp). It restores every server of the host that this rolling update has drained, and does not look
+        at O(load_balancer_ids). If the task itself has O(server_id), only that server of the host goes back. Handlers of the
         update must have run before, so place it in C(post_tasks), or flush them with M(ansible.builtin.meta) before it.
       - V(failed) is for a C(rescue) section. It puts the host back if its update has not begun or if
         O(on_failure=restore). It always fails, and says what is still out of traffic and how to put it back. If a

@@ -6,7 +6,7 @@
 
 """Whether a play restores what it drains, or fails: what lies between the two is looked at before the drain.
 
-A step of its own cannot prevent a play from passing by its restore: Ansible skips it, or ends the play before it.
+The restore itself cannot notice that Ansible skips it, or that the play ends before it.
 """
 
 from __future__ import annotations
@@ -223,7 +223,7 @@ def _is_import_of_role(part: t.Any) -> bool:
 
 
 def _check_conditions(scan: _Scan, task_vars: t.Mapping[str, t.Any]) -> None:
-    """Raise InvalidArgument if the tasks before a restore change its condition, and there is no other."""
+    """Raise InvalidArgument if every restore has a condition that earlier tasks change."""
     refusals: list[InvalidArgument] = []
     for restore in scan.restores:
         before = scan.tasks[: restore.place]
@@ -314,7 +314,7 @@ def _accounts(scan: _Scan, place: int, block: t.Any, inside: t.Sequence[int]) ->
         unknown = isinstance(task, TaskInclude) and "{{" in str(getattr(task, "_role_name", None) or task.args)
         return unknown or is_sure and (restores or _fails(task) or scan.takes(task, "failed", ""))
     if (block._uuid, "block") in sections:
-        # An inner block that restores whatever happens in it, and has all of the update.
+        # An inner block that contains the whole update and always restores.
         inner = [uuid for uuid, section in sections if section == "always"]
         update = [scan.tasks[each] for each in inside if not scan.is_step(scan.tasks[each])]
         return restores and any(all(uuid in dict(sections_of(each)) for each in update) for uuid in inner)

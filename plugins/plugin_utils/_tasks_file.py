@@ -279,7 +279,7 @@ class TaskCheck:
         self.seen: dict[tuple[str, ...], bool] = {}  # files and roles, and whether one of their tasks waits
         self.waits = 0  # tasks that wait, so far
         self.background: list[_Position] = []  # tasks that go on by themselves, and that no later task waits for
-        self.tasks: list[Task] = []  # all that are known, in their order
+        self.tasks: list[Task] = []  # all known tasks, in order
         self.changes: dict[str, str] = {}  # what they set, and where
         self.notified: dict[str, _Position] = {}  # names of handlers, and the first task that notifies each
         self.is_complete = True  # whether the play and all files and roles are known

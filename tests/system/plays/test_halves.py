@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Plays that drain and restore by two tasks of their own: the halves of the role, or the action."""
+"""Plays that drain and restore in separate tasks: with the two halves of the role, or with the action."""
 
 from __future__ import annotations
 
@@ -169,7 +169,7 @@ def test_connections_that_do_not_end(plain: Field, way: str) -> None:
 
 @pytest.mark.parametrize("loop", [{}, {"loop": ["lb-a"]}])
 def test_a_play_that_ignores_errors(plain: Field, loop: Document) -> None:
-    """A host that cannot be drained is not updated, and one that cannot be restored is no success."""
+    """A host that cannot be drained is not updated, and one that cannot be restored fails."""
     drained = {**step("action", "drained", load_balancer_ids="{{ item | default('lb-a') }}"), **loop}
     plain.write(roll=[own_play(drained, UPDATE, step("action", "restored"), ignore_errors=True)])
     plain.emulator.add_fault({"action": "SetBackendServers", "kind": "error", "code": "Forbidden.RAM", "times": 1})

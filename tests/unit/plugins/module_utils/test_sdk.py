@@ -36,7 +36,7 @@ def test_warnings_of_the_sdk_alone_are_silenced() -> None:
 
 
 def output_of(program: str) -> bytes:
-    """What a program prints in a process of its own, as a module is."""
+    """What a program prints in a separate process, like that of a module."""
     collections = Path(_sdk.__file__).parents[5]
     lines = f"import sys; sys.path.insert(0, {str(collections)!r})\n{program}"
     return subprocess.check_output([sys.executable, "-c", lines])
