@@ -198,7 +198,7 @@ class ActionModule(ActionBase):
                 templar=self._templar,
                 role_path=self._task._role._role_path if _play.in_role(self) else "",
                 task=self._task,
-                # The role's entry point "check" is often used in a play of its own, without the handlers of the update.
+                # The entry point "check" of the role is often used in a separate play, which lacks the handlers of the update.
                 knows_handlers=_play.in_role(self) and "tasks_file" in self._task.args,
             )
         except _tasks_file.TasksFileError as exc:

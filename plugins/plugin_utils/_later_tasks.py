@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible import constants
 from ansible.playbook.block import Block
 from ansible.playbook.role_include import IncludeRole
 from ansible.playbook.task import Task
@@ -18,8 +19,6 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.aliyun_community.slb.plugins.plugin_utils import _play
 from ansible_collections.aliyun_community.slb.plugins.plugin_utils._tasks_file import blocks_after
-
-_META = ("meta", "ansible.builtin.meta", "ansible.legacy.meta")
 
 
 def sections_of(task: Task) -> list[tuple[str, str]]:
@@ -37,7 +36,7 @@ def sections_of(task: Task) -> list[tuple[str, str]]:
 
 
 def meta_of(task: Task) -> str | None:
-    return str(task.args.get("_raw_params")) if task.action in _META else None
+    return str(task.args.get("_raw_params")) if task.action in constants._ACTION_META else None
 
 
 def tasks_to_come(action: ActionBase) -> list[Task]:

@@ -37,6 +37,7 @@ from ansible_collections.aliyun_community.slb.plugins.plugin_utils._tasks_file i
     Site,
     TaskCheck,
     TasksFileError,
+    as_list,
     position_of,
     silence,
 )
@@ -197,8 +198,7 @@ class _Scan(TaskCheck):
     def _is_reached_by(restore: _Restore, place: int, task: Task) -> bool:
         """Whether the task is reached only after the restore."""
         before = [part for part in sections_of(restore.task) if part[1] != "always"]
-        is_sure = {str(each) for each in restore.task.when or ()} <= {str(each) for each in task.when or ()}
-        return restore.place < place and is_sure and sections_of(task)[: len(before)] == before
+        return restore.place < place and _runs_with(restore.task, task) and sections_of(task)[: len(before)] == before
 
 
 def _check_tags(scan: _Scan, task_vars: t.Mapping[str, t.Any]) -> None:
@@ -276,7 +276,7 @@ def _asks_for_success(condition: str, restore: Task, before: t.Sequence[Task]) -
     setters = [task for task in before if names.intersection(_conditions.names_changed_by(task, None))]
     return bool(setters) and not any(
         task.ignore_errors
-        or _as_list(task.failed_when)
+        or as_list(task.failed_when)
         or sections_of(task) != sections_of(restore)[: len(sections_of(task))]
         for task in setters
     )
@@ -309,7 +309,7 @@ def _accounts(scan: _Scan, place: int, block: t.Any, inside: t.Sequence[int]) ->
     task = scan.tasks[place]
     sections = sections_of(task)
     restores = scan.takes(task, "restored", "restore") or scan.takes(task, "", "recover")
-    is_sure = {str(each) for each in task.when or ()} <= {str(each) for each in block.when or ()}
+    is_sure = _runs_with(task, block)
     if (block._uuid, "rescue") in sections or (block._uuid, "always") in sections:
         unknown = isinstance(task, TaskInclude) and "{{" in str(getattr(task, "_role_name", None) or task.args)
         return unknown or is_sure and (restores or _fails(task) or scan.takes(task, "failed", ""))
@@ -324,15 +324,15 @@ def _accounts(scan: _Scan, place: int, block: t.Any, inside: t.Sequence[int]) ->
     return is_sure and restores or _fails(task) and any(_conditions.names_in(str(each)) & said for each in task.when)
 
 
+def _runs_with(task: Task, part: t.Any) -> bool:
+    """Whether a task has no conditions but those of another task or of a block."""
+    return set(map(str, task.when or ())) <= set(map(str, part.when or ()))
+
+
 def _fails(task: Task) -> bool:
     is_fail = str(task.action).rpartition(".")[2] == "fail"
-    always = [str(each).lower() for each in _as_list(task.failed_when)] == ["true"]
+    always = [str(each).lower() for each in as_list(task.failed_when)] == ["true"]
     return (is_fail or always) and not task.ignore_errors
-
-
-def _as_list(keyword: t.Any) -> list[t.Any]:
-    """A keyword that may be a list, of a task that Ansible has not prepared for a host."""
-    return keyword if isinstance(keyword, list) else [] if keyword is None else [keyword]
 
 
 def _role_of(part: t.Any) -> str | None:

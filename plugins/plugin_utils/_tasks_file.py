@@ -476,7 +476,7 @@ class TaskCheck:
     # --- handlers -----------------------------------------------------------------------------
 
     def note_notified(self, task: Task, path: str) -> None:
-        for given in _as_list(task.notify):
+        for given in as_list(task.notify):
             name = self.rendered(given, task)
             if name:
                 self.notified.setdefault(name, self.where(task, path))
@@ -728,9 +728,9 @@ def _is_below(path: str, folder: str) -> bool:
     return os.path.realpath(path).startswith(f"{folder}{os.sep}")
 
 
-def _as_list(given: t.Any) -> list[t.Any]:
-    """A keyword that is one text or a list, before Ansible makes a list of it."""
-    return [given] if isinstance(given, str) else list(given or ())
+def as_list(keyword: t.Any) -> list[t.Any]:
+    """A keyword that is a list or one value, before Ansible makes a list of it."""
+    return keyword if isinstance(keyword, list) else [] if keyword is None else [keyword]
 
 
 def _growing(mapping: dict[str, _Position]) -> Iterator[tuple[str, _Position]]:
@@ -745,7 +745,7 @@ def _growing(mapping: dict[str, _Position]) -> Iterator[tuple[str, _Position]]:
 def _notifications(handler: t.Any) -> list[str]:
     """What notifies a handler, as the strategies of Ansible look it up."""
     names = [handler.name, handler.get_name(include_role_fqcn=False), handler.get_name(include_role_fqcn=True)]
-    return [*(names if handler.name else ()), *_as_list(handler.listen)]
+    return [*(names if handler.name else ()), *as_list(handler.listen)]
 
 
 def _is_template(text: str) -> bool:

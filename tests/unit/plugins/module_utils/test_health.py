@@ -107,7 +107,7 @@ def test_members_that_no_listener_checks_are_not_called_unhealthy() -> None:
 
 
 def test_states_of_a_member_in_the_default_group() -> None:
-    """Without rules, a listener checks only its own group, so its rows count whatever their port."""
+    """A listener without rules checks only its own group, so every row counts, whatever its port."""
     rows = [HEALTHY._replace(port=8081, status="abnormal"), HEALTHY]
     assert _health.states(WEB1, [Route(LISTENER, None, None)], rows) == [("listener http:80", "abnormal/normal")]
 
