@@ -210,10 +210,10 @@ class ActionModule(ActionBase):
         outcome = coordinator.drain(options.verify, options.check_listeners)
         try:
             outcome = self._after_drain(outcome, options, task_vars, bench)
+            # Without verification the proof does that.
+            return coordinator.begin_update(outcome) if options.verify else outcome
         except SlbError as exc:
             return coordinator.undo_drain(exc)
-        # Without verification the proof does that.
-        return coordinator.begin_update(outcome) if options.verify else outcome
 
     def _after_drain(self, outcome: Json, options: DrainOptions, task_vars: dict[str, t.Any], bench: Workbench) -> Json:
         """Wait for the connections of this host, once it gets no new ones."""

@@ -507,6 +507,16 @@ def test_drain_that_is_undone(stage: Stage, session: Session) -> None:
     stage.assert_as_they_were()
 
 
+def test_drain_whose_update_cannot_be_noted_is_undone(stage: Stage, session: Session) -> None:
+    host = session.host("web1")
+    outcome = host.drain(verify=True, check_listeners="off")
+    with full_disk():
+        with pytest.raises(JournalUnusable) as caught:
+            host.begin_update(outcome)
+        assert host.undo_drain(caught.value)["servers"] == []
+    stage.assert_as_they_were()
+
+
 def test_drain_that_cannot_be_undone(stage: Stage, session: Session) -> None:
     host = session.host("web1")
     host.begin_update(host.drain(verify=True, check_listeners="off"))
